@@ -1,0 +1,1 @@
+"""The bank: agents and branches, accounts, submissions and outbox, the ledger. Knows no Kafka."""

@@ -1,0 +1,41 @@
+"""The tables of the bank."""
+
+from accounts.models.account import Account, AccountStatus, Balance
+from accounts.models.ledger import (
+    KIND_BY_CODE,
+    TRANSACTION_KINDS,
+    DailyTotal,
+    DeadLetter,
+    Entry,
+    EntryKind,
+    Kind,
+    Log,
+    LogPosition,
+    Outcome,
+    Reason,
+)
+from accounts.models.people import BRANCH_ROLES, Agent, Branch, Role
+from accounts.models.submission import Outbox, Submission
+
+__all__ = [
+    "BRANCH_ROLES",
+    "KIND_BY_CODE",
+    "TRANSACTION_KINDS",
+    "Account",
+    "AccountStatus",
+    "Agent",
+    "Balance",
+    "Branch",
+    "DailyTotal",
+    "DeadLetter",
+    "Entry",
+    "EntryKind",
+    "Kind",
+    "Log",
+    "LogPosition",
+    "Outbox",
+    "Outcome",
+    "Reason",
+    "Role",
+    "Submission",
+]

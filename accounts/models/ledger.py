@@ -1,0 +1,242 @@
+"""The ledger: what the bank concluded from the log, in log order."""
+
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.account import NUMBER_LENGTH, Account
+from accounts.models.fields import IdentifierField, InstantField, instant
+from accounts.models.submission import REFERENCE_LENGTH
+from accounts.money import MoneyField
+
+HASH_LENGTH = 32
+
+
+class EntryKind(models.Model):
+    """What an entry can be. A table, since a check constraint cannot grow without a rebuild."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    code = models.CharField(_("code"), max_length=30, unique=True)
+    # +1 adds to the customer's balance, -1 takes from it, 0 moves nothing.
+    sign = models.SmallIntegerField(_("sign"))
+    is_transaction = models.BooleanField(_("moves money"))
+
+    class Meta:
+        verbose_name = _("kind")
+        verbose_name_plural = _("kinds")
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Kind(models.IntegerChoices):
+    """The rows of ``EntryKind``, written by the first migration."""
+
+    ACCOUNT_OPENED = 1, _("Account opened")
+    DEPOSIT = 2, _("Deposit")
+    WITHDRAWAL = 3, _("Withdrawal")
+
+
+KIND_BY_CODE = {kind.name.lower(): kind for kind in Kind}
+TRANSACTION_KINDS = (Kind.DEPOSIT, Kind.WITHDRAWAL)
+
+
+class Outcome(models.IntegerChoices):
+    """How an entry was concluded. Final."""
+
+    POSTED = 1, _("Posted")
+    REJECTED = 2, _("Rejected")
+
+
+class Reason(models.TextChoices):
+    """Why an entry was rejected; or, on a posted one, what is remarkable about it."""
+
+    NONE = "", ""
+    OVERDRAFT = "overdraft", _("Below the least balance")
+    UNKNOWN_ACCOUNT = "unknown_account", _("No such account")
+    FROZEN = "frozen", _("Account frozen")
+    OTHER_CURRENCY = "other_currency", _("Other currency")
+    ALREADY_OPEN = "already_open", _("Account already open")
+    OUT_OF_RANGE = "out_of_range", _("Balance too large")
+    OVERDRAWN = "overdrawn", _("Overdrawn")
+
+
+class Log(models.Model):
+    """The identity of a log that the ledger was concluded from (law 7). Ids count its epochs."""
+
+    cluster_id = models.CharField(_("cluster"), max_length=80)
+    topic = models.CharField(_("topic"), max_length=249)
+    topic_id = models.CharField(_("topic id"), max_length=80, blank=True)
+    partition_count = models.IntegerField(_("partitions"))
+    is_memory = models.BooleanField(_("forgets at exit"), default=False)
+    adopted_at_ms = InstantField(_("adopted at"))
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    is_current = models.BooleanField(_("current"))
+
+    class Meta:
+        verbose_name = _("log")
+        verbose_name_plural = _("logs")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["is_current"], condition=Q(is_current=True), name="log_one_current"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id}/{self.topic}"
+
+
+class LogPosition(models.Model):
+    """How far one partition of a log has been concluded, and what came of it."""
+
+    log = models.ForeignKey(Log, models.PROTECT, verbose_name=_("log"))
+    partition = models.IntegerField(_("partition"))
+    next_offset = models.BigIntegerField(_("next offset"), default=0)
+    leader_epoch = models.IntegerField(_("leader epoch"), default=-1)
+    link = models.BinaryField(_("last link"), max_length=HASH_LENGTH)
+    # Messages by fate; transactions are the posted entries that moved money.
+    transactions = models.BigIntegerField(_("transactions"), default=0)
+    posted = models.BigIntegerField(_("posted"), default=0)
+    rejected = models.BigIntegerField(_("rejected"), default=0)
+    dead = models.BigIntegerField(_("dead letters"), default=0)
+    repeats = models.BigIntegerField(_("repeats"), default=0)
+
+    class Meta:
+        verbose_name = _("position")
+        verbose_name_plural = _("positions")
+        constraints = (
+            models.UniqueConstraint(fields=["log", "partition"], name="position_per_partition"),
+            models.CheckConstraint(condition=Q(next_offset__gte=0), name="position_not_negative"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.next_offset}"
+
+
+class Entry(models.Model):
+    """A concluded event. Appended, never changed. Its id orders this ledger only."""
+
+    transaction_id = IdentifierField(_("transaction"), unique=True)
+    account = models.ForeignKey(
+        Account,
+        models.DO_NOTHING,
+        to_field="number",
+        db_column="account",
+        db_constraint=False,
+        related_name="entries",
+        verbose_name=_("account"),
+    )
+    kind = models.ForeignKey(EntryKind, models.PROTECT, db_index=False, verbose_name=_("kind"))
+    outcome = models.SmallIntegerField(_("outcome"), choices=Outcome)
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
+    amount_minor = MoneyField(_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    # After posting, in log order; null where there is no account.
+    balance_minor = MoneyField(_("balance after"), null=True)
+    business_date = models.DateField(_("business date"), db_index=True)
+    reference = models.CharField(_("reference"), max_length=REFERENCE_LENGTH, blank=True)
+    source = models.CharField(_("source"), max_length=40)
+    submitted_by = models.CharField(_("submitted by"), max_length=150)
+    submitted_at_ms = InstantField(_("submitted at"))
+    logged_at_ms = InstantField(_("logged at"))
+    posted_at_ms = InstantField(_("posted at"))
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False, verbose_name=_("log"))
+    partition = models.IntegerField(_("partition"))
+    offset = models.BigIntegerField(_("offset"))
+    digest = models.BinaryField(_("digest of key and value"), max_length=HASH_LENGTH)
+    link = models.BinaryField(_("link of the chain"), max_length=HASH_LENGTH)
+    # Room for later kinds: the transaction that this one reverses, the leg this one answers.
+    reverses = IdentifierField(_("reverses"), null=True)
+    leg_of = IdentifierField(_("leg of"), null=True)
+
+    class Meta:
+        verbose_name = _("entry")
+        verbose_name_plural = _("entries")
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(amount_minor__gte=0, amount_minor__lte=10**15),
+                name="entry_amount_bounded",
+            ),
+            models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="entry_concluded"),
+            models.CheckConstraint(
+                condition=Q(outcome=Outcome.POSTED, balance_minor__isnull=False)
+                | (Q(outcome=Outcome.REJECTED) & ~Q(reason="")),
+                name="entry_posted_or_with_reason",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.transaction_id)
+
+    logged_at = property(lambda self: instant(self.logged_at_ms))
+    submitted_at = property(lambda self: instant(self.submitted_at_ms))
+    posted_at = property(lambda self: instant(self.posted_at_ms))
+
+    @property
+    def is_posted(self) -> bool:
+        """Whether the entry moved the balance."""
+        return self.outcome == Outcome.POSTED
+
+    @property
+    def signed_amount_minor(self) -> int:
+        """The amount from the customer's viewpoint: a withdrawal is below zero."""
+        return -self.amount_minor if self.kind_id == Kind.WITHDRAWAL else self.amount_minor
+
+
+class DailyTotal(models.Model):
+    """Posted transactions of one account, kind and business date: what lists and charts sum."""
+
+    account = models.CharField(_("account"), max_length=NUMBER_LENGTH)
+    business_date = models.DateField(_("business date"))
+    kind = models.ForeignKey(EntryKind, models.PROTECT, db_index=False, verbose_name=_("kind"))
+    count = models.BigIntegerField(_("count"))
+    amount_minor = MoneyField(_("amount"))
+
+    class Meta:
+        verbose_name = _("daily total")
+        verbose_name_plural = _("daily totals")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["account", "business_date", "kind"], name="total_per_account_day_kind"
+            ),
+        )
+        indexes = (models.Index(fields=["business_date"], name="total_by_date"),)
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.business_date}"
+
+
+class DeadLetter(models.Model):
+    """A message that could not be understood, with its original bytes."""
+
+    log = models.ForeignKey(Log, models.PROTECT, verbose_name=_("log"))
+    partition = models.IntegerField(_("partition"))
+    offset = models.BigIntegerField(_("offset"))
+    key = models.BinaryField(_("key"), null=True)
+    value = models.BinaryField(_("value"), null=True)
+    reason = models.CharField(_("reason"), max_length=300)
+    # Where the message could be read that far.
+    transaction_id = IdentifierField(_("transaction"), null=True, db_index=True)
+    logged_at_ms = InstantField(_("logged at"))
+    concluded_at_ms = InstantField(_("concluded at"))
+    digest = models.BinaryField(_("digest of key and value"), max_length=HASH_LENGTH)
+    link = models.BinaryField(_("link of the chain"), max_length=HASH_LENGTH)
+
+    class Meta:
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["log", "partition", "offset"], name="dead_letter_per_offset"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.offset}"
+
+    logged_at = property(lambda self: instant(self.logged_at_ms))
+
+

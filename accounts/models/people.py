@@ -1,0 +1,86 @@
+"""Agents of the bank and the branches they work in."""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Branch(models.Model):
+    """A place of the bank. Accounts and agents belong to one."""
+
+    code = models.SlugField(_("code"), max_length=20, unique=True)
+    name = models.CharField(_("name"), max_length=80)
+
+    class Meta:
+        verbose_name = _("branch")
+        verbose_name_plural = _("branches")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What an agent is there for; decides what the agent may see and do."""
+
+    TELLER = "teller", _("Teller")
+    SUPERVISOR = "supervisor", _("Supervisor")
+    AUDITOR = "auditor", _("Auditor")
+    OPERATOR = "operator", _("Operator")
+    ADMINISTRATOR = "administrator", _("Administrator")
+
+
+# Tellers and supervisors work for one branch; the others for the whole bank.
+BRANCH_ROLES = (Role.TELLER, Role.SUPERVISOR)
+
+
+class AgentManager(UserManager["Agent"]):
+    """Makes agents; a superuser is an administrator, who needs no branch."""
+
+    def create_superuser(
+        self,
+        username: str,
+        email: str | None = None,
+        password: str | None = None,
+        **fields: Any,
+    ) -> "Agent":
+        fields.setdefault("role", Role.ADMINISTRATOR)
+        return super().create_superuser(username, email, password, **fields)
+
+
+class Agent(AbstractUser):
+    """Someone who signs in. Tellers and supervisors have a branch, held by the database."""
+
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.TELLER)
+    branch = models.ForeignKey(
+        Branch, models.PROTECT, verbose_name=_("branch"), null=True, blank=True
+    )
+
+    objects = AgentManager()
+
+    class Meta:
+        verbose_name = _("agent")
+        verbose_name_plural = _("agents")
+        constraints = (
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="agent_role_known"),
+            models.CheckConstraint(
+                condition=~models.Q(role__in=BRANCH_ROLES) | models.Q(branch__isnull=False),
+                name="agent_of_a_branch_has_one",
+                violation_error_message=_("Tellers and supervisors need a branch."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
+
+    @property
+    def may_submit(self) -> bool:
+        """Whether the agent may submit transactions: tellers and supervisors."""
+        return self.role in BRANCH_ROLES
+
+    @property
+    def sees_customers(self) -> bool:
+        """Whether customer data may be shown at all; operators see none."""
+        return self.role != Role.OPERATOR

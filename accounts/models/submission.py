@@ -1,0 +1,90 @@
+"""What agents asked, and the outbox from which the relay publishes it."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.account import NUMBER_LENGTH
+from accounts.models.fields import IdentifierField, InstantField, instant
+from accounts.models.people import Agent
+from accounts.money import MoneyField
+
+REFERENCE_LENGTH = 140
+
+
+class Submission(models.Model):
+    """What an agent asked, as it was asked. Never changed."""
+
+    # Chosen when the form is rendered, so a double click, a retry or a redelivery
+    # is recognised by its id and posted once.
+    transaction_id = IdentifierField(_("transaction"), unique=True)
+    account = models.CharField(_("account"), max_length=NUMBER_LENGTH, db_index=True)
+    kind = models.ForeignKey(
+        "accounts.EntryKind", models.PROTECT, db_index=False, verbose_name=_("kind")
+    )
+    amount_minor = MoneyField(_("amount"))
+    least_balance_minor = MoneyField(_("least balance"), null=True)
+    currency = models.CharField(_("currency"), max_length=3)
+    reference = models.CharField(_("reference"), max_length=REFERENCE_LENGTH, blank=True)
+    business_date = models.DateField(_("business date"))
+    submitted_at_ms = InstantField(_("submitted at"))
+    submitted_by = models.ForeignKey(Agent, models.PROTECT, verbose_name=_("submitted by"))
+
+    class Meta:
+        verbose_name = _("submission")
+        verbose_name_plural = _("submissions")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(amount_minor__gte=0, amount_minor__lte=10**15),
+                name="submission_amount_bounded",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.transaction_id)
+
+    submitted_at = property(lambda self: instant(self.submitted_at_ms))
+
+
+class Outbox(models.Model):
+    """Bytes to be published, in the order of their ids, by the relay alone."""
+
+    topic = models.CharField(_("topic"), max_length=249)
+    key = models.BinaryField(_("key"), null=True)
+    value = models.BinaryField(_("value"), null=True)
+    # Names and values as JSON; null where there are none.
+    headers = models.JSONField(_("headers"), null=True)
+    submission = models.OneToOneField(
+        Submission, models.PROTECT, null=True, related_name="outbox", verbose_name=_("submission")
+    )
+    queued_at_ms = InstantField(_("queued at"))
+    published_at_ms = InstantField(_("published at"), null=True)
+    # What the broker acknowledged last.
+    log = models.ForeignKey(
+        "accounts.Log", models.PROTECT, null=True, db_index=False, verbose_name=_("log")
+    )
+    partition = models.IntegerField(_("partition"), null=True)
+    offset = models.BigIntegerField(_("offset"), null=True)
+    attempts = models.IntegerField(_("times published"), default=0)
+    # A submission is done when it has an outcome, a copied dead letter when it is acknowledged.
+    is_done = models.BooleanField(_("done"), default=False)
+
+    class Meta:
+        verbose_name = _("outbox row")
+        verbose_name_plural = _("outbox")
+        indexes = (
+            models.Index(
+                fields=["id"],
+                name="outbox_unpublished",
+                condition=models.Q(published_at_ms=None),
+            ),
+            models.Index(fields=["id"], name="outbox_open", condition=models.Q(is_done=False)),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(is_done=False) | models.Q(published_at_ms__isnull=False),
+                name="outbox_done_was_published",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.pk}"

@@ -1,0 +1,121 @@
+"""Amounts of money: integers in minor units inside, decimals at the edge. One parser, one formatter."""
+
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+# The greatest amount an agent may type, and the greatest one an event may carry.
+GREATEST_TYPED_MINOR = 99_999_999_999
+GREATEST_MINOR = 10**15
+
+MINUS = "\N{MINUS SIGN}"
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+
+# Currencies of ISO 4217 whose minor unit is not a hundredth.
+_DECIMALS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0),
+    **dict.fromkeys(("UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+
+_PLAIN = re.compile(r"(?P<units>[0-9]+)(?:[.,](?P<cents>[0-9]{1,2}))?")
+_GROUPED_BY_POINT = re.compile(r"(?P<units>[0-9]{1,3}(?:\.[0-9]{3})+),(?P<cents>[0-9]{2})")
+_GROUPED_BY_COMMA = re.compile(r"(?P<units>[0-9]{1,3}(?:,[0-9]{3})+)\.(?P<cents>[0-9]{2})")
+_GROUPED_BY_SPACE = re.compile(r"[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]{1,2})?")
+_LOOKS_GROUPED = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")
+
+
+class MoneyField(models.BigIntegerField):
+    """An amount in minor units. The only field that holds money."""
+
+    description = _("Amount in minor units")
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "accounts.money.MoneyField", args, kwargs
+
+
+def decimals_of(currency: str) -> int:
+    """Give the number of decimals of ``currency`` (ISO 4217)."""
+    return _DECIMALS.get(currency, 2)
+
+
+def parse_amount(text: str) -> int:
+    """Give the minor units that an agent typed; raise ``ValidationError`` with the rule.
+
+    Takes a comma or a point as decimals and refuses what could mean two amounts, whatever
+    the language of the page: ``12``, ``12,5``, ``1 234,50``, ``1.234,50``, ``1,234.50``.
+    Source: screens.md's table of accepted and refused amounts.
+    """
+    typed = " ".join(text.split())
+    _refuse_unreadable(typed)
+    match = _matched(typed)
+    units = int(re.sub(r"[., ]", "", match["units"]))
+    amount_minor = units * 100 + int((match["cents"] or "0").ljust(2, "0"))
+    if amount_minor == 0:
+        raise ValidationError(_("Enter an amount above zero."), code="zero")
+    if amount_minor > GREATEST_TYPED_MINOR:
+        raise ValidationError(
+            _("The greatest amount is %(greatest)s."),
+            code="too_large",
+            params={"greatest": format_amount(GREATEST_TYPED_MINOR)},
+        )
+    return amount_minor
+
+
+def _refuse_unreadable(typed: str) -> None:
+    if not typed:
+        raise ValidationError(_("Enter an amount."), code="required")
+    if typed[0] in f"-+{MINUS}":
+        raise ValidationError(
+            _("Enter the amount without a sign; deposit or withdrawal gives it."), code="sign"
+        )
+    if any(c.isdigit() and c not in "0123456789" for c in typed):
+        raise ValidationError(_("Use the digits 0 to 9."), code="digits")
+    if _LOOKS_GROUPED.fullmatch(typed):
+        raise ValidationError(
+            _("Could mean two amounts. Write the cents, as in 1 234,00 or 1234.00."),
+            code="ambiguous",
+        )
+
+
+def _matched(typed: str) -> re.Match[str]:
+    if _GROUPED_BY_SPACE.fullmatch(typed):
+        typed = typed.replace(" ", "")
+    for form in (_PLAIN, _GROUPED_BY_POINT, _GROUPED_BY_COMMA):
+        if match := form.fullmatch(typed):
+            return match
+    raise ValidationError(
+        _("Write an amount as 1234,50 or 1 234,50: digits, and at most two decimals."),
+        code="invalid",
+    )
+
+
+def format_amount(
+    amount_minor: int, *, currency: str = "EUR", sign: bool = False, language: str | None = None
+) -> str:
+    """Give an amount as a page shows it, without the currency's symbol.
+
+    Always the currency's decimals; U+2212 for minus; ``+`` for what is above zero when
+    ``sign`` is set; French groups by U+202F with a comma, English by commas with a point.
+    """
+    decimals = decimals_of(currency)
+    units, rest = divmod(abs(amount_minor), 10**decimals)
+    grouped = f"{units:,}"
+    point = "."
+    if (language or get_language() or "fr").startswith("fr"):
+        grouped, point = grouped.replace(",", NARROW_SPACE), ","
+    mark = MINUS if amount_minor < 0 else "+" if sign and amount_minor > 0 else ""
+    return f"{mark}{grouped}" + (f"{point}{rest:0{decimals}d}" if decimals else "")
+
+
+def plain_amount(amount_minor: int, *, currency: str = "EUR") -> str:
+    """Give an amount as a file holds it: ASCII minus, a point, no groups."""
+    decimals = decimals_of(currency)
+    units, rest = divmod(abs(amount_minor), 10**decimals)
+    mark = "-" if amount_minor < 0 else ""
+    return f"{mark}{units}" + (f".{rest:0{decimals}d}" if decimals else "")

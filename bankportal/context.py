@@ -1,0 +1,16 @@
+"""What every page knows without its view saying so."""
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from streaming.endpoint import current_endpoint
+
+
+def portal(request: HttpRequest) -> dict[str, object]:
+    """Give the currency, the time zone, and whether Kafka forgets at exit (memory mode)."""
+    endpoint = current_endpoint()
+    return {
+        "currency": settings.CURRENCY,
+        "time_zone": settings.TIME_ZONE,
+        "memory_mode": endpoint is not None and endpoint.mode == "memory",
+    }

@@ -1,0 +1,39 @@
+"""Secrets that a first start makes for itself and keeps in files that only its user can read."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+READ_WRITE_BY_OWNER = 0o600
+
+
+def kept_secret(path: Path) -> str:
+    """Give the secret in ``path``, made at the first call. Safe against two first calls at once."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(64))
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{path.parent} cannot be used for the portal's files ({error.strerror}). "
+            "Make it writable, free some space, or set DATA_DIR to another folder."
+        ) from error
+
+
+def _write_once(path: Path, text: str) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, READ_WRITE_BY_OWNER)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+    try:
+        # A link fails where the other process was first, and its secret stands.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    except OSError:
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,9 @@
+"""How static files are named, compressed and served."""
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class FingerprintedStorage(CompressedManifestStaticFilesStorage):
+    """Fingerprints every file, and the imports between our JavaScript modules with them."""
+
+    support_js_module_import_aggregation = True

@@ -1,0 +1,1 @@
+"""What moves: Kafka, the relay, the consumer, the ledger feed and the live pages."""
