@@ -11,307 +11,695 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Branch',
+            name="Branch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=20, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.SlugField(max_length=20, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
             ],
             options={
-                'verbose_name': 'branch',
-                'verbose_name_plural': 'branches',
-                'ordering': ('name',),
+                "verbose_name": "branch",
+                "verbose_name_plural": "branches",
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='EntryKind',
+            name="EntryKind",
             fields=[
-                ('id', models.SmallIntegerField(primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=30, unique=True, verbose_name='code')),
-                ('sign', models.SmallIntegerField(verbose_name='sign')),
-                ('is_transaction', models.BooleanField(verbose_name='moves money')),
+                ("id", models.SmallIntegerField(primary_key=True, serialize=False)),
+                ("code", models.CharField(max_length=30, unique=True, verbose_name="code")),
+                ("sign", models.SmallIntegerField(verbose_name="sign")),
+                ("is_transaction", models.BooleanField(verbose_name="moves money")),
             ],
             options={
-                'verbose_name': 'kind',
-                'verbose_name_plural': 'kinds',
+                "verbose_name": "kind",
+                "verbose_name_plural": "kinds",
             },
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=34, unique=True, verbose_name='number')),
-                ('holder', models.CharField(blank=True, max_length=120, verbose_name='holder')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='filed at')),
-                ('branch', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='accounts.branch', verbose_name='branch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.CharField(max_length=34, unique=True, verbose_name="number")),
+                ("holder", models.CharField(blank=True, max_length=120, verbose_name="holder")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="filed at")),
+                (
+                    "branch",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.branch",
+                        verbose_name="branch",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'account',
-                'verbose_name_plural': 'accounts',
+                "verbose_name": "account",
+                "verbose_name_plural": "accounts",
             },
         ),
         migrations.CreateModel(
-            name='Agent',
+            name="Agent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email address')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('role', models.CharField(choices=[('teller', 'Teller'), ('supervisor', 'Supervisor'), ('auditor', 'Auditor'), ('operator', 'Operator'), ('administrator', 'Administrator')], default='teller', max_length=20, verbose_name='role')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
-                ('branch', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='accounts.branch', verbose_name='branch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                (
+                    "first_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="first name"),
+                ),
+                (
+                    "last_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="last name"),
+                ),
+                (
+                    "email",
+                    models.EmailField(blank=True, max_length=254, verbose_name="email address"),
+                ),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                (
+                    "date_joined",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="date joined"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("teller", "Teller"),
+                            ("supervisor", "Supervisor"),
+                            ("auditor", "Auditor"),
+                            ("operator", "Operator"),
+                            ("administrator", "Administrator"),
+                        ],
+                        default="teller",
+                        max_length=20,
+                        verbose_name="role",
+                    ),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
+                (
+                    "branch",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.branch",
+                        verbose_name="branch",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'agent',
-                'verbose_name_plural': 'agents',
+                "verbose_name": "agent",
+                "verbose_name_plural": "agents",
             },
             managers=[
-                ('objects', accounts.models.people.AgentManager()),
+                ("objects", accounts.models.people.AgentManager()),
             ],
         ),
         migrations.CreateModel(
-            name='DailyTotal',
+            name="DailyTotal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('account', models.CharField(max_length=34, verbose_name='account')),
-                ('business_date', models.DateField(verbose_name='business date')),
-                ('count', models.BigIntegerField(verbose_name='count')),
-                ('amount_minor', accounts.money.MoneyField(verbose_name='amount')),
-                ('kind', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='accounts.entrykind', verbose_name='kind')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("account", models.CharField(max_length=34, verbose_name="account")),
+                ("business_date", models.DateField(verbose_name="business date")),
+                ("count", models.BigIntegerField(verbose_name="count")),
+                ("amount_minor", accounts.money.MoneyField(verbose_name="amount")),
+                (
+                    "kind",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.entrykind",
+                        verbose_name="kind",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'daily total',
-                'verbose_name_plural': 'daily totals',
+                "verbose_name": "daily total",
+                "verbose_name_plural": "daily totals",
             },
         ),
         migrations.CreateModel(
-            name='Log',
+            name="Log",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cluster_id', models.CharField(max_length=80, verbose_name='cluster')),
-                ('topic', models.CharField(max_length=249, verbose_name='topic')),
-                ('topic_id', models.CharField(blank=True, max_length=80, verbose_name='topic id')),
-                ('partition_count', models.IntegerField(verbose_name='partitions')),
-                ('is_memory', models.BooleanField(default=False, verbose_name='forgets at exit')),
-                ('adopted_at_ms', accounts.models.fields.InstantField(verbose_name='adopted at')),
-                ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
-                ('is_current', models.BooleanField(verbose_name='current')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("cluster_id", models.CharField(max_length=80, verbose_name="cluster")),
+                ("topic", models.CharField(max_length=249, verbose_name="topic")),
+                ("topic_id", models.CharField(blank=True, max_length=80, verbose_name="topic id")),
+                ("partition_count", models.IntegerField(verbose_name="partitions")),
+                ("is_memory", models.BooleanField(default=False, verbose_name="forgets at exit")),
+                ("adopted_at_ms", accounts.models.fields.InstantField(verbose_name="adopted at")),
+                ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason")),
+                ("is_current", models.BooleanField(verbose_name="current")),
             ],
             options={
-                'verbose_name': 'log',
-                'verbose_name_plural': 'logs',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('is_current',), name='log_one_current')],
+                "verbose_name": "log",
+                "verbose_name_plural": "logs",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_current", True)),
+                        fields=("is_current",),
+                        name="log_one_current",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('transaction_id', accounts.models.fields.IdentifierField(unique=True, verbose_name='transaction')),
-                ('outcome', models.SmallIntegerField(choices=[(1, 'Posted'), (2, 'Rejected')], verbose_name='outcome')),
-                ('reason', models.CharField(blank=True, choices=[('', ''), ('overdraft', 'Below the least balance'), ('unknown_account', 'No such account'), ('frozen', 'Account frozen'), ('other_currency', 'Other currency'), ('already_open', 'Account already open'), ('out_of_range', 'Balance too large'), ('overdrawn', 'Overdrawn')], max_length=20, verbose_name='reason')),
-                ('amount_minor', accounts.money.MoneyField(verbose_name='amount')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('balance_minor', accounts.money.MoneyField(null=True, verbose_name='balance after')),
-                ('business_date', models.DateField(db_index=True, verbose_name='business date')),
-                ('reference', models.CharField(blank=True, max_length=140, verbose_name='reference')),
-                ('source', models.CharField(max_length=40, verbose_name='source')),
-                ('submitted_by', models.CharField(max_length=150, verbose_name='submitted by')),
-                ('submitted_at_ms', accounts.models.fields.InstantField(verbose_name='submitted at')),
-                ('logged_at_ms', accounts.models.fields.InstantField(verbose_name='logged at')),
-                ('posted_at_ms', accounts.models.fields.InstantField(verbose_name='posted at')),
-                ('partition', models.IntegerField(verbose_name='partition')),
-                ('offset', models.BigIntegerField(verbose_name='offset')),
-                ('digest', models.BinaryField(max_length=32, verbose_name='digest of key and value')),
-                ('link', models.BinaryField(max_length=32, verbose_name='link of the chain')),
-                ('reverses', accounts.models.fields.IdentifierField(null=True, verbose_name='reverses')),
-                ('leg_of', accounts.models.fields.IdentifierField(null=True, verbose_name='leg of')),
-                ('account', models.ForeignKey(db_column='account', db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='entries', to='accounts.account', to_field='number', verbose_name='account')),
-                ('kind', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='accounts.entrykind', verbose_name='kind')),
-                ('log', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='accounts.log', verbose_name='log')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "transaction_id",
+                    accounts.models.fields.IdentifierField(unique=True, verbose_name="transaction"),
+                ),
+                (
+                    "outcome",
+                    models.SmallIntegerField(
+                        choices=[(1, "Posted"), (2, "Rejected")], verbose_name="outcome"
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", ""),
+                            ("overdraft", "Below the least balance"),
+                            ("unknown_account", "No such account"),
+                            ("frozen", "Account frozen"),
+                            ("other_currency", "Other currency"),
+                            ("already_open", "Account already open"),
+                            ("out_of_range", "Balance too large"),
+                            ("overdrawn", "Overdrawn"),
+                        ],
+                        max_length=20,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("amount_minor", accounts.money.MoneyField(verbose_name="amount")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                (
+                    "balance_minor",
+                    accounts.money.MoneyField(null=True, verbose_name="balance after"),
+                ),
+                ("business_date", models.DateField(db_index=True, verbose_name="business date")),
+                (
+                    "reference",
+                    models.CharField(blank=True, max_length=140, verbose_name="reference"),
+                ),
+                ("source", models.CharField(max_length=40, verbose_name="source")),
+                ("submitted_by", models.CharField(max_length=150, verbose_name="submitted by")),
+                (
+                    "submitted_at_ms",
+                    accounts.models.fields.InstantField(verbose_name="submitted at"),
+                ),
+                ("logged_at_ms", accounts.models.fields.InstantField(verbose_name="logged at")),
+                ("posted_at_ms", accounts.models.fields.InstantField(verbose_name="posted at")),
+                ("partition", models.IntegerField(verbose_name="partition")),
+                ("offset", models.BigIntegerField(verbose_name="offset")),
+                (
+                    "digest",
+                    models.BinaryField(max_length=32, verbose_name="digest of key and value"),
+                ),
+                ("link", models.BinaryField(max_length=32, verbose_name="link of the chain")),
+                (
+                    "reverses",
+                    accounts.models.fields.IdentifierField(null=True, verbose_name="reverses"),
+                ),
+                (
+                    "leg_of",
+                    accounts.models.fields.IdentifierField(null=True, verbose_name="leg of"),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_column="account",
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="entries",
+                        to="accounts.account",
+                        to_field="number",
+                        verbose_name="account",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.entrykind",
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "log",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.log",
+                        verbose_name="log",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'entry',
-                'verbose_name_plural': 'entries',
-                'ordering': ('-id',),
+                "verbose_name": "entry",
+                "verbose_name_plural": "entries",
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='DeadLetter',
+            name="DeadLetter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('partition', models.IntegerField(verbose_name='partition')),
-                ('offset', models.BigIntegerField(verbose_name='offset')),
-                ('key', models.BinaryField(null=True, verbose_name='key')),
-                ('value', models.BinaryField(null=True, verbose_name='value')),
-                ('reason', models.CharField(max_length=300, verbose_name='reason')),
-                ('transaction_id', accounts.models.fields.IdentifierField(db_index=True, null=True, verbose_name='transaction')),
-                ('logged_at_ms', accounts.models.fields.InstantField(verbose_name='logged at')),
-                ('concluded_at_ms', accounts.models.fields.InstantField(verbose_name='concluded at')),
-                ('digest', models.BinaryField(max_length=32, verbose_name='digest of key and value')),
-                ('link', models.BinaryField(max_length=32, verbose_name='link of the chain')),
-                ('log', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='accounts.log', verbose_name='log')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("partition", models.IntegerField(verbose_name="partition")),
+                ("offset", models.BigIntegerField(verbose_name="offset")),
+                ("key", models.BinaryField(null=True, verbose_name="key")),
+                ("value", models.BinaryField(null=True, verbose_name="value")),
+                ("reason", models.CharField(max_length=300, verbose_name="reason")),
+                (
+                    "transaction_id",
+                    accounts.models.fields.IdentifierField(
+                        db_index=True, null=True, verbose_name="transaction"
+                    ),
+                ),
+                ("logged_at_ms", accounts.models.fields.InstantField(verbose_name="logged at")),
+                (
+                    "concluded_at_ms",
+                    accounts.models.fields.InstantField(verbose_name="concluded at"),
+                ),
+                (
+                    "digest",
+                    models.BinaryField(max_length=32, verbose_name="digest of key and value"),
+                ),
+                ("link", models.BinaryField(max_length=32, verbose_name="link of the chain")),
+                (
+                    "log",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.log",
+                        verbose_name="log",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'dead letter',
-                'verbose_name_plural': 'dead letters',
-                'ordering': ('-id',),
+                "verbose_name": "dead letter",
+                "verbose_name_plural": "dead letters",
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='LogPosition',
+            name="LogPosition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('partition', models.IntegerField(verbose_name='partition')),
-                ('next_offset', models.BigIntegerField(default=0, verbose_name='next offset')),
-                ('leader_epoch', models.IntegerField(default=-1, verbose_name='leader epoch')),
-                ('link', models.BinaryField(max_length=32, verbose_name='last link')),
-                ('transactions', models.BigIntegerField(default=0, verbose_name='transactions')),
-                ('posted', models.BigIntegerField(default=0, verbose_name='posted')),
-                ('rejected', models.BigIntegerField(default=0, verbose_name='rejected')),
-                ('dead', models.BigIntegerField(default=0, verbose_name='dead letters')),
-                ('repeats', models.BigIntegerField(default=0, verbose_name='repeats')),
-                ('log', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='accounts.log', verbose_name='log')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("partition", models.IntegerField(verbose_name="partition")),
+                ("next_offset", models.BigIntegerField(default=0, verbose_name="next offset")),
+                ("leader_epoch", models.IntegerField(default=-1, verbose_name="leader epoch")),
+                ("link", models.BinaryField(max_length=32, verbose_name="last link")),
+                ("transactions", models.BigIntegerField(default=0, verbose_name="transactions")),
+                ("posted", models.BigIntegerField(default=0, verbose_name="posted")),
+                ("rejected", models.BigIntegerField(default=0, verbose_name="rejected")),
+                ("dead", models.BigIntegerField(default=0, verbose_name="dead letters")),
+                ("repeats", models.BigIntegerField(default=0, verbose_name="repeats")),
+                (
+                    "log",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.log",
+                        verbose_name="log",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'position',
-                'verbose_name_plural': 'positions',
+                "verbose_name": "position",
+                "verbose_name_plural": "positions",
             },
         ),
         migrations.CreateModel(
-            name='Submission',
+            name="Submission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('transaction_id', accounts.models.fields.IdentifierField(unique=True, verbose_name='transaction')),
-                ('account', models.CharField(db_index=True, max_length=34, verbose_name='account')),
-                ('amount_minor', accounts.money.MoneyField(verbose_name='amount')),
-                ('least_balance_minor', accounts.money.MoneyField(null=True, verbose_name='least balance')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('reference', models.CharField(blank=True, max_length=140, verbose_name='reference')),
-                ('business_date', models.DateField(verbose_name='business date')),
-                ('submitted_at_ms', accounts.models.fields.InstantField(verbose_name='submitted at')),
-                ('kind', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='accounts.entrykind', verbose_name='kind')),
-                ('submitted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='submitted by')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "transaction_id",
+                    accounts.models.fields.IdentifierField(unique=True, verbose_name="transaction"),
+                ),
+                ("account", models.CharField(db_index=True, max_length=34, verbose_name="account")),
+                ("amount_minor", accounts.money.MoneyField(verbose_name="amount")),
+                (
+                    "least_balance_minor",
+                    accounts.money.MoneyField(null=True, verbose_name="least balance"),
+                ),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                (
+                    "reference",
+                    models.CharField(blank=True, max_length=140, verbose_name="reference"),
+                ),
+                ("business_date", models.DateField(verbose_name="business date")),
+                (
+                    "submitted_at_ms",
+                    accounts.models.fields.InstantField(verbose_name="submitted at"),
+                ),
+                (
+                    "kind",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.entrykind",
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "submitted_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="submitted by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'submission',
-                'verbose_name_plural': 'submissions',
+                "verbose_name": "submission",
+                "verbose_name_plural": "submissions",
             },
         ),
         migrations.CreateModel(
-            name='Outbox',
+            name="Outbox",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('topic', models.CharField(max_length=249, verbose_name='topic')),
-                ('key', models.BinaryField(null=True, verbose_name='key')),
-                ('value', models.BinaryField(null=True, verbose_name='value')),
-                ('headers', models.JSONField(null=True, verbose_name='headers')),
-                ('queued_at_ms', accounts.models.fields.InstantField(verbose_name='queued at')),
-                ('published_at_ms', accounts.models.fields.InstantField(null=True, verbose_name='published at')),
-                ('partition', models.IntegerField(null=True, verbose_name='partition')),
-                ('offset', models.BigIntegerField(null=True, verbose_name='offset')),
-                ('attempts', models.IntegerField(default=0, verbose_name='times published')),
-                ('is_done', models.BooleanField(default=False, verbose_name='done')),
-                ('log', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='accounts.log', verbose_name='log')),
-                ('submission', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='outbox', to='accounts.submission', verbose_name='submission')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("topic", models.CharField(max_length=249, verbose_name="topic")),
+                ("key", models.BinaryField(null=True, verbose_name="key")),
+                ("value", models.BinaryField(null=True, verbose_name="value")),
+                ("headers", models.JSONField(null=True, verbose_name="headers")),
+                ("queued_at_ms", accounts.models.fields.InstantField(verbose_name="queued at")),
+                (
+                    "published_at_ms",
+                    accounts.models.fields.InstantField(null=True, verbose_name="published at"),
+                ),
+                ("partition", models.IntegerField(null=True, verbose_name="partition")),
+                ("offset", models.BigIntegerField(null=True, verbose_name="offset")),
+                ("attempts", models.IntegerField(default=0, verbose_name="times published")),
+                ("is_done", models.BooleanField(default=False, verbose_name="done")),
+                (
+                    "log",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="accounts.log",
+                        verbose_name="log",
+                    ),
+                ),
+                (
+                    "submission",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="outbox",
+                        to="accounts.submission",
+                        verbose_name="submission",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'outbox row',
-                'verbose_name_plural': 'outbox',
+                "verbose_name": "outbox row",
+                "verbose_name_plural": "outbox",
             },
         ),
         migrations.CreateModel(
-            name='Balance',
+            name="Balance",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('balance_minor', accounts.money.MoneyField(verbose_name='balance')),
-                ('least_balance_minor', accounts.money.MoneyField(verbose_name='least balance')),
-                ('status', models.SmallIntegerField(choices=[(1, 'Open'), (2, 'Frozen')], default=1, verbose_name='status')),
-                ('posted_count', models.BigIntegerField(verbose_name='posted entries')),
-                ('account', models.OneToOneField(db_column='account', db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, to='accounts.account', to_field='number', verbose_name='account')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                ("balance_minor", accounts.money.MoneyField(verbose_name="balance")),
+                ("least_balance_minor", accounts.money.MoneyField(verbose_name="least balance")),
+                (
+                    "status",
+                    models.SmallIntegerField(
+                        choices=[(1, "Open"), (2, "Frozen")], default=1, verbose_name="status"
+                    ),
+                ),
+                ("posted_count", models.BigIntegerField(verbose_name="posted entries")),
+                (
+                    "account",
+                    models.OneToOneField(
+                        db_column="account",
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="accounts.account",
+                        to_field="number",
+                        verbose_name="account",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'balance',
-                'verbose_name_plural': 'balances',
-                'constraints': [models.CheckConstraint(condition=models.Q(('least_balance_minor__lte', 0)), name='balance_least_not_above_zero'), models.CheckConstraint(condition=models.Q(('posted_count__gte', 1)), name='balance_counts_its_opening')],
+                "verbose_name": "balance",
+                "verbose_name_plural": "balances",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("least_balance_minor__lte", 0)),
+                        name="balance_least_not_above_zero",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("posted_count__gte", 1)),
+                        name="balance_counts_its_opening",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('number', ''), _negated=True), name='account_number_given'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("number", ""), _negated=True), name="account_number_given"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['teller', 'supervisor', 'auditor', 'operator', 'administrator'])), name='agent_role_known'),
+            model_name="agent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("role__in", ["teller", "supervisor", "auditor", "operator", "administrator"])
+                ),
+                name="agent_role_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('role__in', ('teller', 'supervisor')), _negated=True), ('branch__isnull', False), _connector='OR'), name='agent_of_a_branch_has_one', violation_error_message='Tellers and supervisors need a branch.'),
+            model_name="agent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("role__in", ("teller", "supervisor")), _negated=True),
+                    ("branch__isnull", False),
+                    _connector="OR",
+                ),
+                name="agent_of_a_branch_has_one",
+                violation_error_message="Tellers and supervisors need a branch.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='dailytotal',
-            index=models.Index(fields=['business_date'], name='total_by_date'),
+            model_name="dailytotal",
+            index=models.Index(fields=["business_date"], name="total_by_date"),
         ),
         migrations.AddConstraint(
-            model_name='dailytotal',
-            constraint=models.UniqueConstraint(fields=('account', 'business_date', 'kind'), name='total_per_account_day_kind'),
+            model_name="dailytotal",
+            constraint=models.UniqueConstraint(
+                fields=("account", "business_date", "kind"), name="total_per_account_day_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gte', 0), ('amount_minor__lte', 1000000000000000)), name='entry_amount_bounded'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("amount_minor__gte", 0), ("amount_minor__lte", 1000000000000000)
+                ),
+                name="entry_amount_bounded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', [1, 2])), name='entry_concluded'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("outcome__in", [1, 2])), name="entry_concluded"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('balance_minor__isnull', False), ('outcome', 1)), models.Q(('outcome', 2), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='entry_posted_or_with_reason'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("balance_minor__isnull", False), ("outcome", 1)),
+                    models.Q(("outcome", 2), models.Q(("reason", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="entry_posted_or_with_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deadletter',
-            constraint=models.UniqueConstraint(fields=('log', 'partition', 'offset'), name='dead_letter_per_offset'),
+            model_name="deadletter",
+            constraint=models.UniqueConstraint(
+                fields=("log", "partition", "offset"), name="dead_letter_per_offset"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='logposition',
-            constraint=models.UniqueConstraint(fields=('log', 'partition'), name='position_per_partition'),
+            model_name="logposition",
+            constraint=models.UniqueConstraint(
+                fields=("log", "partition"), name="position_per_partition"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='logposition',
-            constraint=models.CheckConstraint(condition=models.Q(('next_offset__gte', 0)), name='position_not_negative'),
+            model_name="logposition",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("next_offset__gte", 0)), name="position_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gte', 0), ('amount_minor__lte', 1000000000000000)), name='submission_amount_bounded'),
+            model_name="submission",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("amount_minor__gte", 0), ("amount_minor__lte", 1000000000000000)
+                ),
+                name="submission_amount_bounded",
+            ),
         ),
         migrations.AddIndex(
-            model_name='outbox',
-            index=models.Index(condition=models.Q(('published_at_ms', None)), fields=['id'], name='outbox_unpublished'),
+            model_name="outbox",
+            index=models.Index(
+                condition=models.Q(("published_at_ms", None)),
+                fields=["id"],
+                name="outbox_unpublished",
+            ),
         ),
         migrations.AddIndex(
-            model_name='outbox',
-            index=models.Index(condition=models.Q(('is_done', False)), fields=['id'], name='outbox_open'),
+            model_name="outbox",
+            index=models.Index(
+                condition=models.Q(("is_done", False)), fields=["id"], name="outbox_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outbox',
-            constraint=models.CheckConstraint(condition=models.Q(('is_done', False), ('published_at_ms__isnull', False), _connector='OR'), name='outbox_done_was_published'),
+            model_name="outbox",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("is_done", False), ("published_at_ms__isnull", False), _connector="OR"
+                ),
+                name="outbox_done_was_published",
+            ),
         ),
     ]

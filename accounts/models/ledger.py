@@ -1,6 +1,5 @@
 """The ledger: what the bank concluded from the log, in log order."""
 
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -238,5 +237,3 @@ class DeadLetter(models.Model):
         return f"{self.partition}:{self.offset}"
 
     logged_at = property(lambda self: instant(self.logged_at_ms))
-
-

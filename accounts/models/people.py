@@ -64,7 +64,9 @@ class Agent(AbstractUser):
         verbose_name = _("agent")
         verbose_name_plural = _("agents")
         constraints = (
-            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="agent_role_known"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="agent_role_known"
+            ),
             models.CheckConstraint(
                 condition=~models.Q(role__in=BRANCH_ROLES) | models.Q(branch__isnull=False),
                 name="agent_of_a_branch_has_one",
