@@ -1,0 +1,141 @@
+"""Kafka's jars on this machine: cached, complete, and exactly those of the lock."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from streaming.embedded import BrokerRefused, JarsNotAvailable
+from streaming.embedded.file_lock import held
+from streaming.embedded.lock import JarLock, LockedJar, sha256_of
+from streaming.embedded.repository import open_repositories
+
+Say = Callable[[str], None]
+ATTEMPTS = 2
+
+
+class JarMismatch(BrokerRefused):
+    """A file is not the one that the lock names: damaged, or put there by somebody."""
+
+    def __init__(self, path: Path, remedy: str) -> None:
+        super().__init__(
+            f"{path} is not the file that Kafka's lock names (size or SHA-256 differ). {remedy}"
+        )
+
+
+def ready_jars(cache_dir: Path, lock: JarLock, say: Say) -> list[Path]:
+    """Give the jars of ``lock`` in order, each checked, after fetching what is missing.
+
+    Opens no connection when all are cached. Safe against a kill at any moment and
+    against others doing the same. Raises ``JarMismatch`` or ``JarsNotAvailable``.
+    """
+    folder = cache_dir / f"kafka-{lock.kafka_version}"
+    if missing_jars(folder, lock):
+        _fetch(folder, lock, say)
+    for jar in lock.jars:
+        check_jar(folder / jar.file_name, jar)
+    return [folder / jar.file_name for jar in lock.jars]
+
+
+def missing_jars(folder: Path, lock: JarLock) -> list[LockedJar]:
+    """Give the jars of which there is no file yet. Their contents are not looked at."""
+    return [jar for jar in lock.jars if not (folder / jar.file_name).is_file()]
+
+
+def check_jar(path: Path, jar: LockedJar) -> None:
+    """Raise ``JarMismatch`` unless the file is the locked one."""
+    if not _is_locked_file(path, jar):
+        raise JarMismatch(path, "Delete it and start again: it is then fetched anew.")
+
+
+def _is_locked_file(path: Path, jar: LockedJar) -> bool:
+    return path.stat().st_size == jar.size and sha256_of(path) == jar.sha256
+
+
+def _fetch(folder: Path, lock: JarLock, say: Say) -> None:
+    with _as_not_available(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with held(folder / "fetching.lock", wait_s=600):
+            _remove_drafts(folder)
+            # Whoever held the lock before may have fetched them all.
+            missing = missing_jars(folder, lock)
+            _check_space(folder, missing)
+            _fetch_all(folder, missing, say)
+
+
+def _fetch_all(folder: Path, missing: list[LockedJar], say: Say) -> None:
+    total, done = sum(jar.size for jar in missing), 0
+    if missing:
+        say(f"Fetching Apache Kafka: {len(missing)} files, {total / 1e6:.0f} MB, once.")
+    draft = Path(mkdtemp(prefix="draft-", dir=folder))
+    for number, jar in enumerate(missing, start=1):
+        _fetch_one(jar, draft, folder)
+        before, done = done, done + jar.size
+        if done * 4 // total > before * 4 // total:
+            say(f"  {number} of {len(missing)} files, {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+    shutil.rmtree(draft)
+
+
+def _fetch_one(jar: LockedJar, draft: Path, folder: Path) -> None:
+    fetched = _fetched(jar, draft)
+    # On disk before it has its name, so that a power cut leaves no half file behind.
+    with fetched.open("rb") as file:
+        os.fsync(file.fileno())
+    fetched.replace(folder / jar.file_name)
+
+
+def _fetched(jar: LockedJar, draft: Path) -> Path:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            path = _download(jar, draft / f"{jar.file_name}.{attempt}")
+        except (OSError, RuntimeError):
+            if attempt == ATTEMPTS:
+                raise
+            continue
+        if _is_locked_file(path, jar):
+            return path
+    raise JarMismatch(
+        Path(jar.file_name),
+        "It was just downloaded and not kept: the repository, or something on the way to it, "
+        "gives another file. Try another network, or name a mirror in jgo's configuration.",
+    )
+
+
+def _download(jar: LockedJar, folder: Path) -> Path:
+    group, name, version = jar.coordinate.split(":")
+    repositories = open_repositories(folder)
+    return Path(repositories.project(group, name).at_version(version).artifact().resolve())
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Clear what a killed download left: nobody else is at it while we hold the lock."""
+    for draft in folder.glob("draft-*"):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _check_space(folder: Path, missing: list[LockedJar]) -> None:
+    needed, free = 2 * sum(jar.size for jar in missing), shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(f"the disk has {free / 1e6:.0f} MB free and {needed / 1e6:.0f} are needed")
+
+
+@contextmanager
+def _as_not_available(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as failure:
+        raise JarsNotAvailable(
+            f"Apache Kafka's jars cannot be fetched into {folder}: {_in_short(failure)}. "
+            "Connect this machine once, or point XDG_CACHE_HOME at a cache that has them."
+        ) from failure
+
+
+def _in_short(failure: Exception) -> str:
+    """Give the innermost reason, on one line: libraries wrap it several times over."""
+    inner: BaseException = failure
+    while inner.__cause__ or inner.__context__:
+        inner = inner.__cause__ or inner.__context__ or inner
+    text = " ".join(str(inner).split()) or type(inner).__name__
+    return text if len(text) <= 200 else f"{text[:200]}…"

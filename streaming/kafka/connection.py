@@ -1,0 +1,131 @@
+"""One administrative connection to a cluster, with a deadline and errors that have names."""
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata
+
+from streaming.endpoint import Endpoint
+from streaming.kafka.config import client_settings
+from streaming.kafka.errors import (
+    BrokerNotReachable,
+    KafkaUnusable,
+    NotPermitted,
+    RequestFailed,
+    SettingsRefused,
+    SignInRefused,
+    TopicMissing,
+)
+
+DEFAULT_TIMEOUT_S = 10.0
+
+Answer = TypeVar("Answer")
+Key = TypeVar("Key")
+
+_UNREACHABLE = {
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._RESOLVE,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.BROKER_NOT_AVAILABLE,
+}
+_REFUSED = {
+    KafkaError._AUTHENTICATION,
+    KafkaError._SSL,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.UNSUPPORTED_SASL_MECHANISM,
+}
+_FORBIDDEN = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
+_MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
+
+
+class Connection:
+    """An ``AdminClient`` whose every answer arrives before the deadline or as a named error.
+
+    The deadline counts from here, over all questions together.
+    """
+
+    def __init__(self, endpoint: Endpoint, timeout: float = DEFAULT_TIMEOUT_S) -> None:
+        self.endpoint = endpoint
+        self._deadline = time.monotonic() + timeout
+        self._last_complaint: KafkaError | None = None
+        # What goes wrong here is raised, so it need not be logged as well.
+        quiet = {"error_cb": self._keep_complaint, "log_level": 0}
+        try:
+            self.client = AdminClient(client_settings(endpoint, **quiet))
+        except KafkaException as failure:
+            raise SettingsRefused(_reason(failure)) from failure
+
+    @property
+    def seconds_left(self) -> float:
+        """Give the time until the deadline, at least the shortest that Kafka takes."""
+        return max(self._deadline - time.monotonic(), 0.001)
+
+    def is_late(self) -> bool:
+        """Say whether the deadline has passed."""
+        return time.monotonic() >= self._deadline
+
+    def metadata(self, topic: str | None = None) -> ClusterMetadata:
+        """Ask for brokers and topics. Naming a ``topic`` may create it, where that is on."""
+        try:
+            if topic is None:
+                return self.client.list_topics(timeout=self.seconds_left)
+            return self.client.list_topics(topic, timeout=self.seconds_left)
+        except KafkaException as failure:
+            raise self._named(failure, topic or "") from failure
+
+    def ask(self, question: "Future[Answer]", topic: str = "") -> Answer:
+        """Wait for one answer; ``topic`` is what the question is about, if any."""
+        try:
+            return question.result(self.seconds_left + 1)
+        except KafkaException as failure:
+            raise self._named(failure, topic) from failure
+        except FutureTimeoutError as failure:
+            raise self._not_reachable("no answer in time") from failure
+
+    def ask_each(self, questions: Mapping[Key, "Future[Any]"], topic: str = "") -> dict[Key, Any]:
+        """Wait for an answer each; the first failure is raised."""
+        return {key: self.ask(question, topic) for key, question in questions.items()}
+
+    def _keep_complaint(self, error: KafkaError) -> None:
+        # "All brokers are down" follows each real reason and would hide it.
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._last_complaint = error
+
+    def _named(self, failure: KafkaException, topic: str) -> KafkaUnusable:
+        error: KafkaError = failure.args[0]
+        self.client.poll(0)
+        code, address = error.code(), self.endpoint.bootstrap_servers
+        complaint = self._last_complaint
+        if code in _UNREACHABLE and complaint and complaint.code() in _REFUSED:
+            return SignInRefused(address, complaint.str())
+        if code in _UNREACHABLE:
+            return self._not_reachable(complaint.str() if complaint else error.str())
+        if code in _REFUSED:
+            return SignInRefused(address, error.str())
+        if code in _FORBIDDEN:
+            return NotPermitted(address, error.str())
+        if code in _MISSING and topic:
+            return TopicMissing(topic, address)
+        return RequestFailed(address, error.str() or error.name())
+
+    def _not_reachable(self, reason: str) -> BrokerNotReachable:
+        return BrokerNotReachable(self.endpoint.bootstrap_servers, _one_line(reason))
+
+
+def _reason(failure: KafkaException) -> str:
+    error: KafkaError = failure.args[0]
+    return _one_line(error.str() or error.name())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")

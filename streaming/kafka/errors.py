@@ -1,0 +1,49 @@
+"""What can be wrong with a Kafka, each by the name of its situation and in one line."""
+
+
+class KafkaUnusable(Exception):
+    """Kafka cannot do what was asked; the message is one line fit for a console."""
+
+
+class BrokerNotReachable(KafkaUnusable):
+    """No broker answered at the address in time. May be tried again."""
+
+    def __init__(self, address: str, reason: str = "") -> None:
+        super().__init__(f"No Kafka answers at {address}{f' ({reason})' if reason else ''}.")
+
+
+class SignInRefused(KafkaUnusable):
+    """The broker was found but refuses our credentials, certificate or protocol."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"Kafka at {address} refuses the connection: {reason}.")
+
+
+class NotPermitted(KafkaUnusable):
+    """The broker knows us but forbids the operation: an access rule is missing."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"Kafka at {address} forbids it: {reason}.")
+
+
+class RequestFailed(KafkaUnusable):
+    """The broker answered a request with an error that has no name of its own here."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"Kafka at {address} answered: {reason}.")
+
+
+class TopicMissing(KafkaUnusable):
+    """The topic does not exist on this Kafka."""
+
+    def __init__(self, topic: str, address: str) -> None:
+        super().__init__(
+            f"Kafka at {address} has no topic {topic}. Make it with: manage.py create_topics."
+        )
+
+
+class SettingsRefused(KafkaUnusable):
+    """A client cannot even be made of the settings, so no retry helps."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The KAFKA_ settings make no working client: {reason}.")
