@@ -35,6 +35,7 @@ def _cache_dir() -> Path:
 
 
 KAFKA_CACHE_DIR = _cache_dir()
+JAVA_HOME = env.str("JAVA_HOME", default="")
 
 # Who may ask, and how.
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
