@@ -35,7 +35,7 @@ Reference = Annotated[str, Meta(max_length=140, pattern=_PRINTABLE)]
 
 
 class NotUnderstood(Exception):
-    """A message that is no event of ours. The text says why; the message goes to the dead letters."""
+    """A message that is no event of ours, and belongs to the dead letters. The text says why."""
 
     def __init__(self, reason: str, *, transaction_id: UUID | None = None) -> None:
         super().__init__(reason)
@@ -76,14 +76,13 @@ class Withdrawal(_Event, frozen=True, kw_only=True, tag_field="kind", tag="withd
 
 
 Event = AccountOpened | Deposit | Withdrawal
-EVENT_TYPES: Final = {"account_opened": AccountOpened, "deposit": Deposit, "withdrawal": Withdrawal}
 
 
 class _Identified(msgspec.Struct):
     transaction_id: UUID
 
 
-_decoder = msgspec.json.Decoder(Event)
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder(order="deterministic")
 _identifier_decoder = msgspec.json.Decoder(_Identified)
 _account_number = re.compile(ACCOUNT_NUMBER)

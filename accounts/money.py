@@ -1,7 +1,7 @@
-"""Amounts of money: integers in minor units inside, decimals at the edge. One parser, one formatter."""
+"""Money: integers in minor units inside, decimals at the edge. One parser, one formatter."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -29,7 +29,14 @@ _GROUPED_BY_SPACE = re.compile(r"[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]{1,2})?")
 _LOOKS_GROUPED = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")
 
 
-class MoneyField(models.BigIntegerField):
+# Django's fields take type arguments for the type checker only.
+if TYPE_CHECKING:
+    _BigIntegerField = models.BigIntegerField[int, int]
+else:
+    _BigIntegerField = models.BigIntegerField
+
+
+class MoneyField(_BigIntegerField):
     """An amount in minor units. The only field that holds money."""
 
     description = _("Amount in minor units")

@@ -1,14 +1,22 @@
 """Columns that the ledger needs and Django lacks."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class IdentifierField(models.UUIDField):
+# Django's fields take type arguments for the type checker only.
+if TYPE_CHECKING:
+    _UUIDField = models.UUIDField[UUID | str, UUID]
+    _BigIntegerField = models.BigIntegerField[int, int]
+else:
+    _UUIDField, _BigIntegerField = models.UUIDField, models.BigIntegerField
+
+
+class IdentifierField(_UUIDField):
     """A UUID held as its 16 bytes on SQLite, half of what text takes in row and index."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
@@ -37,7 +45,7 @@ class IdentifierField(models.UUIDField):
         return self.db_type(connection)
 
 
-class InstantField(models.BigIntegerField):
+class InstantField(_BigIntegerField):
     """A moment in milliseconds since 1970-01-01 UTC, the unit of Kafka's own timestamps."""
 
 

@@ -61,6 +61,13 @@ class Reason(models.TextChoices):
     OVERDRAWN = "overdrawn", _("Overdrawn")
 
 
+class DeadReason(models.TextChoices):
+    """Why a message became a dead letter. Part of the chain, unlike the wording of the detail."""
+
+    NOT_UNDERSTOOD = "not_understood", _("Not understood")
+    ID_REUSED = "id_reused", _("Id used again with other content")
+
+
 class Log(models.Model):
     """The identity of a log that the ledger was concluded from (law 7). Ids count its epochs."""
 
@@ -215,7 +222,8 @@ class DeadLetter(models.Model):
     offset = models.BigIntegerField(_("offset"))
     key = models.BinaryField(_("key"), null=True)
     value = models.BinaryField(_("value"), null=True)
-    reason = models.CharField(_("reason"), max_length=300)
+    reason = models.CharField(_("reason"), max_length=20, choices=DeadReason)
+    detail = models.CharField(_("detail"), max_length=300)
     # Where the message could be read that far.
     transaction_id = IdentifierField(_("transaction"), null=True, db_index=True)
     logged_at_ms = InstantField(_("logged at"))

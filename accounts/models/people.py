@@ -1,6 +1,6 @@
 """Agents of the bank and the branches they work in."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
@@ -58,7 +58,7 @@ class Agent(AbstractUser):
         Branch, models.PROTECT, verbose_name=_("branch"), null=True, blank=True
     )
 
-    objects = AgentManager()
+    objects: ClassVar[AgentManager] = AgentManager()
 
     class Meta:
         verbose_name = _("agent")

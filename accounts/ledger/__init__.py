@@ -1,0 +1,1 @@
+"""Posting: what the log says becomes what the ledger holds."""

@@ -1,0 +1,85 @@
+"""Which log the ledger was concluded from, and how far (law 7)."""
+
+import time
+from collections.abc import Iterable
+
+from django.db.transaction import atomic
+
+from accounts.ledger.messages import NO_LINK, LogIdentity
+from accounts.models.ledger import Log, LogPosition
+
+
+class OtherLog(Exception):
+    """The log in front of us is not the one that the ledger was concluded from."""
+
+
+def identity_of(log: Log) -> LogIdentity:
+    """Give the identity that ``log`` records."""
+    return LogIdentity(log.cluster_id, log.topic, log.topic_id, log.partition_count, log.is_memory)
+
+
+def current_log() -> Log | None:
+    """Give the log that the ledger follows, or None before the first consumer."""
+    return Log.objects.filter(is_current=True).first()
+
+
+def recognise_log(seen: LogIdentity) -> Log:
+    """Give the ledger's log, where ``seen`` is that log; begin with it where there is none.
+
+    Memory mode has another log at each start, so a ledger that knows nothing but memory mode
+    takes it as the next one. Raises ``OtherLog``, with what differs, in every other case.
+    """
+    with atomic():
+        known = current_log()
+        if known is None:
+            return _follow(seen, reason="first start")
+        if identity_of(known) == seen:
+            return known
+        if known.is_memory and seen.is_memory:
+            Log.objects.filter(pk=known.pk).update(is_current=False)
+            return _follow(seen, reason="memory mode began a new log")
+        raise OtherLog(_difference(identity_of(known), seen))
+
+
+def positions_of(log: Log, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Give the next offset and the leader epoch of each of ``partitions``."""
+    rows = LogPosition.objects.filter(log=log, partition__in=list(partitions))
+    return {row.partition: (row.next_offset, row.leader_epoch) for row in rows}
+
+
+def _follow(seen: LogIdentity, *, reason: str) -> Log:
+    log = Log.objects.create(
+        cluster_id=seen.cluster_id,
+        topic=seen.topic,
+        topic_id=seen.topic_id,
+        partition_count=seen.partition_count,
+        is_memory=seen.is_memory,
+        adopted_at_ms=time.time_ns() // 1_000_000,
+        reason=reason,
+        is_current=True,
+    )
+    LogPosition.objects.bulk_create(
+        LogPosition(log=log, partition=number, link=NO_LINK)
+        for number in range(seen.partition_count)
+    )
+    return log
+
+
+def _difference(known: LogIdentity, seen: LogIdentity) -> str:
+    if known.is_memory != seen.is_memory:
+        before, now = ("memory mode", "a real Kafka")[:: 1 if known.is_memory else -1]
+        return (
+            f"This database was filled from {before}, and {now} is running. "
+            "Set DATA_DIR (or DATABASE_URL) to another place for it."
+        )
+    parts = (
+        ("cluster", known.cluster_id, seen.cluster_id),
+        ("topic", known.topic, seen.topic),
+        ("topic id", known.topic_id, seen.topic_id),
+        ("partitions", known.partition_count, seen.partition_count),
+    )
+    differing = [f"{name} {was} is now {now}" for name, was, now in parts if was != now]
+    return (
+        f"The ledger was concluded from another log: {', '.join(differing)}. Bring that log "
+        "back, or set DATA_DIR (or DATABASE_URL) to another place for this one."
+    )

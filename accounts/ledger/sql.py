@@ -1,0 +1,271 @@
+"""The SQL of posting, for SQLite and PostgreSQL. Called inside the transaction of one batch."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from accounts.ledger.conclusions import AccountState, Books, Concluded, Dead, Tally
+from accounts.models.fields import instant
+from accounts.models.ledger import LogPosition
+from accounts.models.submission import Outbox
+
+# The advisory lock that makes posting on PostgreSQL one writer at a time, as SQLite is by
+# nature: the ids of the ledger then appear in their own order, and a reader misses none.
+POSTING_LOCK = 0x62616E6B
+
+# SQLite takes 32,766 parameters a statement, PostgreSQL 65,535.
+_PARAMETERS = 20_000
+
+_MOVE_POSITION = """
+    UPDATE accounts_logposition SET next_offset = %s
+    WHERE log_id = %s AND partition = %s AND next_offset = %s
+"""
+_RECORD_PROGRESS = """
+    UPDATE accounts_logposition
+    SET leader_epoch = %s, link = %s, transactions = transactions + %s, posted = posted + %s,
+        rejected = rejected + %s, dead = dead + %s, repeats = repeats + %s
+    WHERE log_id = %s AND partition = %s AND next_offset = %s
+"""
+_ADD_ENTRY = """
+    INSERT INTO accounts_entry (
+        transaction_id, account, kind_id, outcome, reason, amount_minor, currency,
+        balance_minor, business_date, reference, source, submitted_by, submitted_at_ms,
+        logged_at_ms, posted_at_ms, log_id, partition, "offset", digest, link
+    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_ADD_DEAD_LETTER = """
+    INSERT INTO accounts_deadletter (
+        log_id, partition, "offset", "key", value, reason, detail, transaction_id,
+        logged_at_ms, concluded_at_ms, digest, link
+    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_FILE_ACCOUNT = """
+    INSERT INTO accounts_account (number, holder, branch_id, created_at)
+    VALUES (%s, '', NULL, %s) ON CONFLICT (number) DO NOTHING
+"""
+_OPEN_BALANCE = """
+    INSERT INTO accounts_balance (
+        account, currency, balance_minor, least_balance_minor, status, posted_count
+    ) VALUES (%s, %s, %s, %s, %s, %s)
+"""
+_MOVE_BALANCE = """
+    UPDATE accounts_balance SET balance_minor = %s, posted_count = %s
+    WHERE account = %s AND posted_count = %s AND balance_minor = %s
+"""
+_ADD_TOTAL = """
+    INSERT INTO accounts_dailytotal (account, business_date, kind_id, count, amount_minor)
+    VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (account, business_date, kind_id) DO UPDATE
+    SET count = accounts_dailytotal.count + excluded.count,
+        amount_minor = accounts_dailytotal.amount_minor + excluded.amount_minor
+"""
+
+
+def wait_for_other_writers(cursor: CursorWrapper) -> None:
+    """Hold back until no other batch is being written. SQLite's BEGIN IMMEDIATE has done so."""
+    if connection.vendor == "postgresql":
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POSTING_LOCK])
+
+
+def move_position(
+    cursor: CursorWrapper, log_id: int, partition: int, expected: int, following: int
+) -> bool:
+    """Move a partition's next offset from ``expected``; False where it stands elsewhere."""
+    cursor.execute(_MOVE_POSITION, [following, log_id, partition, expected])
+    return int(cursor.rowcount) == 1
+
+
+def links_of(log_id: int, partitions: Iterable[int]) -> dict[int, bytes]:
+    """Give the last link of each partition's chain."""
+    rows = LogPosition.objects.filter(log_id=log_id, partition__in=list(partitions))
+    return {partition: bytes(link) for partition, link in rows.values_list("partition", "link")}
+
+
+def outcomes_of(cursor: CursorWrapper, identifiers: Sequence[UUID]) -> dict[UUID, bytes]:
+    """Give the digest of each of ``identifiers`` that has an outcome already."""
+    found: dict[UUID, bytes] = {}
+    for start in range(0, len(identifiers), _PARAMETERS):
+        part = [_identifier(each) for each in identifiers[start : start + _PARAMETERS]]
+        cursor.execute(
+            f"SELECT transaction_id, digest FROM accounts_entry "  # noqa: S608 only marks
+            f"WHERE transaction_id IN ({_marks(part)})",
+            part,
+        )
+        found.update((_from_row(row[0]), bytes(row[1])) for row in cursor.fetchall())
+    return found
+
+
+def states_of(cursor: CursorWrapper, numbers: Sequence[str]) -> dict[str, AccountState]:
+    """Give each of the accounts ``numbers`` that is open, as it stands."""
+    found: dict[str, AccountState] = {}
+    for start in range(0, len(numbers), _PARAMETERS):
+        part = numbers[start : start + _PARAMETERS]
+        cursor.execute(
+            f"SELECT account, currency, balance_minor, least_balance_minor, status, "  # noqa: S608
+            f"posted_count FROM accounts_balance WHERE account IN ({_marks(part)})",
+            part,
+        )
+        found.update((row[0], AccountState(*row)) for row in cursor.fetchall())
+    return found
+
+
+def add_entries(
+    cursor: CursorWrapper, log_id: int, entries: Iterable[Concluded], posted_at_ms: int
+) -> None:
+    """Append ``entries`` in their order."""
+    rows = [_entry_row(each, log_id, posted_at_ms) for each in entries]
+    if rows:
+        cursor.executemany(_ADD_ENTRY, rows)
+
+
+def add_dead_letters(
+    cursor: CursorWrapper, log_id: int, dead: Sequence[Dead], concluded_at_ms: int
+) -> None:
+    """Record ``dead`` with their bytes, and queue a copy of each for the dead-letter topic."""
+    if not dead:
+        return
+    cursor.executemany(
+        _ADD_DEAD_LETTER, [_dead_row(each, log_id, concluded_at_ms) for each in dead]
+    )
+    Outbox.objects.bulk_create(_copy_of(each, concluded_at_ms) for each in dead)
+
+
+def open_accounts(
+    cursor: CursorWrapper, opened: Sequence[AccountState], concluded_at_ms: int
+) -> None:
+    """Add the balances of newly ``opened`` accounts, and file those that nobody filed before."""
+    if not opened:
+        return
+    now = instant(concluded_at_ms)
+    cursor.executemany(_FILE_ACCOUNT, [(each.number, now.isoformat(" ")) for each in opened])
+    cursor.executemany(
+        _OPEN_BALANCE,
+        [
+            (
+                each.number,
+                each.currency,
+                each.balance_minor,
+                each.least_balance_minor,
+                each.status,
+                each.posted_count,
+            )
+            for each in opened
+        ],
+    )
+
+
+def move_balances(cursor: CursorWrapper, moves: Sequence[tuple[int, int, str, int, int]]) -> bool:
+    """Write (new balance and count, account, old count and balance); False if one had moved."""
+    if not moves:
+        return True
+    cursor.executemany(_MOVE_BALANCE, moves)
+    return int(cursor.rowcount) == len(moves)
+
+
+def add_totals(cursor: CursorWrapper, books: Books) -> None:
+    """Add what the batch posted to the daily totals."""
+    if books.totals:
+        cursor.executemany(
+            _ADD_TOTAL,
+            [
+                (account, day.isoformat(), kind, count, amount_minor)
+                for (account, day, kind), (count, amount_minor) in books.totals.items()
+            ],
+        )
+
+
+def record_progress(cursor: CursorWrapper, log_id: int, partition: int, tally: Tally) -> None:
+    """Write the chain's new end and what became of the batch's messages."""
+    cursor.execute(
+        _RECORD_PROGRESS,
+        [
+            tally.leader_epoch,
+            tally.link,
+            tally.transactions,
+            tally.posted,
+            tally.rejected,
+            tally.dead,
+            tally.repeats,
+            log_id,
+            partition,
+            tally.next_offset,
+        ],
+    )
+
+
+def _entry_row(each: Concluded, log_id: int, posted_at_ms: int) -> tuple[Any, ...]:
+    event, message = each.event, each.message
+    return (
+        _identifier(event.transaction_id),
+        event.account,
+        each.kind,
+        each.outcome,
+        each.reason,
+        each.amount_minor,
+        event.currency,
+        each.balance_minor,
+        event.business_date.isoformat(),
+        event.reference,
+        event.source,
+        event.submitted_by,
+        int(event.submitted_at.timestamp() * 1000),
+        message.logged_at_ms,
+        posted_at_ms,
+        log_id,
+        message.partition,
+        message.offset,
+        each.digest,
+        each.link,
+    )
+
+
+def _dead_row(each: Dead, log_id: int, concluded_at_ms: int) -> tuple[Any, ...]:
+    refused, message = each.refused, each.refused.message
+    identifier = refused.transaction_id
+    return (
+        log_id,
+        message.partition,
+        message.offset,
+        message.key,
+        message.value,
+        refused.reason,
+        refused.detail,
+        _identifier(identifier) if identifier else None,
+        message.logged_at_ms,
+        concluded_at_ms,
+        refused.digest,
+        each.link,
+    )
+
+
+def _copy_of(each: Dead, concluded_at_ms: int) -> Outbox:
+    message = each.refused.message
+    return Outbox(
+        topic=settings.KAFKA_DEAD_LETTER_TOPIC,
+        key=message.key,
+        value=message.value,
+        headers={
+            "topic": settings.KAFKA_TOPIC,
+            "partition": str(message.partition),
+            "offset": str(message.offset),
+            "reason": each.refused.reason,
+            "detail": each.refused.detail,
+        },
+        queued_at_ms=concluded_at_ms,
+    )
+
+
+def _identifier(identifier: UUID) -> bytes | UUID:
+    return identifier if connection.vendor == "postgresql" else identifier.bytes
+
+
+def _from_row(stored: bytes | UUID) -> UUID:
+    return stored if isinstance(stored, UUID) else UUID(bytes=bytes(stored))
+
+
+def _marks(part: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(part))
