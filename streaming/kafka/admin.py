@@ -15,6 +15,7 @@ from streaming.kafka.errors import (
     RequestFailed,
     SettingsRefused,
     SignInRefused,
+    TopicExists,
     TopicMissing,
 )
 from streaming.kafka.topics import create_topic, delete_topic, ensure_topics, settings_of
@@ -28,6 +29,7 @@ __all__ = [
     "RequestFailed",
     "SettingsRefused",
     "SignInRefused",
+    "TopicExists",
     "TopicMissing",
     "cluster_ready",
     "create_topic",
@@ -82,16 +84,15 @@ def cluster_ready(endpoint: Endpoint, timeout: float = DEFAULT_TIMEOUT_S) -> boo
 
     Raises ``SignInRefused`` when it answers but will not have us.
     """
-    connection = Connection(endpoint, timeout)
-    while not connection.is_late():
-        try:
-            if connection.metadata().brokers:
-                return True
-        except BrokerNotReachable:
-            return False
-        # A starting broker answers before it has joined its own cluster.
-        time.sleep(0.05)
-    return False
+    try:
+        connection = Connection(endpoint, timeout)
+        while not connection.cluster.brokers and not connection.is_late():
+            # A starting broker answers before it has joined its own cluster.
+            time.sleep(0.05)
+            connection.cluster = connection.metadata()
+    except BrokerNotReachable:
+        return False
+    return bool(connection.cluster.brokers)
 
 
 def describe_log(
@@ -102,11 +103,10 @@ def describe_log(
     if endpoint.mode == "memory":
         return _describe_mock_log(connection, topic)
     asked = connection.client.describe_topics(TopicCollection([topic]))[topic]
-    cluster = connection.ask(connection.client.describe_cluster())
     found = connection.ask(asked, topic)
     configs = settings_of(connection, topic)
     return LogDescription(
-        cluster_id=cluster.cluster_id,
+        cluster_id=connection.cluster.cluster_id or "",
         topic=topic,
         topic_id=str(found.topic_id),
         partition_count=len(found.partitions),
@@ -149,7 +149,7 @@ def _describe_mock_log(connection: Connection, topic: str) -> LogDescription:
 
 
 def _partition_count(connection: Connection, topic: str) -> int:
-    found = connection.metadata().topics.get(topic)
+    found = connection.cluster.topics.get(topic)
     if found is None or not found.partitions:
         raise TopicMissing(topic, connection.endpoint.bootstrap_servers)
     return len(found.partitions)

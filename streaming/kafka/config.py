@@ -29,8 +29,9 @@ def client_settings(endpoint: Endpoint, **overrides: Any) -> dict[str, Any]:
 
 
 def log_client_error(error: KafkaError) -> None:
-    """Log what a client says about its connection; the repetition filter keeps it short."""
-    log.warning("%s: %s", error.name(), error.str())
+    """Log an error of a client, other than of a connection: of those its log speaks itself."""
+    said_already = error.code() in {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
+    log.log(logging.DEBUG if said_already else logging.WARNING, "%s", error.str())
 
 
 def _local_settings() -> dict[str, Any]:

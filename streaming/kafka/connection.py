@@ -1,5 +1,6 @@
 """One administrative connection to a cluster, with a deadline and errors that have names."""
 
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -18,6 +19,7 @@ from streaming.kafka.errors import (
     RequestFailed,
     SettingsRefused,
     SignInRefused,
+    TopicExists,
     TopicMissing,
 )
 
@@ -40,18 +42,24 @@ _REFUSED = {
     KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError.UNSUPPORTED_SASL_MECHANISM,
 }
-_FORBIDDEN = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
+_BY_CODE: dict[int, type[NotPermitted] | type[SignInRefused]] = {
+    **dict.fromkeys(_REFUSED, SignInRefused),
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: NotPermitted,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: NotPermitted,
+    KafkaError.GROUP_AUTHORIZATION_FAILED: NotPermitted,
 }
-_MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
+_BY_CODE_OF_TOPIC: dict[int, type[TopicMissing] | type[TopicExists]] = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART: TopicMissing,
+    KafkaError._UNKNOWN_TOPIC: TopicMissing,
+    KafkaError.TOPIC_ALREADY_EXISTS: TopicExists,
+}
 
 
 class Connection:
     """An ``AdminClient`` whose every answer arrives before the deadline or as a named error.
 
-    The deadline counts from here, over all questions together.
+    Making one connects, so that a wrong address or password shows at once and by its
+    name. The deadline counts from then, over all questions together.
     """
 
     def __init__(self, endpoint: Endpoint, timeout: float = DEFAULT_TIMEOUT_S) -> None:
@@ -63,7 +71,8 @@ class Connection:
         try:
             self.client = AdminClient(client_settings(endpoint, **quiet))
         except KafkaException as failure:
-            raise SettingsRefused(_reason(failure)) from failure
+            raise SettingsRefused(_reason(failure.args[0])) from failure
+        self.cluster = self.metadata()
 
     @property
     def seconds_left(self) -> float:
@@ -90,7 +99,9 @@ class Connection:
         except KafkaException as failure:
             raise self._named(failure, topic) from failure
         except FutureTimeoutError as failure:
-            raise self._not_reachable("no answer in time") from failure
+            raise BrokerNotReachable(
+                self.endpoint.bootstrap_servers, "no answer in time"
+            ) from failure
 
     def ask_each(self, questions: Mapping[Key, "Future[Any]"], topic: str = "") -> dict[Key, Any]:
         """Wait for an answer each; the first failure is raised."""
@@ -103,29 +114,25 @@ class Connection:
 
     def _named(self, failure: KafkaException, topic: str) -> KafkaUnusable:
         error: KafkaError = failure.args[0]
-        self.client.poll(0)
         code, address = error.code(), self.endpoint.bootstrap_servers
-        complaint = self._last_complaint
-        if code in _UNREACHABLE and complaint and complaint.code() in _REFUSED:
-            return SignInRefused(address, complaint.str())
         if code in _UNREACHABLE:
-            return self._not_reachable(complaint.str() if complaint else error.str())
-        if code in _REFUSED:
-            return SignInRefused(address, error.str())
-        if code in _FORBIDDEN:
-            return NotPermitted(address, error.str())
-        if code in _MISSING and topic:
-            return TopicMissing(topic, address)
-        return RequestFailed(address, error.str() or error.name())
+            return self._no_answer(error)
+        if topic and code in _BY_CODE_OF_TOPIC:
+            return _BY_CODE_OF_TOPIC[code](topic, address)
+        return _BY_CODE.get(code, RequestFailed)(address, _reason(error))
 
-    def _not_reachable(self, reason: str) -> BrokerNotReachable:
-        return BrokerNotReachable(self.endpoint.bootstrap_servers, _one_line(reason))
-
-
-def _reason(failure: KafkaException) -> str:
-    error: KafkaError = failure.args[0]
-    return _one_line(error.str() or error.name())
+    def _no_answer(self, error: KafkaError) -> KafkaUnusable:
+        """Give the reason why nothing came, which librdkafka tells apart, and when asked."""
+        self.client.poll(0)
+        complaint = self._last_complaint or error
+        address = self.endpoint.bootstrap_servers
+        if complaint.code() in _REFUSED:
+            return SignInRefused(address, _reason(complaint))
+        return BrokerNotReachable(address, _reason(complaint))
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
+def _reason(error: KafkaError) -> str:
+    """Give what an error says on one line, without librdkafka's own bookkeeping."""
+    text = " ".join((error.str() or error.name()).split())
+    text = re.sub(r"^\S+/(bootstrap|\d+): ", "", text)
+    return re.sub(r" \(after \d+ms in state \w+.*\)$", "", text).rstrip(".")

@@ -42,6 +42,13 @@ class TopicMissing(KafkaUnusable):
         )
 
 
+class TopicExists(KafkaUnusable):
+    """The topic to be created is there already."""
+
+    def __init__(self, topic: str, address: str) -> None:
+        super().__init__(f"Kafka at {address} already has a topic {topic}.")
+
+
 class SettingsRefused(KafkaUnusable):
     """A client cannot even be made of the settings, so no retry helps."""
 

@@ -1,5 +1,6 @@
 """The topics that the portal needs, and making a cluster's topics agree with that."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from django.conf import settings
 
 from streaming.endpoint import Endpoint
 from streaming.kafka.connection import DEFAULT_TIMEOUT_S, Connection
-from streaming.kafka.errors import TopicMissing
+from streaming.kafka.errors import BrokerNotReachable, TopicExists, TopicMissing
 
 MEBIBYTE = 1024 * 1024
 
@@ -109,13 +110,24 @@ def _ensure(connection: Connection, topic: str, wanted: Mapping[str, str]) -> To
     try:
         return _compare(connection, topic, wanted)
     except TopicMissing:
-        count, replication = settings.KAFKA_PARTITIONS, settings.KAFKA_REPLICATION
+        return _create_or_compare(connection, topic, wanted)
+
+
+def _create_or_compare(
+    connection: Connection, topic: str, wanted: Mapping[str, str]
+) -> TopicReport:
+    count, replication = settings.KAFKA_PARTITIONS, settings.KAFKA_REPLICATION
+    try:
         _create(connection, topic, count, replication, wanted)
-        return TopicReport(topic, created=True, partition_count=count)
+    except TopicExists:
+        # Somebody else has just created it, and the brokers were about to hear of it.
+        _wait_for_leaders(connection, topic)
+        return _compare(connection, topic, wanted)
+    return TopicReport(topic, created=True, partition_count=count)
 
 
 def _ensure_mock(connection: Connection, topic: str) -> TopicReport:
-    created = topic not in connection.metadata().topics
+    created = topic not in connection.cluster.topics
     found = connection.metadata(topic).topics[topic]
     return TopicReport(topic, created=created, partition_count=len(found.partitions))
 
@@ -135,6 +147,19 @@ def _create(
     )
     asked = connection.client.create_topics([new], operation_timeout=connection.seconds_left)
     connection.ask(asked[topic], topic)
+    _wait_for_leaders(connection, topic)
+
+
+def _wait_for_leaders(connection: Connection, topic: str) -> None:
+    """Block until each partition can be used: a new topic is known to brokers a bit later."""
+    while not connection.is_late():
+        found = connection.metadata().topics.get(topic)
+        if found and found.partitions and all(p.leader >= 0 for p in found.partitions.values()):
+            return
+        time.sleep(0.02)
+    raise BrokerNotReachable(
+        connection.endpoint.bootstrap_servers, f"topic {topic} was made and has no leader yet"
+    )
 
 
 def _compare(connection: Connection, topic: str, wanted: Mapping[str, str]) -> TopicReport:
