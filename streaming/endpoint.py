@@ -56,6 +56,15 @@ def current_endpoint() -> Endpoint | None:
     return running_endpoint(settings.DATA_DIR)
 
 
+def has_moved(endpoint: Endpoint) -> bool:
+    """Say whether Kafka now is elsewhere than at ``endpoint``, or another one than there."""
+    now = current_endpoint()
+    return now is not None and (now.bootstrap_servers, now.cluster_id) != (
+        endpoint.bootstrap_servers,
+        endpoint.cluster_id,
+    )
+
+
 def running_endpoint(data_dir: Path) -> Endpoint | None:
     """Give what the live ``run_broker`` on ``data_dir`` wrote; one that died counts for nothing."""
     path = endpoint_path(data_dir)

@@ -83,9 +83,9 @@ class Balance(models.Model):
     @property
     def available_minor(self) -> int:
         """What may still be withdrawn; never below zero, also on an overdrawn account."""
-        return max(0, self.balance_minor - self.least_balance_minor)
+        return max(0, int(self.balance_minor) - int(self.least_balance_minor))
 
     @property
     def is_overdrawn(self) -> bool:
         """Whether the balance is below what the account allows (history rows may do that)."""
-        return self.balance_minor < self.least_balance_minor
+        return bool(self.balance_minor < self.least_balance_minor)

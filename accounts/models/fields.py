@@ -7,11 +7,10 @@ from uuid import UUID
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-
 # Django's fields take type arguments for the type checker only.
 if TYPE_CHECKING:
-    _UUIDField = models.UUIDField[UUID | str, UUID]
-    _BigIntegerField = models.BigIntegerField[int, int]
+    _UUIDField = models.UUIDField[Any, Any]
+    _BigIntegerField = models.BigIntegerField[Any, Any]
 else:
     _UUIDField, _BigIntegerField = models.UUIDField, models.BigIntegerField
 

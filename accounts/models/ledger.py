@@ -188,7 +188,8 @@ class Entry(models.Model):
     @property
     def signed_amount_minor(self) -> int:
         """The amount from the customer's viewpoint: a withdrawal is below zero."""
-        return -self.amount_minor if self.kind_id == Kind.WITHDRAWAL else self.amount_minor
+        amount_minor = int(self.amount_minor)
+        return -amount_minor if self.kind_id == Kind.WITHDRAWAL else amount_minor
 
 
 class DailyTotal(models.Model):

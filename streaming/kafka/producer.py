@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
@@ -107,4 +107,4 @@ class Producer:
 def _result(error: KafkaError | None, message: Message) -> Acknowledged | NotDelivered:
     if error is not None:
         return NotDelivered(f"{error.name()}: {error.str()}")
-    return Acknowledged(message.partition(), message.offset())
+    return Acknowledged(cast(int, message.partition()), cast(int, message.offset()))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -85,7 +85,10 @@ class Reader:
             )
         )
         self.assigned: set[int] = set()
-        self._client.subscribe([topic], on_assign=self._take, on_revoke=self._give, on_lost=self._give)
+        self._assignments = 0
+        self._client.subscribe(
+            [topic], on_assign=self._take, on_revoke=self._give, on_lost=self._give
+        )
 
     def read(self, limit: int, timeout: float) -> list[Delivered]:
         """Give up to ``limit`` messages, waiting for the first one only.
@@ -93,10 +96,15 @@ class Reader:
         Raises ``LogIncomplete`` where the next message is not there any more, and
         ``ReadFailed`` for what waiting does not mend. An unreachable broker gives nothing.
         """
+        assignments = self._assignments
         first = self._client.poll(timeout)
         if first is None:
             return []
         messages = [first, *self._client.consume(limit - 1, 0)]
+        if self._assignments != assignments:
+            # The partitions changed hands in between, so some of these may be of before.
+            self.restart()
+            return []
         return [self._delivered(each) for each in messages if not _is_passing(each)]
 
     def restart(self) -> None:
@@ -119,12 +127,15 @@ class Reader:
         numbers = [each.partition for each in partitions]
         positions = self._positions(numbers)
         self.assigned = set(numbers)
+        self._assignments += 1
         client.assign([self._start(number, *positions[number]) for number in numbers])
         log.info("Reading partitions %s.", ", ".join(map(str, sorted(numbers))) or "none")
 
     def _start(self, number: int, next_offset: int, leader_epoch: int) -> TopicPartition:
-        epoch = {"leader_epoch": leader_epoch} if leader_epoch >= 0 else {}
-        return TopicPartition(self._topic, number, next_offset, **epoch)
+        if leader_epoch < 0:
+            return TopicPartition(self._topic, number, next_offset)
+        # With the epoch the broker can tell that its log was cut and has grown again.
+        return TopicPartition(self._topic, number, next_offset, leader_epoch=leader_epoch)
 
     def _give(self, client: Client, partitions: list[TopicPartition]) -> None:
         self.assigned -= {each.partition for each in partitions}
@@ -138,8 +149,8 @@ class Reader:
             raise ReadFailed(f"{self._topic} {where}: {error.name()}: {error.str()}")
         epoch = message.leader_epoch()
         return Delivered(
-            message.partition(),
-            message.offset(),
+            cast(int, message.partition()),
+            cast(int, message.offset()),
             message.timestamp()[1],
             message.key(),
             message.value(),

@@ -1,0 +1,179 @@
+"""The loop between the log and the ledger. Knows when to read, wait and retry; posting decides."""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import OperationalError, close_old_connections, connection
+
+from accounts.ledger.conclusions import Refused, Understood, understand
+from accounts.ledger.identity import positions_of
+from accounts.ledger.messages import Delivered, LogIdentity
+from accounts.ledger.posting import OffsetMoved, Outcomes, post_batch
+from accounts.models import Log
+from streaming.endpoint import Endpoint, has_moved
+from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
+from streaming.stopping import DeliberateStop, StopRequest
+from streaming.waiting import wait_for_log
+
+log = logging.getLogger(__name__)
+
+# Bounds how long one batch holds the database's write lock.
+BATCH_SIZE = 2_000
+IDLE_S = 0.2
+CHECK_ENDPOINT_S = 1.0
+
+
+@dataclass
+class Counts:
+    """What this process has done since its start."""
+
+    posted: int = 0
+    rejected: int = 0
+    dead: int = 0
+    repeats: int = 0
+    refused_batches: int = 0
+
+    def add(self, outcomes: Outcomes) -> None:
+        """Count the outcomes of one batch."""
+        self.posted += outcomes.posted
+        self.rejected += outcomes.rejected
+        self.dead += outcomes.dead
+        self.repeats += outcomes.repeats
+
+
+def consume(stop: StopRequest, *, member: str = "") -> Counts:
+    """Post what the log holds until asked to stop.
+
+    Waits, saying so, for a broker or topic that is not there. Raises ``DeliberateStop`` where
+    the log is not the ledger's or lacks what has to be read next.
+    """
+    counts = Counts()
+    while not stop.is_set():
+        found = wait_for_log(stop)
+        if found is None:
+            break
+        endpoint, known, identity = found
+        log.info("Posting from %s at %s.", known.topic, endpoint.bootstrap_servers)
+        _Session(endpoint, known, identity, stop, counts, member).run()
+    log.info(
+        "Stopped: %d posted, %d rejected, %d dead, %d repeats.",
+        counts.posted,
+        counts.rejected,
+        counts.dead,
+        counts.repeats,
+    )
+    return counts
+
+
+class _Session:
+    """Posting from one endpoint, for as long as that is where Kafka is."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 just what the loop needs
+        self,
+        endpoint: Endpoint,
+        known: Log,
+        identity: LogIdentity,
+        stop: StopRequest,
+        counts: Counts,
+        member: str,
+    ) -> None:
+        self._endpoint = endpoint
+        self._log = known
+        self._identity = identity
+        self._stop = stop
+        self._counts = counts
+        self._expected: dict[int, int] = {}
+        self._reader = Reader(
+            endpoint, known.topic, settings.KAFKA_CONSUMER_GROUP, self._positions, member=member
+        )
+
+    def run(self) -> None:
+        """Read and post until asked to stop, or until Kafka is somewhere else."""
+        checked = time.monotonic()
+        try:
+            while not self._stop.is_set():
+                self._step()
+                if time.monotonic() - checked > CHECK_ENDPOINT_S:
+                    checked = time.monotonic()
+                    close_old_connections()
+                    if self._has_moved():
+                        log.warning("Kafka has moved; connecting again.")
+                        return
+        except LogIncomplete as reason:
+            raise DeliberateStop(self._incomplete(str(reason))) from reason
+        finally:
+            self._reader.close()
+
+    def _step(self) -> None:
+        try:
+            messages = self._reader.read(BATCH_SIZE, IDLE_S)
+        except ReadFailed as reason:
+            log.warning("Kafka: %s", reason)
+            self._stop.wait(1)
+            return
+        if messages:
+            self._post([understand(each) for each in messages], messages)
+
+    def _post(self, understood: list[Understood | Refused], messages: list[Delivered]) -> None:
+        self._refuse_truncated(messages)
+        delay_s = 0.05
+        while not self._stop.is_set():
+            try:
+                outcomes = post_batch(
+                    understood,
+                    log_id=self._log.pk,
+                    identity=self._identity,
+                    expected=self._expected,
+                )
+            except OffsetMoved as reason:
+                self._counts.refused_batches += 1
+                log.warning("A stale batch was refused: %s Reading again from there.", reason)
+                self._reader.restart()
+                return
+            except OperationalError as reason:
+                # Nothing of the batch is written; the same batch is posted again.
+                log.warning("The database is not to be had (%s); trying again.", reason)
+                connection.close()
+                self._stop.wait(delay_s)
+                delay_s = min(delay_s * 2, 2.0)
+            else:
+                self._expected |= outcomes.following
+                self._counts.add(outcomes)
+                self._reader.commit_hint(outcomes.following)
+                return
+
+    def _refuse_truncated(self, messages: list[Delivered]) -> None:
+        for each in messages:
+            if each.offset < self._expected[each.partition]:
+                raise LogIncomplete(
+                    f"partition {each.partition} gave offset {each.offset} after "
+                    f"{self._expected[each.partition] - 1}"
+                )
+
+    def _positions(self, partitions: Iterable[int]) -> Mapping[int, tuple[int, int]]:
+        delay_s = 0.05
+        while True:
+            try:
+                found = positions_of(self._log, partitions)
+            except OperationalError as reason:
+                if self._stop.is_set():
+                    raise
+                log.warning("The database is not to be had (%s); trying again.", reason)
+                connection.close()
+                self._stop.wait(delay_s)
+                delay_s = min(delay_s * 2, 2.0)
+            else:
+                self._expected = {number: at for number, (at, _epoch) in found.items()}
+                return found
+
+    def _has_moved(self) -> bool:
+        return has_moved(self._endpoint)
+
+    def _incomplete(self, reason: str) -> str:
+        return (
+            f"The log lacks what the ledger has to read next ({reason}). Nothing was skipped. "
+            "Bring the complete log back, or set DATA_DIR (or DATABASE_URL) to another place."
+        )

@@ -1,0 +1,30 @@
+"""Posts the log to the ledger in the foreground."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from streaming.consumer import consume
+from streaming.stopping import EXIT_DELIBERATE, DeliberateStop, StopRequest
+
+
+class Command(BaseCommand):
+    help = (
+        "Post submissions from Kafka to the ledger until interrupted. Several may run. Exit "
+        "codes: 0 stopped as asked, 78 somebody has to decide first."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--member",
+            default="",
+            help="a name that only this consumer has, which makes a restart after a kill quick",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            consume(StopRequest().listen(), member=options["member"])
+        except DeliberateStop as reason:
+            raise CommandError(str(reason), returncode=EXIT_DELIBERATE) from reason

@@ -1,0 +1,92 @@
+"""Waiting for Kafka to be there, and for it to be the right one."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import OperationalError
+
+from accounts.ledger.identity import OtherLog, identity_of, recognise_log
+from accounts.ledger.messages import LogIdentity
+from accounts.models import Log
+from streaming.endpoint import Endpoint, current_endpoint
+from streaming.kafka.admin import LogDescription, describe_log
+from streaming.kafka.errors import KafkaUnusable, SettingsRefused
+from streaming.stopping import DeliberateStop, StopRequest
+
+log = logging.getLogger(__name__)
+
+SAY_AGAIN_S = 30.0
+
+
+def wait_for_log(stop: StopRequest) -> tuple[Endpoint, Log, LogIdentity] | None:
+    """Wait, saying so, until the ledger's log can be used; None when asked to stop.
+
+    Raises ``DeliberateStop`` where Kafka has another log than the ledger's, or one that
+    forgets.
+    """
+    say = _Said()
+    while not stop.is_set():
+        endpoint = current_endpoint()
+        if endpoint is None:
+            say("Waiting for Kafka: no broker is running yet (manage.py run_broker).")
+        else:
+            try:
+                known = _recognise(endpoint)
+                return endpoint, known, identity_of(known)
+            except SettingsRefused as reason:
+                raise DeliberateStop(str(reason)) from reason
+            except KafkaUnusable as reason:
+                say(f"Waiting for Kafka: {reason}")
+            except OperationalError as reason:
+                say(f"Waiting for the database: {reason}")
+        stop.wait(0.1)
+    return None
+
+
+def _recognise(endpoint: Endpoint) -> Log:
+    described = describe_log(endpoint, settings.KAFKA_TOPIC, timeout=5)
+    _refuse_forgetful(endpoint, described)
+    seen = LogIdentity(
+        cluster_id=described.cluster_id,
+        topic=described.topic,
+        topic_id=described.topic_id,
+        partition_count=described.partition_count,
+        is_memory=endpoint.mode == "memory",
+    )
+    try:
+        return recognise_log(seen)
+    except OtherLog as reason:
+        raise DeliberateStop(str(reason)) from reason
+
+
+def _refuse_forgetful(endpoint: Endpoint, described: LogDescription) -> None:
+    if endpoint.mode == "memory":
+        return
+    wanted = (
+        ("retention.ms", described.retention_ms, -1),
+        ("retention.bytes", described.retention_bytes, -1),
+        ("cleanup.policy", described.cleanup_policy, "delete"),
+        ("message.timestamp.type", described.timestamp_type, "LogAppendTime"),
+    )
+    wrong = [f"{name} is {found}, not {right}" for name, found, right in wanted if found != right]
+    if wrong:
+        raise DeliberateStop(
+            f"Topic {described.topic} would not keep the record: {', '.join(wrong)}. "
+            "Put it right with: manage.py create_topics."
+        )
+
+
+class _Said:
+    """Says each thing once, and again after a while."""
+
+    def __init__(self, speak: Callable[[str], None] = log.warning) -> None:
+        self._speak = speak
+        self._last: tuple[str, float] = ("", 0.0)
+
+    def __call__(self, text: str) -> None:
+        said, at = self._last
+        if text != said or time.monotonic() - at > SAY_AGAIN_S:
+            self._speak(text)
+            self._last = (text, time.monotonic())
