@@ -104,3 +104,21 @@ def _read(path: Path) -> _Reading | None:
         return None
     # A second of grace: the start of a process is known to a clock tick only.
     return _Reading(endpoint, owner) if born_ms <= endpoint.started_at_ms + 1000 else None
+
+
+class NoKafkaRunning(Exception):
+    """No Kafka is named by the settings, and none runs on this ``DATA_DIR``."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(
+            f"No Kafka is running on {data_dir}. Start one with manage.py run_broker, "
+            "or set KAFKA_BOOTSTRAP_SERVERS."
+        )
+
+
+def required_endpoint() -> Endpoint:
+    """Give ``current_endpoint``, or raise ``NoKafkaRunning`` in words fit for a console."""
+    endpoint = current_endpoint()
+    if endpoint is None:
+        raise NoKafkaRunning(settings.DATA_DIR)
+    return endpoint
