@@ -1,6 +1,7 @@
 """The SQL of posting, for SQLite and PostgreSQL. Called inside the transaction of one batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -88,8 +89,9 @@ def links_of(log_id: int, partitions: Iterable[int]) -> dict[int, bytes]:
 def outcomes_of(cursor: CursorWrapper, identifiers: Sequence[UUID]) -> dict[UUID, bytes]:
     """Give the digest of each of ``identifiers`` that has an outcome already."""
     found: dict[UUID, bytes] = {}
+    stored = _identifier_of()
     for start in range(0, len(identifiers), _PARAMETERS):
-        part = [_identifier(each) for each in identifiers[start : start + _PARAMETERS]]
+        part = [stored(each) for each in identifiers[start : start + _PARAMETERS]]
         cursor.execute(
             f"SELECT transaction_id, digest FROM accounts_entry "  # noqa: S608 only marks
             f"WHERE transaction_id IN ({_marks(part)})",
@@ -117,7 +119,8 @@ def add_entries(
     cursor: CursorWrapper, log_id: int, entries: Iterable[Concluded], posted_at_ms: int
 ) -> None:
     """Append ``entries`` in their order."""
-    rows = [_entry_row(each, log_id, posted_at_ms) for each in entries]
+    stored = _identifier_of()
+    rows = [_entry_row(each, stored, log_id, posted_at_ms) for each in entries]
     if rows:
         cursor.executemany(_ADD_ENTRY, rows)
 
@@ -197,10 +200,12 @@ def record_progress(cursor: CursorWrapper, log_id: int, partition: int, tally: T
     )
 
 
-def _entry_row(each: Concluded, log_id: int, posted_at_ms: int) -> tuple[Any, ...]:
+def _entry_row(
+    each: Concluded, stored: Callable[[UUID], Any], log_id: int, posted_at_ms: int
+) -> tuple[Any, ...]:
     event, message = each.event, each.message
     return (
-        _identifier(event.transaction_id),
+        stored(event.transaction_id),
         event.account,
         each.kind,
         each.outcome,
@@ -234,7 +239,7 @@ def _dead_row(each: Dead, log_id: int, concluded_at_ms: int) -> tuple[Any, ...]:
         message.value,
         refused.reason,
         refused.detail,
-        _identifier(identifier) if identifier else None,
+        _identifier_of()(identifier) if identifier else None,
         message.logged_at_ms,
         concluded_at_ms,
         refused.digest,
@@ -259,8 +264,13 @@ def _copy_of(each: Dead, concluded_at_ms: int) -> Outbox:
     )
 
 
-def _identifier(identifier: UUID) -> bytes | UUID:
-    return identifier if connection.vendor == "postgresql" else identifier.bytes
+def _identifier_of() -> Callable[[UUID], bytes | UUID]:
+    """Give how this database takes an id: once a batch, since asking costs as much as a row."""
+    return _as_it_is if connection.vendor == "postgresql" else attrgetter("bytes")
+
+
+def _as_it_is(identifier: UUID) -> UUID:
+    return identifier
 
 
 def _from_row(stored: bytes | UUID) -> UUID:
