@@ -106,8 +106,7 @@ class EmbeddedBroker:
         process = self._run("kafka.tools.StorageTool", *words)
         if process.wait() != 0:
             raise BrokerStopped(
-                f"Kafka could not make its log: {_last_line(self.home.jvm_log)} "
-                f"See {self.home.jvm_log}."
+                f"Kafka could not make its log: {_complaint(self.home)} See {self.home.jvm_log}."
             )
         draft.replace(self.home.log)
 
@@ -156,14 +155,15 @@ class EmbeddedBroker:
 
 
 def _complaint(home: BrokerHome) -> str:
-    lines = _tail(home.server_log).splitlines()
-    errors = [line for line in lines if " ERROR " in line or " FATAL " in line]
-    return errors[-1] if errors else _last_line(home.jvm_log)
+    """Give the last thing that Kafka or its Java complained of."""
+    logged = [line for line in _lines(home.server_log) if " ERROR " in line or " FATAL " in line]
+    # Java warns at each end of a part of Kafka that it means to change.
+    printed = [line for line in _lines(home.jvm_log) if not line.startswith("WARNING:")]
+    return next(iter([*logged[-1:], *printed[-1:]]), "it gave no reason.")
 
 
-def _last_line(path: Path) -> str:
-    lines = [line for line in _tail(path).splitlines() if line.strip()]
-    return lines[-1] if lines else "it gave no reason."
+def _lines(path: Path) -> list[str]:
+    return [line for line in _tail(path).splitlines() if line.strip()]
 
 
 def _tail(path: Path, size: int = 16_384) -> str:

@@ -36,12 +36,12 @@ def log_client_error(error: KafkaError) -> None:
 
 def _local_settings() -> dict[str, Any]:
     # A local broker is back within seconds of a restart; the default of 10 s would make
-    # agents wait for nothing.
+    # agents wait for nothing. No broker.address.family: with v4 librdkafka cannot resolve
+    # even 127.0.0.1 on a machine that has no network at all.
     return {
         "security.protocol": "PLAINTEXT",
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 200,
-        "broker.address.family": "v4",
     }
 
 
