@@ -1,0 +1,226 @@
+"""Posting into the database."""
+
+import sqlite3
+
+import pytest
+from django.db import IntegrityError, connection
+from django.db.transaction import atomic
+
+from accounts.ledger.identity import OtherLog, current_log, recognise_log
+from accounts.ledger.messages import NO_LINK, LogIdentity
+from accounts.ledger.posting import BalanceMoved, OffsetMoved
+from accounts.models import (
+    Account,
+    Balance,
+    DailyTotal,
+    DeadLetter,
+    Entry,
+    LogPosition,
+    Outbox,
+)
+from tests.builders import A_LOG, delivered, opened, raw, submitted, withdrawn
+
+
+def balance_of(number="C100") -> int:
+    return Balance.objects.get(account=number).balance_minor
+
+
+def test_a_batch_moves_balance_totals_position_and_chain_together(ledger):
+    outcomes = ledger.post(opened(), submitted(10_000), withdrawn(2_500), withdrawn(99_999))
+
+    assert (outcomes.posted, outcomes.rejected) == (3, 1)
+    assert balance_of() == 7_500
+    assert list(Entry.objects.order_by("id").values_list("balance_minor", flat=True)) == [
+        0,
+        10_000,
+        7_500,
+        7_500,
+    ]
+    assert sorted(DailyTotal.objects.values_list("kind", "count", "amount_minor")) == [
+        (2, 1, 10_000),
+        (3, 1, 2_500),
+    ]
+    position = ledger.position()
+    assert (position.next_offset, position.posted, position.transactions) == (4, 3, 2)
+    assert bytes(position.link) == bytes(Entry.objects.latest("id").link) != NO_LINK
+
+
+def test_a_redelivered_submission_is_posted_once(ledger):
+    event = submitted(2_500)
+    ledger.post(opened(), event)
+
+    outcomes = ledger.post(event, event)
+
+    assert outcomes.repeats == 2
+    assert balance_of() == 2_500
+    assert Entry.objects.count() == 2
+
+
+def test_a_stale_batch_is_refused_and_writes_nothing(ledger):
+    ledger.post(opened(), submitted(100))
+
+    with pytest.raises(OffsetMoved):
+        ledger.post_messages([delivered(submitted(5), 1)], expected={0: 1})
+
+    assert balance_of() == 100
+    assert ledger.position().next_offset == 2
+
+
+def test_a_batch_over_several_partitions_is_all_or_nothing(ledger):
+    with pytest.raises(OffsetMoved):
+        ledger.post_messages(
+            [delivered(opened(), 0, 0), delivered(opened(account="C200"), 7, 1)],
+            expected={0: 0, 1: 7},
+        )
+
+    assert not Entry.objects.exists()
+    assert ledger.position(0).next_offset == 0
+
+
+def test_an_id_with_other_content_is_dead_and_recorded(ledger):
+    event = submitted(100)
+    ledger.post(opened(), event)
+
+    ledger.post(submitted(200, transaction_id=event.transaction_id))
+
+    letter = DeadLetter.objects.get()
+    assert (letter.reason, letter.transaction_id) == ("id_reused", event.transaction_id)
+    assert balance_of() == 100
+
+
+def test_a_dead_letter_keeps_its_bytes_and_is_copied_through_the_outbox(ledger):
+    ledger.post_messages([raw(b"\xff{", 0, key=None), raw(None, 1, key=b"\0")])
+
+    first, second = DeadLetter.objects.order_by("offset")
+    assert (first.key, bytes(first.value)) == (None, b"\xff{")
+    assert (bytes(second.key), second.value) == (b"\0", None)
+    copies = list(Outbox.objects.order_by("id"))
+    assert [copy.topic for copy in copies] == ["submissions.dead"] * 2
+    assert copies[0].headers["offset"] == "0"
+    assert copies[0].headers["reason"] == "not_understood"
+
+
+def test_an_account_that_nobody_filed_is_filed_without_a_branch(ledger):
+    ledger.post(opened(account="X9"))
+
+    filed = Account.objects.get(number="X9")
+    assert (filed.holder, filed.branch, filed.is_open) == ("", None, True)
+
+
+def test_a_filed_account_keeps_holder_and_branch_when_it_opens(ledger):
+    Account.objects.create(number="C100", holder="Camille Lefèvre")
+
+    ledger.post(opened())
+
+    assert Account.objects.get().holder == "Camille Lefèvre"
+
+
+def test_totals_of_several_batches_add_up(ledger):
+    ledger.post(opened(), submitted(1))
+    ledger.post(submitted(2))
+
+    assert DailyTotal.objects.values_list("count", "amount_minor").get() == (2, 3)
+
+
+def test_gaps_of_control_records_are_passed_over(ledger):
+    ledger.post(opened())
+
+    ledger.post_messages([delivered(submitted(5), 9)])
+
+    assert ledger.position().next_offset == 10
+
+
+def test_a_balance_changed_by_somebody_else_stops_the_batch(ledger, monkeypatch):
+    ledger.post(opened(), submitted(100))
+    from accounts.ledger import posting
+
+    inside = posting.conclude
+
+    def meddle(messages, books):
+        Balance.objects.update(balance_minor=1)
+        inside(messages, books)
+
+    monkeypatch.setattr(posting, "conclude", meddle)
+
+    with pytest.raises(BalanceMoved):
+        ledger.post(submitted(5))
+
+    assert balance_of() == 100
+    assert ledger.position().next_offset == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE accounts_entry SET outcome = 7",
+        "UPDATE accounts_entry SET amount_minor = -1",
+        "UPDATE accounts_entry SET outcome = 2",
+        "UPDATE accounts_entry SET balance_minor = NULL",
+        "UPDATE accounts_entry SET kind_id = 99",
+        "UPDATE accounts_balance SET least_balance_minor = 1",
+        "UPDATE accounts_balance SET posted_count = 0",
+        "UPDATE accounts_logposition SET next_offset = -1",
+        "UPDATE accounts_log SET is_current = NULL",
+    ],
+)
+def test_the_database_itself_refuses_what_cannot_be(ledger, statement):
+    ledger.post(opened())
+
+    with pytest.raises(IntegrityError), atomic():  # noqa: PT012
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+        connection.check_constraints()
+
+
+def test_an_id_cannot_have_two_entries(ledger):
+    ledger.post(opened())
+    entry = Entry.objects.get()
+    entry.pk = None
+
+    with pytest.raises(IntegrityError), atomic():
+        entry.save(force_insert=True)
+
+
+def test_the_first_log_is_taken_and_known_again(db):
+    first = recognise_log(A_LOG)
+
+    assert recognise_log(A_LOG) == first
+    assert LogPosition.objects.filter(log=first).count() == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        LogIdentity("another cluster", "submissions", "a topic", 3),
+        LogIdentity("a cluster", "submissions", "another topic", 3),
+        LogIdentity("a cluster", "submissions", "a topic", 4),
+        LogIdentity("a memory", "submissions", "", 4, is_memory=True),
+    ],
+    ids=["cluster", "topic", "partitions", "memory"],
+)
+def test_another_log_is_refused_with_what_differs(db, other):
+    recognise_log(A_LOG)
+
+    with pytest.raises(OtherLog):
+        recognise_log(other)
+
+    assert current_log().cluster_id == "a cluster"
+
+
+def test_memory_mode_follows_memory_mode(db):
+    recognise_log(LogIdentity("one", "submissions", "", 4, is_memory=True))
+
+    second = recognise_log(LogIdentity("two", "submissions", "", 4, is_memory=True))
+
+    assert current_log() == second
+
+
+def test_a_real_kafka_after_memory_mode_is_refused(db):
+    recognise_log(LogIdentity("one", "submissions", "", 4, is_memory=True))
+
+    with pytest.raises(OtherLog, match="memory mode"):
+        recognise_log(A_LOG)
+
+
+def test_the_sqlite_in_use_has_the_fix_of_the_wal_reset():
+    assert sqlite3.sqlite_version_info >= (3, 51, 3)
