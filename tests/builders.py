@@ -1,4 +1,4 @@
-"""What tests are made of: events as somebody would publish them, and messages as a log gives them."""
+"""What tests are made of: events, and messages as a log delivers them."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime

@@ -1,5 +1,7 @@
 """The posting core, without a database."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -190,7 +192,7 @@ def test_cutting_the_log_into_batches_changes_nothing(events, cuts):
 
     conclude(messages, whole)
     edges = [0, *sorted(cuts), len(messages)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         conclude(messages[start:end], parts)
 
     assert [entry.link for entry in parts.entries] == [entry.link for entry in whole.entries]
