@@ -1,5 +1,6 @@
 """The loop between the log and the ledger. Knows when to read, wait and retry; posting decides."""
 
+import gc
 import logging
 import time
 from collections.abc import Iterable, Mapping
@@ -51,6 +52,7 @@ def consume(stop: StopRequest, *, member: str = "") -> Counts:
     the log is not the ledger's or lacks what has to be read next.
     """
     counts = Counts()
+    _collect_garbage_less()
     while not stop.is_set():
         found = wait_for_log(stop)
         if found is None:
@@ -66,6 +68,13 @@ def consume(stop: StopRequest, *, member: str = "") -> Counts:
         counts.repeats,
     )
     return counts
+
+
+def _collect_garbage_less() -> None:
+    # Rows come and go by the thousand and hold no cycles, so looking for cycles as often as
+    # Python does by default took a fifth of the posting rate (26k to 31k a second without).
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 class _Session:
