@@ -1,5 +1,21 @@
 """Addresses of the bank's pages."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts.views.account import account
+from accounts.views.receipts import receipt, receipt_status
+from accounts.views.search import accounts, home
+from accounts.views.submit import new_account, new_transaction
+from accounts.views.transactions import export_transactions, transactions
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("accounts/", accounts, name="accounts"),
+    path("accounts/new/", new_account, name="new_account"),
+    path("accounts/<str:number>/", account, name="account"),
+    path("transactions/", transactions, name="transactions"),
+    path("transactions/new/", new_transaction, name="new_transaction"),
+    path("transactions/export.csv", export_transactions, name="export_transactions"),
+    path("transactions/<uuid:transaction_id>/", receipt, name="receipt"),
+    path("transactions/<uuid:transaction_id>/status/", receipt_status, name="receipt_status"),
+]

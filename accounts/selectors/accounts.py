@@ -1,0 +1,99 @@
+"""Reads of accounts: one by its number, those that a search finds, those an agent used last."""
+
+import unicodedata
+from collections.abc import Iterable
+
+from django.db.models import Case, QuerySet, Value, When
+from django.db.models.functions import Lower
+
+from accounts.models import Account, Agent, Submission
+from accounts.selectors.scope import accounts_seen_by
+
+SHOWN_AT_MOST = 25
+_SUBMISSIONS_LOOKED_AT = 100
+
+
+class NoSuchAccount(Exception):
+    """No account of that number exists for the agent who asks."""
+
+
+def account_seen_by(agent: Agent, number: str) -> Account:
+    """Give the account of exactly that number, else the only one that differs in case.
+
+    Raises ``NoSuchAccount``, also for an account of another branch.
+    """
+    accounts = accounts_seen_by(agent).select_related("branch", "balance")
+    number = number.strip()
+    if exact := accounts.filter(number=number).first():
+        return exact
+    others = list(accounts.filter(number__iexact=number)[:2])
+    if len(others) != 1:
+        raise NoSuchAccount(number)
+    return others[0]
+
+
+def accounts_found(agent: Agent, words: str) -> list[Account]:
+    """Give the accounts that ``words`` names by number or by part of the holder's name.
+
+    A number given in full, in any case, is found alone. Accents and case do not matter.
+    """
+    try:
+        return [account_seen_by(agent, words)]
+    except NoSuchAccount:
+        return _by_holder(agent, words)
+
+
+def accounts_used_by(agent: Agent, *, at_most: int = 8) -> list[Account]:
+    """Give the accounts of the agent's last submissions, the latest first."""
+    numbers = _last_submitted(agent)
+    return _in_order(agent, list(dict.fromkeys(numbers))[:at_most])
+
+
+def first_accounts(agent: Agent, *, at_most: int = SHOWN_AT_MOST) -> list[Account]:
+    """Give the first accounts that the agent may see, by number."""
+    accounts = accounts_seen_by(agent).select_related("balance", "branch")
+    return list(accounts.order_by("number")[:at_most])
+
+
+def is_number_taken(number: str) -> bool:
+    """Tell whether any branch has an account of that number, in any case."""
+    return Account.objects.annotate(lower=Lower("number")).filter(lower=number.lower()).exists()
+
+
+def holders_of(numbers: Iterable[str], *, seen_by: Agent) -> dict[str, str]:
+    """Give the holders of accounts by their numbers, for those that the agent may see."""
+    accounts = accounts_seen_by(seen_by).filter(number__in=set(numbers))
+    return dict(accounts.values_list("number", "holder"))
+
+
+def _by_holder(agent: Agent, words: str) -> list[Account]:
+    wanted = _folded(words).split()
+    if not wanted:
+        return []
+    rows = accounts_seen_by(agent).order_by("number").values_list("number", "holder")
+    found: list[str] = []
+    for number, holder in rows.iterator(chunk_size=2000):
+        text = _folded(f"{number} {holder}")
+        if all(word in text for word in wanted):
+            found.append(number)
+            if len(found) == SHOWN_AT_MOST:
+                break
+    return _in_order(agent, found)
+
+
+def _last_submitted(agent: Agent) -> QuerySet[Submission, str]:
+    mine = Submission.objects.filter(submitted_by=agent).order_by("-id")
+    return mine.values_list("account", flat=True)[:_SUBMISSIONS_LOOKED_AT]
+
+
+def _in_order(agent: Agent, numbers: list[str]) -> list[Account]:
+    if not numbers:
+        return []
+    places = Case(*(When(number=number, then=Value(i)) for i, number in enumerate(numbers)))
+    accounts = accounts_seen_by(agent).select_related("balance", "branch")
+    return list(accounts.filter(number__in=numbers).order_by(places))
+
+
+def _folded(text: str) -> str:
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))

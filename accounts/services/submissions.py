@@ -1,0 +1,153 @@
+"""Writes what an agent asks: the submission and, with it, the bytes that the relay publishes."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, OperationalError
+from django.db.transaction import atomic
+from django.utils import timezone
+
+from accounts.events import PORTAL_SOURCE, AccountOpened, Deposit, Event, Withdrawal, encode
+from accounts.models import Agent, Entry, Kind, Outbox, Submission
+from accounts.models.fields import instant
+from accounts.selectors.accounts import NoSuchAccount
+from accounts.selectors.scope import accounts_seen_by
+
+_SAME_CONTENT = (
+    "account",
+    "kind_id",
+    "amount_minor",
+    "least_balance_minor",
+    "currency",
+    "reference",
+    "submitted_by_id",
+)
+
+
+class IdAlreadyUsed(Exception):
+    """The id belongs to a transaction with other content. Nothing was written."""
+
+
+class NotSaved(Exception):
+    """The database could not write now: locked, or full. Nothing was written; try again."""
+
+
+def submit_transaction(  # noqa: PLR0913
+    *,
+    transaction_id: UUID,
+    account: str,
+    kind: Kind,
+    amount_minor: int,
+    reference: str = "",
+    by: Agent,
+) -> Submission:
+    """File a deposit or a withdrawal for publication and give its submission.
+
+    May be repeated, also in parallel: the same id with the same content is the same
+    submission. Raises ``IdAlreadyUsed`` for other content, ``NoSuchAccount`` beyond the
+    agent's scope, ``PermissionDenied`` for a role that submits nothing, ``NotSaved``
+    when the database cannot write now. Whether the balance allows it is for the ledger.
+    """
+    refuse_who_may_not_submit(by)
+    if not accounts_seen_by(by).filter(number=account).exists():
+        raise NoSuchAccount(account)
+    wanted = new_submission(
+        transaction_id=transaction_id,
+        account=account,
+        kind=kind,
+        amount_minor=amount_minor,
+        reference=reference,
+        by=by,
+    )
+    try:
+        with atomic():
+            return file_submission(wanted)
+    except IntegrityError:
+        return same_submission(wanted)
+    except OperationalError as error:
+        raise NotSaved from error
+
+
+def refuse_who_may_not_submit(agent: Agent) -> None:
+    """Raise ``PermissionDenied`` unless the agent's role submits."""
+    if not (agent.is_active and agent.may_submit):
+        raise PermissionDenied
+
+
+def new_submission(  # noqa: PLR0913
+    *,
+    transaction_id: UUID,
+    account: str,
+    kind: Kind,
+    amount_minor: int,
+    by: Agent,
+    reference: str = "",
+    least_balance_minor: int | None = None,
+) -> Submission:
+    """Give an unsaved submission of today."""
+    return Submission(
+        transaction_id=transaction_id,
+        account=account,
+        kind_id=kind,
+        amount_minor=amount_minor,
+        least_balance_minor=least_balance_minor,
+        currency=settings.CURRENCY,
+        reference=reference,
+        business_date=timezone.localdate(),
+        submitted_at_ms=time.time_ns() // 1_000_000,
+        submitted_by=by,
+    )
+
+
+def file_submission(submission: Submission) -> Submission:
+    """Write a submission and its outbox row. Must run inside ``atomic``.
+
+    Raises ``IntegrityError`` when the id is taken, by a submission or in the ledger.
+    """
+    if Entry.objects.filter(transaction_id=submission.transaction_id).exists():
+        raise IntegrityError("The ledger has concluded this id.")
+    submission.save(force_insert=True)
+    key, value = encode(_event(submission))
+    Outbox.objects.create(
+        topic=settings.KAFKA_TOPIC,
+        key=key,
+        value=value,
+        submission=submission,
+        queued_at_ms=time.time_ns() // 1_000_000,
+    )
+    return submission
+
+
+def same_submission(wanted: Submission) -> Submission:
+    """Give the submission that has the id of ``wanted`` and its content, or refuse it."""
+    filed = Submission.objects.filter(transaction_id=wanted.transaction_id).first()
+    if filed is None or any(
+        getattr(filed, name) != getattr(wanted, name) for name in _SAME_CONTENT
+    ):
+        raise IdAlreadyUsed(str(wanted.transaction_id))
+    return filed
+
+
+def _event(submission: Submission) -> Event:
+    fields: dict[str, Any] = {
+        "version": 1,
+        "transaction_id": submission.transaction_id,
+        "account": submission.account,
+        "currency": submission.currency,
+        "business_date": submission.business_date,
+        "submitted_at": instant(submission.submitted_at_ms),
+        "submitted_by": submission.submitted_by.username,
+        "source": PORTAL_SOURCE,
+        "reference": submission.reference,
+    }
+    if submission.kind_id == Kind.ACCOUNT_OPENED:
+        return AccountOpened(
+            **fields,
+            opening_balance_minor=submission.amount_minor,
+            least_balance_minor=submission.least_balance_minor,
+        )
+    event_type = Deposit if submission.kind_id == Kind.DEPOSIT else Withdrawal
+    return event_type(**fields, amount_minor=submission.amount_minor)

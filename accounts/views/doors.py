@@ -1,0 +1,52 @@
+"""Who may come in: every page of the bank asks here first."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.models import Agent
+
+Rest = ParamSpec("Rest")
+
+
+class AgentRequest(HttpRequest):
+    """A request of someone who has signed in."""
+
+    user: Agent
+
+
+Page = Callable[Concatenate[AgentRequest, Rest], HttpResponseBase]
+Address = Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]
+
+
+def for_agents(page: Page[Rest]) -> Address[Rest]:
+    """Open a page to agents of any role."""
+    return login_required(cast("Address[Rest]", page))
+
+
+def with_customer_data(page: Page[Rest]) -> Address[Rest]:
+    """Open a page to agents whose role sees customers; the others are refused."""
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        if not request.user.sees_customers:
+            raise PermissionDenied
+        return page(request, *args, **kwargs)
+
+    return for_agents(cast("Page[Rest]", guarded))
+
+
+def for_submitting_agents(page: Page[Rest]) -> Address[Rest]:
+    """Open a page to agents whose role submits; the others are refused."""
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        if not request.user.may_submit:
+            raise PermissionDenied
+        return page(request, *args, **kwargs)
+
+    return for_agents(cast("Page[Rest]", guarded))

@@ -1,0 +1,124 @@
+"""Receives what agents submit: transactions, and the opening of accounts."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.forms import IdentifiedForm, OpeningForm, Preview, TransactionForm
+from accounts.models import Submission
+from accounts.selectors.accounts import NoSuchAccount
+from accounts.services.accounts import NumberTaken, open_account
+from accounts.services.submissions import IdAlreadyUsed, NotSaved, submit_transaction
+from accounts.views.account import account_response, balance_of, may_see
+from accounts.views.doors import AgentRequest, for_submitting_agents
+
+
+@for_submitting_agents
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_transaction(request: AgentRequest) -> HttpResponse:
+    """Show the form that asks for the account too, or submit what either form sent."""
+    if request.method != "POST":
+        return _form_page(request, TransactionForm(initial=request.GET.dict()))
+    form = TransactionForm(request.POST)
+    if not form.is_valid():
+        return _typed_again(request, form)
+    try:
+        submission = submit_transaction(**_typed(request, form), by=request.user)
+    except NoSuchAccount:
+        form.add_error("account", _("There is no account of this number in your branch."))
+        return _typed_again(request, form)
+    except IdAlreadyUsed:
+        return _refused(request)
+    except NotSaved:
+        return _try_again(request, form)
+    return _to_receipt(request, submission)
+
+
+@for_submitting_agents
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_account(request: AgentRequest) -> HttpResponse:
+    """Show the form of a new account, or submit its opening."""
+    form = OpeningForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return _opening_page(request, form)
+    cleaned = form.cleaned_data
+    try:
+        submission = open_account(
+            transaction_id=cleaned["transaction_id"],
+            number=cleaned["number"],
+            holder=cleaned["holder"],
+            opening_balance_minor=cleaned["opening_balance"],
+            least_balance_minor=-cleaned["overdraft"],
+            by=request.user,
+        )
+    except NumberTaken:
+        form.add_error("number", _("An account of this number exists already."))
+        return _opening_page(request, form)
+    except IdAlreadyUsed:
+        return _refused(request)
+    except NotSaved:
+        return _try_again(request, form)
+    return _to_tape(submission)
+
+
+def _typed(request: AgentRequest, form: TransactionForm) -> dict[str, Any]:
+    cleaned = form.cleaned_data
+    found = may_see(request.user, cleaned["account"])
+    return {
+        "transaction_id": cleaned["transaction_id"],
+        "account": found.number if found else cleaned["account"],
+        "kind": cleaned["kind"],
+        "amount_minor": cleaned["amount"],
+        "reference": cleaned["reference"],
+    }
+
+
+def _to_receipt(request: AgentRequest, submission: Submission) -> HttpResponse:
+    if request.POST.get("page") == "account":
+        return _to_tape(submission)
+    return redirect("receipt", transaction_id=submission.transaction_id)
+
+
+def _to_tape(submission: Submission) -> HttpResponse:
+    address = reverse("account", args=[submission.account])
+    return redirect(f"{address}?receipt={submission.transaction_id}#receipt")
+
+
+def _typed_again(request: AgentRequest, form: TransactionForm) -> HttpResponse:
+    found = may_see(request.user, request.POST.get("account", ""))
+    if found and request.POST.get("page") == "account":
+        return account_response(request, found, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return _form_page(request, form)
+
+
+def _form_page(request: AgentRequest, form: TransactionForm) -> HttpResponse:
+    found = may_see(request.user, form["account"].value() or "")
+    balance = balance_of(found) if found else None
+    context = {"form": form, "balance": balance, "preview": Preview.of(form, balance)}
+    return render(request, "accounts/new_transaction.html", context, status=_status(form))
+
+
+def _opening_page(request: AgentRequest, form: OpeningForm) -> HttpResponse:
+    return render(request, "accounts/new_account.html", {"form": form}, status=_status(form))
+
+
+def _status(form: IdentifiedForm) -> HTTPStatus:
+    return HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
+
+
+def _refused(request: AgentRequest) -> HttpResponse:
+    return render(request, "accounts/id_already_used.html", status=HTTPStatus.CONFLICT)
+
+
+def _try_again(request: AgentRequest, form: IdentifiedForm) -> HttpResponse:
+    # Reads nothing more from the database, which may be the one that is full or locked.
+    context = {"form": form, "typed": request.POST.items(), "address": request.path}
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    response = render(request, "accounts/try_again.html", context, status=status)
+    response.headers["Retry-After"] = "5"
+    return response

@@ -1,0 +1,79 @@
+// Shortcuts of one key. An element says which key is its own by data-shortcut; single keys can
+// be switched off (WCAG 2.1.4), and keys of the browser are left alone.
+
+const SWITCH = "bankportal.letters";
+
+/** Listens for the shortcuts of the page and shows their list on request. */
+export function startKeyboard() {
+  document.addEventListener("keydown", onKey);
+  const dialog = document.querySelector("#shortcuts");
+  if (dialog instanceof HTMLDialogElement) startList(dialog);
+  showHints();
+  for (const field of document.querySelectorAll("[data-select-all]")) {
+    if (field instanceof HTMLInputElement && field === document.activeElement) field.select();
+  }
+}
+
+/** @param {KeyboardEvent} event */
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  const key = event.key.toLowerCase();
+  if (key.length !== 1 || !lettersAreOn() || isTyping(event.target, key)) return;
+  const target = document.querySelector(`[data-shortcut="${CSS.escape(key)}"]:not([hidden])`);
+  if (!(target instanceof HTMLElement)) return;
+  event.preventDefault();
+  use(target);
+}
+
+/** @param {HTMLElement} target */
+function use(target) {
+  if (target instanceof HTMLInputElement && target.matches("[data-shortcut-focus]")) {
+    target.focus();
+    target.select();
+    return;
+  }
+  target.click();
+  // A kind that was chosen leads on to the amount.
+  if (target instanceof HTMLInputElement && target.type === "radio") {
+    target.form?.querySelector("[name=amount]")?.dispatchEvent(new Event("bankportal:chosen"));
+  }
+}
+
+/**
+ * Tells whether a key belongs to the field it was typed in. Letters are no part of an amount,
+ * so there they stay shortcuts.
+ * @param {EventTarget | null} target
+ * @param {string} key
+ */
+function isTyping(target, key) {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.matches("[inputmode=decimal]")) return !/[a-z/?]/.test(key);
+  return target.matches("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])");
+}
+
+/** @param {HTMLDialogElement} dialog */
+function startList(dialog) {
+  for (const button of document.querySelectorAll("[data-open-shortcuts]")) {
+    button.removeAttribute("hidden");
+    button.addEventListener("click", () => dialog.showModal());
+  }
+  const choice = dialog.querySelector("[data-letters-on]");
+  if (!(choice instanceof HTMLInputElement)) return;
+  choice.checked = lettersAreOn();
+  choice.addEventListener("change", () => {
+    localStorage.setItem(SWITCH, choice.checked ? "on" : "off");
+    showHints();
+  });
+}
+
+function lettersAreOn() {
+  return localStorage.getItem(SWITCH) !== "off";
+}
+
+function showHints() {
+  const isOff = !lettersAreOn();
+  for (const hint of document.querySelectorAll("[data-shortcut-hint]")) {
+    if (/^[A-Z/?]$/.test(hint.textContent ?? "")) hint.toggleAttribute("hidden", isOff);
+  }
+}

@@ -1,0 +1,44 @@
+// Brings marked parts of a page up to date from a fresh copy of it, in place.
+
+/**
+ * Fetches the page again and gives it as a document.
+ * @returns {Promise<Document>}
+ */
+export async function freshPage() {
+  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!response.ok || response.redirected) throw new Error(`The page answered ${response.status}`);
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+}
+
+/**
+ * Takes over what the fresh copy has in the part of that name. The element itself stays, and
+ * with it the focus.
+ * @param {Document} fresh
+ * @param {string} name
+ */
+export function takeOver(fresh, name) {
+  const selector = `[data-part="${name}"]`;
+  const [old, now] = [document.querySelector(selector), fresh.querySelector(selector)];
+  if (!(old instanceof HTMLElement) || !(now instanceof HTMLElement)) return;
+  const held = heldFocus(old);
+  old.innerHTML = now.innerHTML;
+  for (const [key, value] of Object.entries(now.dataset)) old.dataset[key] = value;
+  for (const button of old.querySelectorAll("[data-print]")) button.removeAttribute("hidden");
+  if (held !== null) focusables(old)[held]?.focus();
+}
+
+/** @param {HTMLElement} part */
+function heldFocus(part) {
+  const index = focusables(part).indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  return index < 0 ? null : index;
+}
+
+/**
+ * @param {HTMLElement} part
+ * @returns {HTMLElement[]}
+ */
+function focusables(part) {
+  return [...part.querySelectorAll("a[href], button, input, [tabindex]")].filter(
+    (each) => each instanceof HTMLElement,
+  );
+}

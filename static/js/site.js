@@ -1,0 +1,12 @@
+// What every page does: theme, shortcuts, printing.
+
+import { startKeyboard } from "./keyboard.js";
+import { startTheme } from "./theme.js";
+
+startTheme();
+startKeyboard();
+
+document.addEventListener("click", (event) => {
+  if (event.target instanceof Element && event.target.closest("[data-print]")) window.print();
+});
+for (const button of document.querySelectorAll("[data-print]")) button.removeAttribute("hidden");
