@@ -116,6 +116,7 @@ class EmbeddedBroker:
         last_broker, last_controller = self.home.last_ports()
         broker_port = port or free_port(last_broker)
         self.home.write_settings(broker_port, free_port(last_controller, but_not=[broker_port]))
+        self.home.begin_log_files()
         self.address = f"{HOST}:{broker_port}"
         self._process = self._run("kafka.Kafka", self.home.properties.name)
 
@@ -166,7 +167,7 @@ def _lines(path: Path) -> list[str]:
     return [line for line in _tail(path).splitlines() if line.strip()]
 
 
-def _tail(path: Path, size: int = 16_384) -> str:
+def _tail(path: Path, size: int = 65_536) -> str:
     """Give the end of a file; nothing if there is none."""
     try:
         with path.open("rb") as file:

@@ -56,10 +56,11 @@ LOG4J_SETTINGS = """\
     <RollingFile name="file" fileName="server.log" filePattern="server.%i.log">
       <PatternLayout pattern="%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1}: %m%n"/>
       <SizeBasedTriggeringPolicy size="5 MB"/>
-      <DefaultRolloverStrategy max="3"/>
+      <DefaultRolloverStrategy max="2"/>
     </RollingFile>
   </Appenders>
   <Loggers>
+    <Logger name="org.apache.kafka.common.config.AbstractConfig" level="warn"/>
     <Root level="info"><AppenderRef ref="file"/></Root>
   </Loggers>
 </Configuration>
@@ -130,6 +131,11 @@ class BrokerHome:
         """Write what Kafka and its logging read at start."""
         self.properties.write_text(_properties(broker_port, controller_port, self.log.name))
         (self.folder / "log4j2.xml").write_text(LOG4J_SETTINGS)
+
+    def begin_log_files(self) -> None:
+        """Put aside what the last run wrote, so that what is found is of this one."""
+        if self.server_log.is_file():
+            self.server_log.replace(self.folder / "server.previous.log")
 
     def write_format_settings(self, log_folder: Path) -> Path:
         """Write the settings for making an empty log in ``log_folder``; gives the file."""

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from streaming.embedded import BrokerRefused, JarsNotAvailable
 from streaming.embedded.file_lock import held
@@ -69,13 +69,13 @@ def _fetch_all(folder: Path, missing: list[LockedJar], say: Say) -> None:
     total, done = sum(jar.size for jar in missing), 0
     if missing:
         say(f"Fetching Apache Kafka: {len(missing)} files, {total / 1e6:.0f} MB, once.")
-    draft = Path(mkdtemp(prefix="draft-", dir=folder))
-    for number, jar in enumerate(missing, start=1):
-        _fetch_one(jar, draft, folder)
-        before, done = done, done + jar.size
-        if done * 4 // total > before * 4 // total:
-            say(f"  {number} of {len(missing)} files, {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-    shutil.rmtree(draft)
+    with TemporaryDirectory(prefix="draft-", dir=folder) as draft:
+        for number, jar in enumerate(missing, start=1):
+            _fetch_one(jar, Path(draft), folder)
+            before, done = done, done + jar.size
+            # A line for each quarter.
+            if done * 4 // total > before * 4 // total:
+                say(f"  {number} of {len(missing)} files, {done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
 
 def _fetch_one(jar: LockedJar, draft: Path, folder: Path) -> None:
@@ -137,5 +137,6 @@ def _in_short(failure: Exception) -> str:
     inner: BaseException = failure
     while inner.__cause__ or inner.__context__:
         inner = inner.__cause__ or inner.__context__ or inner
-    text = " ".join(str(inner).split()) or type(inner).__name__
+    plain = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
+    text = " ".join(plain.split()) or type(inner).__name__
     return text if len(text) <= 200 else f"{text[:200]}…"
