@@ -1,0 +1,117 @@
+"""The portal's own processes under test: each test's in a folder and on topics of its own."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_S = 60.0
+
+
+def wait_until(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S) -> Any:
+    """Ask until the answer is true; fail, saying what was waited for, when patience ends."""
+    deadline = time.monotonic() + patience_s
+    while not (answer := what()):
+        assert time.monotonic() < deadline, f"Waited {patience_s} s in vain until {why}."
+        time.sleep(0.02)
+    return answer
+
+
+class Portal:
+    """A database of its own, and processes that use it with a Kafka from elsewhere."""
+
+    def __init__(self, folder: Path, bootstrap_servers: str, **environment: str) -> None:
+        self.folder = folder
+        self.topic = f"submissions-{uuid4().hex[:12]}"
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "DJANGO_"))},
+            "DATA_DIR": str(folder),
+            "DJANGO_SETTINGS_MODULE": "bankportal.settings",
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+            "KAFKA_TOPIC": self.topic,
+            "KAFKA_DEAD_LETTER_TOPIC": f"{self.topic}.dead",
+            "KAFKA_CONSUMER_GROUP": f"group-{self.topic}",
+            "KAFKA_PARTITIONS": "3",
+            **environment,
+        }
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a management command to its end."""
+        return self._run("manage.py", *arguments, check=check)
+
+    def python(self, code: str) -> str:
+        """Run ``code`` with Django set up and give what it printed."""
+        setup = "import django; django.setup()\n"
+        return self._run("-c", setup + textwrap.dedent(code)).stdout
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a management command; its output goes to a file named after it."""
+        log = self.folder / f"{arguments[0]}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+            )
+        self._processes.append(process)
+        return process
+
+    def output_of(self, command: str) -> str:
+        """What a started command has printed so far."""
+        log = self.folder / f"{command}.log"
+        return log.read_text(errors="replace") if log.exists() else ""
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Read the portal's database beside its processes."""
+        connection = sqlite3.connect(self.folder / "bankportal.sqlite3", timeout=10)
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The only value that a query gives."""
+        return self.query(sql, parameters)[0][0]
+
+    def balance(self, number: str) -> int | None:
+        """The account's balance in minor units, or None before it is open."""
+        rows = self.query("SELECT balance_minor FROM accounts_balance WHERE account = ?", [number])
+        return rows[0][0] if rows else None
+
+    def close(self) -> None:
+        """End every process that was started and still runs."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+
+    def _run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        run = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check:
+            assert run.returncode == 0, f"{arguments}: {run.stdout}{run.stderr}"
+        return run

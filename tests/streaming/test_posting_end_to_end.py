@@ -1,0 +1,302 @@
+"""Relay and consumer as real processes on a real Kafka."""
+
+import json
+import signal
+import sqlite3
+
+import pytest
+
+from accounts.events import encode
+from streaming.endpoint import Endpoint
+from streaming.kafka.producer import Producer
+from tests.builders import opened, submitted, withdrawn
+from tests.processes import Portal, wait_until
+
+SUBMIT = """
+from accounts.identifiers import new_transaction_id
+from accounts.models import Account, Agent, Branch, Kind
+from accounts.services.submissions import submit_transaction
+branch, _ = Branch.objects.get_or_create(code="lyon", name="Lyon")
+Account.objects.get_or_create(number="C100", defaults={{"branch": branch}})
+teller, _ = Agent.objects.get_or_create(
+    username="teller", defaults={{"role": "teller", "branch": branch}}
+)
+for kind, amount_minor in {movements}:
+    submit_transaction(
+        transaction_id=new_transaction_id(),
+        account="C100", kind=Kind[kind], amount_minor=amount_minor, by=teller,
+    )
+"""
+
+
+class Bank(Portal):
+    """A portal with the shortcuts of these tests."""
+
+    def publish(self, *messages: tuple[bytes | None, bytes | None]) -> None:
+        """Publish as another system would."""
+        endpoint = Endpoint("external", self.environment["KAFKA_BOOTSTRAP_SERVERS"])
+        producer = Producer(endpoint)
+        results: list[object] = []
+        for key, value in messages:
+            producer.publish(self.topic, key, value, results.append)
+        assert producer.flush(30) == 0
+        assert len(results) == len(messages)
+
+    def submit(self, *movements: tuple[str, int]) -> None:
+        """Submit as an agent does, without waiting for anything."""
+        self.python(SUBMIT.format(movements=list(movements)))
+
+    def entries(self) -> int:
+        return self.value("SELECT count(*) FROM accounts_entry")
+
+    def waits_for_entries(self, count: int) -> None:
+        wait_until(lambda: self.entries() >= count, f"there are {count} entries")
+        assert self.entries() == count
+
+
+@pytest.fixture
+def bank(kafka, tmp_path):
+    bank = Bank(tmp_path, kafka.bootstrap_servers)
+    bank.manage("migrate", "-v0")
+    bank.manage("create_topics")
+    yield bank
+    bank.close()
+
+
+def test_a_submission_travels_to_the_ledger_and_is_done(bank):
+    bank.publish(encode(opened()))
+    bank.start("run_consumer")
+    bank.start("run_relay")
+
+    bank.submit(("DEPOSIT", 10_000), ("WITHDRAWAL", 2_500))
+
+    wait_until(lambda: bank.balance("C100") == 7_500, "both are posted")
+    wait_until(
+        lambda: bank.value("SELECT count(*) FROM accounts_outbox WHERE is_done") == 2,
+        "the outbox is done",
+    )
+    assert bank.value("SELECT max(attempts) FROM accounts_outbox") == 1
+
+
+def test_what_is_queued_while_kafka_waits_drains_in_order(bank):
+    bank.publish(encode(opened()))
+    bank.submit(*[("DEPOSIT", 100), ("WITHDRAWAL", 100)] * 25)
+    bank.start("run_consumer")
+
+    bank.start("run_relay")
+
+    bank.waits_for_entries(51)
+    assert bank.value("SELECT count(*) FROM accounts_entry WHERE outcome = 2") == 0
+    assert bank.balance("C100") == 0
+
+
+def test_the_relay_killed_in_between_publishes_the_rest_and_nothing_is_posted_twice(bank):
+    bank.publish(encode(opened()))
+    bank.submit(*[("DEPOSIT", 1)] * 300)
+    relay = bank.start("run_relay")
+    wait_until(
+        lambda: bank.value("SELECT count(*) FROM accounts_outbox WHERE published_at_ms > 0"),
+        "some are acknowledged",
+    )
+    relay.kill()
+    relay.wait()
+
+    bank.start("run_relay")
+    bank.start("run_consumer")
+
+    bank.waits_for_entries(301)
+    assert bank.balance("C100") == 300
+
+
+def test_a_consumer_killed_again_and_again_posts_each_event_once(bank):
+    events = [opened(), *[submitted(1) for _ in range(5_000)]]
+    bank.publish(*map(encode, events))
+
+    kills = 0
+    while bank.entries() < len(events):
+        before = bank.entries()
+        consumer = bank.start("run_consumer", "--member", "one")
+        wait_until(lambda before=before: bank.entries() > before, "it has posted a batch")
+        consumer.kill()
+        consumer.wait()
+        kills += 1
+
+    assert kills > 0
+    assert (bank.entries(), bank.balance("C100")) == (5_001, 5_000)
+    assert bank.value("SELECT sum(next_offset) FROM accounts_logposition") == 5_001
+
+
+@pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", ["run_consumer", "run_relay"])
+def test_asked_to_stop_it_ends_with_exit_code_0(bank, command, asked_by):
+    process = bank.start(command)
+    wait_until(
+        lambda: (
+            "Posting from" in bank.output_of(command) or "Publishing to" in bank.output_of(command)
+        ),
+        "it runs",
+    )
+
+    process.send_signal(asked_by)
+
+    assert process.wait(20) == 0
+    assert "Traceback" not in bank.output_of(command)
+
+
+def test_poison_is_dead_with_its_bytes_and_its_neighbours_post(bank):
+    _key, good = encode(submitted(5))
+    poison = [
+        (b"C100", b"{broken"),
+        (b"C100", good.replace(b'"version":1', b'"version":99')),
+        (b"C100", good.replace(b'"amount_minor":5', b'"amount_minor":-5')),
+        (b"C100", good.replace(b'"amount_minor":5', b'"amount_minor":100000000000000000000')),
+        (b"C200", good),
+        (None, good),
+        (b"C100", None),
+        (b"C100", b"\xff\xfe\x00"),
+        (b"C100", good.replace(b"deposit", b"present")),
+        (b"C100", b"x" * 1_000_000),
+    ]
+    bank.publish(encode(opened()), *poison, encode(submitted(7)))
+    bank.start("run_relay")
+
+    bank.start("run_consumer")
+
+    wait_until(
+        lambda: bank.value("SELECT count(*) FROM accounts_deadletter") == len(poison),
+        "all poison is dead",
+    )
+    wait_until(lambda: bank.balance("C100") == 7, "the neighbours are posted")
+    assert bank.value("SELECT max(length(value)) FROM accounts_deadletter") == 1_000_000
+    wait_until(
+        lambda: bank.value("SELECT count(*) FROM accounts_outbox WHERE is_done") == len(poison),
+        "all copies are on the dead-letter topic",
+    )
+
+
+def test_rejected_ones_say_why(bank):
+    bank.publish(
+        encode(withdrawn(1, account="C900")),
+        encode(opened()),
+        encode(withdrawn(1)),
+        encode(submitted(1, currency="USD")),
+    )
+
+    bank.start("run_consumer")
+
+    bank.waits_for_entries(4)
+    reasons = bank.query("SELECT reason FROM accounts_entry WHERE outcome = 2 ORDER BY reason")
+    assert reasons == [("other_currency",), ("overdraft",), ("unknown_account",)]
+
+
+def test_a_second_consumer_takes_over_and_order_is_kept(bank):
+    movements = [opened(), *[submitted(10) if n % 2 else withdrawn(10) for n in range(1, 2_001)]]
+    first = bank.start("run_consumer")
+    bank.publish(*map(encode, movements[:1_000]))
+    bank.start("run_consumer")
+    bank.publish(*map(encode, movements[1_000:]))
+    first.send_signal(signal.SIGTERM)
+
+    bank.waits_for_entries(2_001)
+
+    assert bank.value("SELECT count(*) FROM accounts_entry WHERE outcome = 2") == 0
+    assert bank.balance("C100") == 0
+
+
+def test_next_offsets_set_back_repeat_everything_and_change_nothing(bank):
+    bank.publish(*map(encode, [opened(), *[submitted(3) for _ in range(50)]]))
+    consumer = bank.start("run_consumer")
+    bank.waits_for_entries(51)
+    consumer.terminate()
+    consumer.wait(20)
+    bank.python(
+        "from accounts.models import LogPosition; LogPosition.objects.update(next_offset=0)"
+    )
+
+    bank.start("run_consumer")
+
+    wait_until(
+        lambda: bank.value("SELECT sum(repeats) FROM accounts_logposition") == 51,
+        "all are repeats",
+    )
+    assert (bank.entries(), bank.balance("C100")) == (51, 150)
+
+
+def test_another_cluster_stops_the_consumer_with_exit_code_78(bank):
+    bank.publish(encode(opened()))
+    consumer = bank.start("run_consumer")
+    bank.waits_for_entries(1)
+    consumer.terminate()
+    consumer.wait(20)
+    bank.python("from accounts.models import Log; Log.objects.update(cluster_id='elsewhere')")
+
+    stopped = bank.start("run_consumer")
+
+    assert stopped.wait(30) == 78
+    assert "another log" in bank.output_of("run_consumer")
+    assert "Traceback" not in bank.output_of("run_consumer")
+
+
+def test_a_log_shorter_than_the_ledger_stops_the_consumer_with_exit_code_78(bank):
+    bank.publish(encode(opened()))
+    consumer = bank.start("run_consumer")
+    bank.waits_for_entries(1)
+    consumer.terminate()
+    consumer.wait(20)
+    bank.python(
+        "from accounts.models import LogPosition; LogPosition.objects.update(next_offset=1000)"
+    )
+
+    stopped = bank.start("run_consumer")
+
+    assert stopped.wait(60) == 78
+    assert "lacks what the ledger has to read next" in bank.output_of("run_consumer")
+    assert bank.entries() == 1
+
+
+def test_a_topic_that_forgets_is_refused_with_the_remedy(bank, kafka):
+    from streaming.kafka.admin import create_topic
+
+    bank.environment["KAFKA_TOPIC"] = f"{bank.topic}-short"
+    create_topic(
+        kafka,
+        f"{bank.topic}-short",
+        partition_count=1,
+        topic_settings={"retention.ms": "1000", "message.timestamp.type": "LogAppendTime"},
+    )
+
+    stopped = bank.start("run_consumer")
+
+    assert stopped.wait(60) == 78
+    assert "create_topics" in bank.output_of("run_consumer")
+
+
+def test_a_database_locked_for_longer_than_the_timeout_loses_nothing(bank):
+    bank.publish(encode(opened()))
+    bank.start("run_consumer")
+    bank.waits_for_entries(1)
+    locker = sqlite3.connect(bank.folder / "bankportal.sqlite3", isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    bank.publish(encode(submitted(5)))
+
+    wait_until(lambda: "trying again" in bank.output_of("run_consumer"), "it has met the lock")
+    locker.execute("ROLLBACK")
+    locker.close()
+
+    wait_until(lambda: bank.balance("C100") == 5, "it is posted")
+    assert bank.entries() == 2
+
+
+def test_the_bytes_published_are_the_bytes_in_the_outbox(bank):
+    bank.publish(encode(opened()))
+    bank.start("run_relay")
+    bank.submit(("DEPOSIT", 10_000))
+    wait_until(
+        lambda: bank.value("SELECT count(*) FROM accounts_outbox WHERE published_at_ms > 0"),
+        "it is acknowledged",
+    )
+
+    key, value = bank.query("SELECT key, value FROM accounts_outbox")[0]
+
+    event = json.loads(value)
+    assert (key, event["account"], event["amount_minor"]) == (b"C100", "C100", 10_000)
