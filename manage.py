@@ -1,10 +1,13 @@
 """Django's command line for the portal."""
 
-import os
 import sys
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankportal.settings")
-    from django.core.management import execute_from_command_line
+    try:
+        from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+        from bankportal.process import run_process
+    except ImportError as missing:
+        sys.exit(f"{missing}. Run make run first, then .venv/bin/python manage.py ...")
+
+    run_process(lambda: execute_from_command_line(sys.argv))

@@ -2,9 +2,17 @@
 
 import os
 
-from channels.routing import ProtocolTypeRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.sessions import CookieMiddleware
 from django.core.asgi import get_asgi_application
+from django.urls import path, re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankportal.settings")
 
-application = ProtocolTypeRouter({"http": get_asgi_application()})
+pages = get_asgi_application()
+
+# Needs Django to be set up.
+from streaming.sockets import LiveSocket, NoSocket  # noqa: E402
+
+sockets = URLRouter([path("ws/live/", LiveSocket.as_asgi()), re_path("", NoSocket.as_asgi())])
+application = ProtocolTypeRouter({"http": pages, "websocket": CookieMiddleware(sockets)})

@@ -5,10 +5,20 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONCE, NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from bankportal.secrets import kept_secret
+from bankportal.setting_rules import (
+    known_currency,
+    known_time_zone,
+    one_of,
+    postgresql_database,
+    refuse_half_a_sign_in,
+    refuse_unsafe_production,
+    server_list,
+    topic_name,
+    whole_number,
+)
 from bankportal.sqlite import use_bundled_sqlite
 
 use_bundled_sqlite()
@@ -43,15 +53,14 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOOPBACK_HOSTS)
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 IS_LOCAL = set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS)
-PORT = env.int("PORT", default=8000)
+BIND_ADDRESS = env.str("BIND_ADDRESS", default="127.0.0.1")
+PORT_IS_CHOSEN = bool(env.str("PORT", default=""))
+PORT = whole_number("PORT", env.str("PORT", default="") or "8000", least=1, most=65_535)
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
+if not IS_LOCAL and not DEBUG:
+    refuse_unsafe_production(ALLOWED_HOSTS, SECRET_KEY, CSRF_TRUSTED_ORIGINS)
 if not SECRET_KEY:
-    if not IS_LOCAL:
-        raise ImproperlyConfigured(
-            "SECRET_KEY is not set, and ALLOWED_HOSTS names a host beyond this machine. "
-            "Set SECRET_KEY to at least 50 random characters."
-        )
     SECRET_KEY = kept_secret(DATA_DIR / "secret-key.txt")
 
 DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="")
@@ -59,6 +68,7 @@ DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="")
 # What the site is made of.
 INSTALLED_APPS = [
     "daphne",
+    "bankportal",
     "accounts",
     "streaming",
     "django.contrib.admin",
@@ -110,12 +120,7 @@ TEMPLATES = [
 # The database.
 DATABASE_URL = env.str("DATABASE_URL", default="")
 if DATABASE_URL:
-    DATABASES = {"default": env.db_url_config(DATABASE_URL)}
-    if "postgresql" not in DATABASES["default"]["ENGINE"]:
-        raise ImproperlyConfigured(
-            "DATABASE_URL must name a PostgreSQL database, as in "
-            "postgres://user:password@host:5432/name. Leave it unset for SQLite in DATA_DIR."
-        )
+    DATABASES = {"default": postgresql_database(DATABASE_URL)}
 else:
     DATABASES = {
         "default": {
@@ -161,25 +166,47 @@ SESSION_COOKIE_AGE = 10 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 
 # Money and the calendar.
-CURRENCY = env.str("CURRENCY", default="EUR").upper()
-TIME_ZONE = env.str("TIME_ZONE", default="Europe/Paris")
+CURRENCY = known_currency(env.str("CURRENCY", default="EUR").upper())
+TIME_ZONE = known_time_zone(env.str("TIME_ZONE", default="Europe/Paris"))
 USE_TZ = True
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="fr")
 LANGUAGES = [("fr", _("French")), ("en", _("English"))]
+LANGUAGE_CODE = one_of(
+    "LANGUAGE_CODE", env.str("LANGUAGE_CODE", default="fr"), [code for code, _name in LANGUAGES]
+)
 LOCALE_PATHS = [BASE_DIR / "locale"]
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 
 # Kafka.
-KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="").strip()
-KAFKA_TOPIC = env.str("KAFKA_TOPIC", default="submissions")
-KAFKA_DEAD_LETTER_TOPIC = env.str("KAFKA_DEAD_LETTER_TOPIC", default="submissions.dead")
-KAFKA_PARTITIONS = env.int("KAFKA_PARTITIONS", default=12)
-KAFKA_REPLICATION = env.int("KAFKA_REPLICATION", default=1)
+KAFKA_BOOTSTRAP_SERVERS = server_list(
+    "KAFKA_BOOTSTRAP_SERVERS", env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
+)
+KAFKA_TOPIC = topic_name("KAFKA_TOPIC", env.str("KAFKA_TOPIC", default="submissions"))
+KAFKA_DEAD_LETTER_TOPIC = topic_name(
+    "KAFKA_DEAD_LETTER_TOPIC",
+    env.str("KAFKA_DEAD_LETTER_TOPIC", default="submissions.dead"),
+    but_not=KAFKA_TOPIC,
+)
+KAFKA_PARTITIONS = whole_number(
+    "KAFKA_PARTITIONS", env.str("KAFKA_PARTITIONS", default="12"), least=1, most=10_000
+)
+KAFKA_REPLICATION = whole_number(
+    "KAFKA_REPLICATION", env.str("KAFKA_REPLICATION", default="1"), least=1, most=100
+)
 KAFKA_CONSUMER_GROUP = env.str("KAFKA_CONSUMER_GROUP", default="bankportal")
-KAFKA_SECURITY_PROTOCOL = env.str("KAFKA_SECURITY_PROTOCOL", default="PLAINTEXT")
+KAFKA_SECURITY_PROTOCOL = one_of(
+    "KAFKA_SECURITY_PROTOCOL",
+    env.str("KAFKA_SECURITY_PROTOCOL", default="PLAINTEXT").upper(),
+    ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+)
 KAFKA_SASL_MECHANISM = env.str("KAFKA_SASL_MECHANISM", default="")
 KAFKA_SASL_USERNAME = env.str("KAFKA_SASL_USERNAME", default="")
 KAFKA_SASL_PASSWORD = env.str("KAFKA_SASL_PASSWORD", default="")
+refuse_half_a_sign_in(
+    KAFKA_SECURITY_PROTOCOL,
+    mechanism=KAFKA_SASL_MECHANISM,
+    username=KAFKA_SASL_USERNAME,
+    password=KAFKA_SASL_PASSWORD,
+)
 KAFKA_SSL_CA_LOCATION = env.str("KAFKA_SSL_CA_LOCATION", default="")
 
 # Static files.

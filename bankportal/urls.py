@@ -4,6 +4,8 @@ from allauth.account import views as allauth_views
 from django.contrib import admin
 from django.urls import include, path
 
+from bankportal import health
+
 # Only these of allauth's pages exist here: no sign-up, no e-mail, no reset.
 auth_urls = [
     path("login/", allauth_views.login, name="account_login"),
@@ -16,4 +18,6 @@ urlpatterns = [
     path("auth/", include(auth_urls)),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
 ]

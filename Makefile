@@ -1,0 +1,51 @@
+# Everything starts here: `make run` is the only command that a new machine needs.
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint bench lock
+
+# A Python of the user's must not bring its own modules into ours.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
+
+# The first suitable Python that can make a virtual environment, else the first suitable one,
+# which then says what it lacks. Set PYTHON to choose another.
+PYTHON ?= $(shell \
+	for lacking in "import venv, ensurepip, ssl" "pass"; do \
+	for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$name" -c "import sys; $$lacking; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))" \
+	2>/dev/null && echo "$$name" && exit; done; done)
+
+INSTALL = $(if $(PYTHON),"$(PYTHON)" -m bankportal.install,@echo "bankportal needs Python 3.11, 3.12, 3.13 or 3.14 (with venv); none is on the PATH. Install one, or name it: make $@ PYTHON=/path/to/python3" >&2; exit 78;)
+VENV = .venv/bin/python
+
+help: ## Say what there is
+	@while IFS= read -r line; do case "$$line" in \
+	[a-z]*": ## "*) printf '  make %-6s %s\n' "$${line%%:*}" "$${line#*## }";; esac; done < Makefile
+
+run: ## Install what is missing, start everything, print the address; Ctrl-C stops it
+	@$(INSTALL) run
+	@$(VENV) -m bankportal --with-parent
+
+demo: ## The same with 18 months of made-up history and a live trickle, in data/demo
+	@$(INSTALL) run
+	@$(VENV) -m bankportal --with-parent --demo
+
+test: ## Run the whole suite
+	@$(INSTALL) dev
+	@$(VENV) -m pytest $(PYTEST_ARGS)
+
+lint: ## Check style, types, layers, JavaScript, translations and migrations
+	@$(INSTALL) dev
+	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --check .
+	@$(VENV) -m mypy bankportal accounts streaming manage.py
+	@$(VENV) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	@$(VENV) manage.py makemigrations --check --dry-run
+
+bench: ## Run the benchmarks and print their figures
+	@$(INSTALL) dev
+	@for file in bench/*.py; do "$(VENV)" "$$file" || exit 1; done
+
+lock: ## Compile requirements*.txt anew from requirements*.in
+	@$(INSTALL) dev
+	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in --output-file requirements.txt
+	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in --output-file requirements-dev.txt

@@ -1,0 +1,135 @@
+"""What a setting may be. A wrong one is refused in a line that names it and the remedy."""
+
+import re
+import zoneinfo
+from collections.abc import Sequence
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+# ISO 4217's currencies in use.
+_CURRENCY_CODES = (
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD "
+    "CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS "
+    "GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW "
+    "KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR "
+    "MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR "
+    "SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX "
+    "USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
+)
+CURRENCIES = frozenset(_CURRENCY_CODES.split())
+
+SHORTEST_SECRET_KEY = 50
+_PLACEHOLDER = re.compile(r"insecure|change.?me|secret.?key|example|placeholder", re.IGNORECASE)
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_SERVER = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+
+
+def whole_number(name: str, text: str, *, least: int, most: int) -> int:
+    """Give the number that ``text`` writes, between ``least`` and ``most``."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise _wrong(name, text, f"Set it to a whole number from {least} to {most}.")
+    return int(text)
+
+
+def one_of(name: str, text: str, choices: Sequence[str]) -> str:
+    """Give ``text``, which is one of ``choices``."""
+    if text not in choices:
+        raise _wrong(name, text, f"Set it to one of: {', '.join(choices)}.")
+    return text
+
+
+def known_currency(text: str) -> str:
+    """Give ``text``, a code of ISO 4217."""
+    if text not in CURRENCIES:
+        raise _wrong("CURRENCY", text, "Set it to a code of ISO 4217, such as EUR.")
+    return text
+
+
+def known_time_zone(text: str) -> str:
+    """Give ``text``, a name of the time zone database."""
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        raise _wrong("TIME_ZONE", text, "Set it to a name such as Europe/Paris.") from None
+    return text
+
+
+def postgresql_database(url: str) -> dict[str, Any]:
+    """Give Django's settings for the PostgreSQL database at ``url``. Its password is not shown."""
+    wrong = ImproperlyConfigured(
+        "DATABASE_URL must name a PostgreSQL database, as in "
+        "postgres://user:password@host:5432/name. Leave it unset for SQLite in DATA_DIR."
+    )
+    if not url.startswith(("postgres://", "postgresql://", "psql://", "pgsql://")):
+        raise wrong
+    try:
+        database: dict[str, Any] = environ.Env.db_url_config(url)
+    except (ValueError, ImproperlyConfigured):
+        raise wrong from None
+    if not database.get("NAME"):
+        raise wrong
+    return database
+
+
+def topic_name(name: str, text: str, *, but_not: str = "") -> str:
+    """Give ``text``, a name that Kafka takes for a topic."""
+    if not _TOPIC.fullmatch(text) or text in {".", ".."}:
+        raise _wrong(name, text, "Use letters, digits, points, hyphens and underscores.")
+    if text == but_not:
+        raise _wrong(name, text, "Give each topic a name of its own.")
+    return text
+
+
+def server_list(name: str, text: str) -> str:
+    """Give ``text``, addresses as in ``kafka1:9092,kafka2:9092``; none is allowed as well."""
+    servers = [server.strip() for server in text.split(",")] if text.strip() else []
+    for server in servers:
+        found = _SERVER.fullmatch(server)
+        if not found or not 1 <= int(found["port"] or 9092) <= 65_535:
+            raise _wrong(name, text, "Set it to addresses such as kafka1:9092,kafka2:9092.")
+    return ",".join(servers)
+
+
+def refuse_half_a_sign_in(protocol: str, *, mechanism: str, username: str, password: str) -> None:
+    """Refuse SASL without all that it takes."""
+    given = {
+        "KAFKA_SASL_MECHANISM": mechanism,
+        "KAFKA_SASL_USERNAME": username,
+        "KAFKA_SASL_PASSWORD": password,
+    }
+    missing = [name for name, text in given.items() if not text]
+    if protocol.startswith("SASL") and missing:
+        raise ImproperlyConfigured(
+            f"KAFKA_SECURITY_PROTOCOL is {protocol}, and {' and '.join(missing)} "
+            "must be set with it."
+        )
+
+
+def refuse_unsafe_production(
+    allowed_hosts: Sequence[str], secret_key: str, trusted_origins: Sequence[str]
+) -> None:
+    """Refuse to serve others than this machine without what keeps them safe."""
+    because = "ALLOWED_HOSTS names a host beyond this machine"
+    if any(host.startswith("*") for host in allowed_hosts):
+        raise _wrong("ALLOWED_HOSTS", "*", "Name the hosts: with * any site could use the sockets.")
+    if not secret_key:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is not set, and {because}. "
+            f"Set SECRET_KEY to at least {SHORTEST_SECRET_KEY} random characters."
+        )
+    is_short = len(secret_key) < SHORTEST_SECRET_KEY or len(set(secret_key)) < 10
+    if is_short or _PLACEHOLDER.search(secret_key):
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is too short or a placeholder, and {because}. "
+            f"Set SECRET_KEY to at least {SHORTEST_SECRET_KEY} random characters."
+        )
+    for origin in trusted_origins:
+        if not origin.startswith("https://"):
+            raise _wrong("CSRF_TRUSTED_ORIGINS", origin, f"Use https://, since {because}.")
+
+
+def _wrong(name: str, text: str, remedy: str) -> ImproperlyConfigured:
+    shown = text if len(text) <= 60 else f"{text[:57]}..."
+    return ImproperlyConfigured(f"{name} is {shown!r}, which cannot be used. {remedy}")

@@ -1,0 +1,242 @@
+"""Keeps the portal's processes running, and ends them in order."""
+
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from bankportal.child import Child, ChildPlan, in_words
+from bankportal.lock_watch import LockWatch
+from bankportal.process import EXIT_REFUSED
+
+FIRST_DELAY_S = 1.0
+LONGEST_DELAY_S = 30.0
+# A child that ran this long before it died starts again with the first delay.
+SETTLED_S = 60.0
+IDLE_LOOK_S = 1.0
+PENDING_LOOK_S = 0.2
+
+Say = Callable[[str, str], None]
+
+
+class Place:
+    """One planned child over its lives: running, waiting to start again, done or given up."""
+
+    def __init__(self, plan: ChildPlan) -> None:
+        self.plan = plan
+        self.command = plan.command
+        self.child: Child | None = None
+        self.is_over = False
+        self.starts_at = 0.0
+        self._failures = 0
+        self._started_at = 0.0
+
+    @property
+    def is_pending(self) -> bool:
+        """Say whether it is still to be started."""
+        return self.child is None and not self.is_over
+
+    def started(self, child: Child, now: float) -> None:
+        """Note that it runs."""
+        self.child, self._started_at = child, now
+
+    def delay_after_failure(self, now: float) -> float:
+        """Note that it died, and give how long to wait before the next life."""
+        self._failures = 1 if now - self._started_at >= SETTLED_S else self._failures + 1
+        delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (self._failures - 1))
+        self.starts_at = now + delay
+        return delay
+
+
+class Supervisor:
+    """Runs the children of ``plans`` until asked to stop by SIGINT, SIGTERM or SIGHUP.
+
+    A child that dies is started again, each time a little later; one that exits 78 is not.
+    Each child follows a pipe that only this process holds, so that none survives it. Ends
+    in the reverse order of the plans. ``keep_open`` are descriptors for every child.
+    """
+
+    def __init__(  # noqa: PLR0913 # each is said by name
+        self,
+        plans: Sequence[ChildPlan],
+        *,
+        say: Say,
+        folder: Path,
+        lock_watch: LockWatch | None = None,
+        keep_open: tuple[int, ...] = (),
+        still_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._places = [Place(plan) for plan in plans]
+        self._say = say
+        self._folder = folder
+        self._lock_watch = lock_watch
+        self._still_wanted = still_wanted
+        self._stops_asked = 0
+        self._exit_code: int | None = None
+        self._stranger: int | None = None
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._waker = socket.socketpair()
+        leash_end, self._leash = os.pipe()
+        self._keep_open = (leash_end, *keep_open)
+
+    def run(self) -> int:
+        """Block until everything has ended; give the exit code: 0 when asked to stop."""
+        self._listen_to_signals()
+        while self._exit_code is None:
+            self._start_what_is_due()
+            self._wait(self._seconds_to_next_look())
+            self._bury_the_dead()
+            self._end_stuck_holder()
+            if self._stops_asked or not self._still_wanted():
+                self._exit_code = 0
+        self._end_all()
+        return self._exit_code
+
+    def wake(self) -> None:
+        """Let the loop look at once. May be called from another thread or a signal."""
+        with suppress(BlockingIOError):
+            self._waker.send(b".")
+
+    def _listen_to_signals(self) -> None:
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Under nohup, the end of the terminal is not to be the end of the portal.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._on_stop_signal)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: self.wake())
+
+    def _on_stop_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stops_asked += 1
+        self.wake()
+
+    def _start_what_is_due(self) -> None:
+        now = time.monotonic()
+        for place in self._places:
+            if self._is_due(place, now):
+                child = Child(
+                    place.command,
+                    folder=self._folder,
+                    keep_open=(*self._keep_open, *place.plan.keep_open),
+                )
+                self._selector.register(child.output, selectors.EVENT_READ, place)
+                place.started(child, now)
+
+    def _is_due(self, place: Place, now: float) -> bool:
+        return (
+            place.is_pending
+            and now >= place.starts_at
+            and all(other.is_over for other in self._places if other.plan.name in place.plan.after)
+            and place.plan.may_start()
+        )
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for a child's words, a signal or the time, and pass the words on."""
+        for key, _events in self._selector.select(seconds):
+            if key.data is None:
+                with suppress(BlockingIOError):
+                    self._woken.recv(4096)
+            else:
+                self._pass_on(key.data)
+
+    def _pass_on(self, place: Place) -> None:
+        if place.child:
+            for line in place.child.new_lines():
+                self._say(place.plan.name, line)
+            if place.child.has_closed_output:
+                self._selector.unregister(place.child.output)
+
+    def _seconds_to_next_look(self) -> float:
+        looks = [IDLE_LOOK_S]
+        if any(place.is_pending for place in self._places):
+            looks.append(PENDING_LOOK_S)
+        if self._lock_watch:
+            looks.append(self._lock_watch.seconds_to_next_look)
+        return min(looks)
+
+    def _bury_the_dead(self) -> None:
+        for place in self._places:
+            if place.child and (code := place.child.exit_code()) is not None:
+                last_line = self._forget_child(place, place.child)
+                self._decide(place, code, last_line)
+
+    def _forget_child(self, place: Place, child: Child) -> str:
+        if not child.has_closed_output:
+            self._selector.unregister(child.output)
+        for line in child.last_words():
+            self._say(place.plan.name, line)
+        place.child = None
+        return child.last_line
+
+    def _decide(self, place: Place, code: int, last_line: str) -> None:
+        plan = place.plan
+        if code == 0 and plan.runs_once:
+            place.is_over = True
+            plan.when_done()
+        elif code in plan.fallbacks:
+            place.command = plan.fallbacks[code].command
+            for line in plan.fallbacks[code].notice.splitlines():
+                self._say("portal", line)
+        elif code == EXIT_REFUSED:
+            place.is_over = True
+            self._say("portal", f"{plan.name} stopped on purpose and is not started again.")
+            self._say("portal", f"It said: {last_line}")
+            if plan.is_vital:
+                self._exit_code = EXIT_REFUSED
+        else:
+            delay = place.delay_after_failure(time.monotonic())
+            self._say(
+                "portal",
+                f"{plan.name} ended unexpectedly ({in_words(code)}); "
+                f"starting it again in {delay:.0f} s.",
+            )
+
+    def _end_stuck_holder(self) -> None:
+        stuck = self._lock_watch and self._lock_watch.stuck_holder(time.monotonic())
+        if not stuck:
+            return
+        for place in self._places:
+            if place.child and place.child.pid == stuck:
+                self._say(
+                    "portal",
+                    f"{place.plan.name} has blocked the database without a pause; ending it.",
+                )
+                place.child.kill()
+                return
+        if stuck != self._stranger:
+            self._stranger = stuck
+            self._say(
+                "portal",
+                f"Process {stuck}, which is none of ours, blocks the database: nothing can be "
+                "posted or submitted until it is ended.",
+            )
+
+    def _end_all(self) -> None:
+        asked = self._stops_asked
+        for place in reversed(self._places):
+            if place.child:
+                self._end(place, place.child, asked)
+        self._selector.close()
+
+    def _end(self, place: Place, child: Child, stops_asked_before: int) -> None:
+        child.ask_to_end()
+        deadline = time.monotonic() + place.plan.grace_s
+        while child.exit_code() is None:
+            if self._stops_asked > stops_asked_before or time.monotonic() > deadline:
+                self._say("portal", f"Killing {place.plan.name}.")
+                self._kill(self._places if self._stops_asked > stops_asked_before else [place])
+                deadline = float("inf")
+                stops_asked_before = self._stops_asked
+            self._wait(PENDING_LOOK_S)
+        self._forget_child(place, child)
+
+    def _kill(self, places: Iterable[Place]) -> None:
+        for place in places:
+            if place.child:
+                place.child.kill()

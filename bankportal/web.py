@@ -1,0 +1,29 @@
+"""The web server as the supervisor runs it: on a socket that is bound already."""
+
+import sys
+
+from bankportal.process import run_process
+
+# Ours send subscriptions of a few hundred bytes.
+LARGEST_SOCKET_MESSAGE = 64 * 1024
+
+
+def main() -> None:
+    """Serve pages and sockets on the listening socket whose descriptor is the first argument."""
+    # Daphne brings the reactor with it, so it is imported by nobody but the web process.
+    from daphne.cli import CommandLineInterface  # noqa: PLC0415
+
+    CommandLineInterface().run(
+        [
+            *("--fd", sys.argv[1]),
+            *("--verbosity", "0"),
+            *("--websocket-max-message-size", str(LARGEST_SOCKET_MESSAGE)),
+            *("--websocket_timeout", "-1"),
+            "--no-server-name",
+            "bankportal.asgi:application",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    run_process(main)
