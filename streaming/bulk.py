@@ -1,0 +1,160 @@
+"""Publishing many events so that agents need not wait: at a pace, never far before the ledger."""
+
+import time
+from typing import Final
+
+from django.conf import settings
+
+from accounts.events import Event, encode
+from accounts.models import Log
+from accounts.selectors.status import next_offsets
+from streaming.endpoint import Endpoint, has_moved
+from streaming.kafka.producer import Acknowledged, NotDelivered, Producer
+from streaming.progress import Say
+
+# What an agent submits meanwhile is behind at most this many events, half a second's posting.
+MOST_AHEAD: Final = 10_000
+
+_LOOK_EVERY_S = 0.02
+_SAY_AFTER_S = 3.0
+_SAY_AGAIN_S = 30.0
+
+
+class KafkaMoved(Exception):
+    """Kafka is at another address than it was; what was not acknowledged has to go there."""
+
+
+class LedgerStands(Exception):
+    """Everything is in Kafka, and the ledger has concluded nothing for too long."""
+
+    def __init__(self, ahead: int, seconds: float) -> None:
+        super().__init__(
+            f"{ahead:,} events are in Kafka, but the ledger has concluded none for "
+            f"{seconds:.0f} s. Start manage.py run_consumer and run this again: nothing is "
+            "posted twice."
+        )
+
+
+class BulkPublisher:
+    """Publishes events in order to one log. ``say`` is told, now and then, what it waits for.
+
+    May be stopped at any moment: an event published again is recognised by its id.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, log: Log, *, say: Say, rate: float | None = None
+    ) -> None:
+        self._endpoint = endpoint
+        self._log = log
+        self._say = say
+        self._interval = 1 / rate if rate else 0.0
+        self._due = time.monotonic()
+        self._producer = Producer(endpoint, **{"linger.ms": 5})
+        self._on_the_way = 0
+        self._ends: dict[int, int] = {}
+        self._room = MOST_AHEAD
+        self._failure: NotDelivered | None = None
+
+    def publish(self, event: Event) -> None:
+        """Publish ``event`` as soon as pace and ledger allow.
+
+        Raises ``NotDelivered`` when Kafka refused an event, and ``KafkaMoved``.
+        """
+        self._keep_pace()
+        if self._room <= 0:
+            self._wait_until_ahead_by(MOST_AHEAD // 2, patience_s=None)
+        key, value = encode(event)
+        self._on_the_way += 1
+        self._room -= 1
+        self._producer.publish(settings.KAFKA_TOPIC, key, value, self._note)
+        self._let_callbacks_run(0)
+
+    def wait_until_concluded(self, patience_s: float) -> None:
+        """Wait until the ledger has an outcome for everything published.
+
+        Raises ``LedgerStands`` once all of it is in Kafka and nothing was concluded for
+        ``patience_s``, and what ``publish`` raises.
+        """
+        self._wait_until_ahead_by(0, patience_s=patience_s)
+
+    def close(self) -> None:
+        """Wait a moment for what is on its way, and drop the rest."""
+        self._producer.flush(2)
+        self._producer.close()
+
+    def _keep_pace(self) -> None:
+        if not self._interval:
+            return
+        while (wait_s := self._due - time.monotonic()) > 0:
+            self._let_callbacks_run(min(wait_s, 0.2))
+        # Time lost by waiting for the ledger is not made up for in a burst.
+        self._due = max(self._due, time.monotonic() - 1) + self._interval
+
+    def _wait_until_ahead_by(self, most: int, *, patience_s: float | None) -> None:
+        """Wait until at most ``most`` events are ahead of the ledger."""
+        waiting = _Waiting(self._endpoint, self._say)
+        while (ahead := self._ahead()) > most:
+            silent_s = waiting.look(self._on_the_way, ahead)
+            if has_moved(self._endpoint):
+                raise KafkaMoved
+            if patience_s is not None and not self._on_the_way and silent_s > patience_s:
+                raise LedgerStands(ahead, silent_s)
+            self._let_callbacks_run(_LOOK_EVERY_S)
+        self._room = MOST_AHEAD - ahead
+
+    def _ahead(self) -> int:
+        """Count what the ledger has not concluded, up to the last event of ours."""
+        self._let_callbacks_run(0)
+        if not self._ends:
+            return self._on_the_way
+        reached = next_offsets(self._log)
+        behind = (end - reached.get(number, 0) for number, end in self._ends.items())
+        return self._on_the_way + sum(max(0, each) for each in behind)
+
+    def _let_callbacks_run(self, seconds: float) -> None:
+        if seconds and not len(self._producer):
+            time.sleep(seconds)
+        self._producer.poll(seconds)
+        if self._failure is not None:
+            raise self._failure
+
+    def _note(self, result: Acknowledged | NotDelivered) -> None:
+        self._on_the_way -= 1
+        if isinstance(result, NotDelivered):
+            self._failure = self._failure or result
+        else:
+            end = self._ends.get(result.partition, 0)
+            self._ends[result.partition] = max(end, result.offset + 1)
+
+
+class _Waiting:
+    """Notices that nothing moves, and says for whom it is waited."""
+
+    def __init__(self, endpoint: Endpoint, say: Say) -> None:
+        self._endpoint = endpoint
+        self._say = say
+        self._last: tuple[int, int] | None = None
+        self._moved_at = time.monotonic()
+        self._say_at = self._moved_at + _SAY_AFTER_S
+
+    def look(self, on_the_way: int, ahead: int) -> float:
+        """Take in the state, and give for how many seconds it has been the same."""
+        now = time.monotonic()
+        if (on_the_way, ahead) != self._last:
+            self._last, self._moved_at = (on_the_way, ahead), now
+            self._say_at = now + _SAY_AFTER_S
+        elif now >= self._say_at:
+            self._say_at = now + _SAY_AGAIN_S
+            self._say(self._reason(on_the_way, ahead))
+        return now - self._moved_at
+
+    def _reason(self, on_the_way: int, ahead: int) -> str:
+        if on_the_way:
+            return (
+                f"Waiting for Kafka at {self._endpoint.bootstrap_servers}: "
+                f"{on_the_way:,} events are not acknowledged."
+            )
+        return (
+            f"Waiting for the consumer: {ahead:,} events are ahead of the ledger. "
+            "Is manage.py run_consumer running?"
+        )
