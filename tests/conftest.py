@@ -3,6 +3,8 @@
 import pytest
 from django.conf import settings
 
+pytest_plugins = ["tests.kafka_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
