@@ -1,0 +1,178 @@
+"""The figures of a dashboard: exact, as of one moment, for what one agent may see."""
+
+import time
+from datetime import date
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from msgspec import Meta
+
+from accounts.models import Agent, DailyTotal, Entry, Kind, Outbox
+from accounts.selectors.accounts import holders_of
+from accounts.selectors.balance_lines import BalanceLine, balance_line
+from accounts.selectors.live_rows import LiveRow, transactions_of_period
+from accounts.selectors.periods import ALL, Period
+from accounts.selectors.scope import accounts_seen_by, submissions_seen_by, totals_seen_by
+
+MOST_LINES: Final = 4
+ACCOUNTS_COMPARED: Final = 10
+ROWS_OF_PERIOD: Final = 20
+_HOUR_MS = 3_600_000
+_DELAYS_LOOKED_AT = 1_000
+
+AccountText = Annotated[str, Meta(max_length=34)]
+
+
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an agent chose to look at. The same choice gives the same figures."""
+
+    range: Literal["today", "7d", "30d", "all", "dates"] = ALL
+    first: date | None = msgspec.field(name="from", default=None)
+    last: date | None = msgspec.field(name="to", default=None)
+    accounts: Annotated[tuple[AccountText, ...], Meta(max_length=MOST_LINES)] = ()
+
+    @property
+    def period(self) -> Period:
+        """The business dates that the choice stands for today."""
+        return Period.named(self.range, self.first, self.last)
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Posted transactions of the period, and how many are dated today."""
+
+    deposits: int
+    deposits_minor: int
+    withdrawals: int
+    withdrawals_minor: int
+    today: int
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Submissions without an outcome, and the instant since which the oldest waits."""
+
+    number: int
+    since_ms: int | None
+
+
+class Delays(msgspec.Struct, frozen=True):
+    """From the agent's click to the posting, over the last hour's submissions."""
+
+    median_ms: int
+    ninety_five_ms: int
+
+
+class AccountSums(msgspec.Struct, frozen=True):
+    """Posted transactions of one account in the period."""
+
+    account: str
+    holder: str
+    deposits: int
+    deposits_minor: int
+    withdrawals: int
+    withdrawals_minor: int
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """All that a dashboard shows for one choice."""
+
+    totals: Totals
+    waiting: Waiting
+    delays: Delays | None
+    compared: list[AccountSums]
+    accounts_with_transactions: int
+    lines: list[BalanceLine]
+    rows: list[LiveRow]
+
+
+def figures(agent: Agent, choice: Choice) -> Figures:
+    """Give the figures for ``choice``. Call it within a ``snapshot``, or parts may differ."""
+    period = choice.period
+    totals = totals_seen_by(agent).filter(**period.lookups("business_date"))
+    return Figures(
+        totals=_totals(agent, totals),
+        waiting=_waiting(agent),
+        delays=_delays(agent),
+        compared=_compared(agent, totals),
+        accounts_with_transactions=totals.values("account").distinct().count(),
+        lines=[line for number in choice.accounts if (line := balance_line(agent, number, period))],
+        rows=transactions_of_period(agent, period, limit=ROWS_OF_PERIOD),
+    )
+
+
+def usual_choice(agent: Agent) -> Choice:
+    """Give the last 30 days; all there is where these are empty, so that no first page is."""
+    recent = Choice(range="30d")
+    days = recent.period.lookups("business_date")
+    return recent if totals_seen_by(agent).filter(**days).exists() else Choice()
+
+
+def busiest_accounts(agent: Agent, period: Period, *, limit: int) -> tuple[str, ...]:
+    """Give the accounts with the most transactions in ``period``, the busiest first."""
+    totals = totals_seen_by(agent).filter(**period.lookups("business_date"))
+    counted = totals.values("account").annotate(number=Sum("count"))
+    return tuple(counted.order_by("-number", "account").values_list("account", flat=True)[:limit])
+
+
+def accounts_counted(agent: Agent) -> int:
+    """Count the accounts that the agent may see."""
+    return accounts_seen_by(agent).count()
+
+
+def _totals(agent: Agent, totals: QuerySet[DailyTotal]) -> Totals:
+    today = totals_seen_by(agent).filter(business_date=timezone.localdate())
+    return Totals(
+        **totals.aggregate(**_sums()),
+        today=today.aggregate(number=_sum("count"))["number"],
+    )
+
+
+def _compared(agent: Agent, totals: QuerySet[DailyTotal]) -> list[AccountSums]:
+    sums = totals.values("account").annotate(**_sums())
+    by_amount = sums.order_by((F("deposits_minor") + F("withdrawals_minor")).desc(), "account")
+    found: list[Any] = list(by_amount[:ACCOUNTS_COMPARED])
+    holders = holders_of((each["account"] for each in found), seen_by=agent)
+    return [AccountSums(holder=holders.get(each["account"], ""), **each) for each in found]
+
+
+def _sums() -> dict[str, Coalesce]:
+    deposit, withdrawal = Q(kind=Kind.DEPOSIT), Q(kind=Kind.WITHDRAWAL)
+    return {
+        "deposits": _sum("count", deposit),
+        "deposits_minor": _sum("amount_minor", deposit),
+        "withdrawals": _sum("count", withdrawal),
+        "withdrawals_minor": _sum("amount_minor", withdrawal),
+    }
+
+
+def _sum(column: str, condition: Q | None = None) -> Coalesce:
+    return Coalesce(Sum(column, filter=condition), 0)
+
+
+def _waiting(agent: Agent) -> Waiting:
+    concluded = Entry.objects.filter(transaction_id=OuterRef("submission__transaction_id"))
+    waiting = Outbox.objects.filter(
+        ~Exists(concluded), is_done=False, submission__in=submissions_seen_by(agent)
+    )
+    ends = waiting.aggregate(since_ms=Min("queued_at_ms"))
+    return Waiting(number=waiting.count(), since_ms=ends["since_ms"])
+
+
+def _delays(agent: Agent) -> Delays | None:
+    """Look at the last submissions only: their table has no index on time, and needs none."""
+    last = submissions_seen_by(agent).order_by("-id")[:_DELAYS_LOOKED_AT]
+    entries = Entry.objects.filter(
+        transaction_id__in=Subquery(last.values("transaction_id")),
+        submitted_at_ms__gte=time.time_ns() // 1_000_000 - _HOUR_MS,
+    )
+    delays = sorted(entries.values_list(F("posted_at_ms") - F("submitted_at_ms"), flat=True))
+    if not delays:
+        return None
+    return Delays(_at_rank(delays, 50), _at_rank(delays, 95))
+
+
+def _at_rank(ordered: list[int], percent: int) -> int:
+    """Give the nearest-rank percentile."""
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

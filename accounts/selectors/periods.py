@@ -1,0 +1,34 @@
+"""Spans of business dates, by name or by two dates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, Self
+
+from django.utils import timezone
+
+DAYS_BY_NAME: Final[Mapping[str, int]] = {"today": 1, "7d": 7, "30d": 30}
+ALL: Final = "all"
+DATES: Final = "dates"
+PERIOD_NAMES: Final = (*DAYS_BY_NAME, ALL, DATES)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Business dates from ``first`` to ``last``, both included; None is open to that side."""
+
+    first: date | None = None
+    last: date | None = None
+
+    @classmethod
+    def named(cls, name: str, first: date | None = None, last: date | None = None) -> Self:
+        """Give the period of that name as of today; the dates belong to the name ``dates``."""
+        if name in DAYS_BY_NAME:
+            today = timezone.localdate()
+            return cls(today - timedelta(days=DAYS_BY_NAME[name] - 1), today)
+        return cls(first, last) if name == DATES else cls()
+
+    def lookups(self, field: str) -> dict[str, date]:
+        """Give the keyword arguments for a queryset's ``filter`` on ``field``."""
+        ends = {f"{field}__gte": self.first, f"{field}__lte": self.last}
+        return {lookup: day for lookup, day in ends.items() if day is not None}

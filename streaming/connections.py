@@ -1,0 +1,131 @@
+"""One browser's end of the live connection: what it may see, and what waits to be sent to it."""
+
+import asyncio
+from collections import deque
+from typing import Final, Literal
+
+from accounts.selectors.audiences import Audience
+from accounts.selectors.figures import Choice
+from streaming import frames
+from streaming.feed import Change, Excerpt
+
+# The web server takes whatever it is given and buffers it without end, so a browser says what
+# it has received, and gets no more than this ahead of that.
+MOST_ON_THE_WAY: Final = 64
+MOST_CHARACTERS_ON_THE_WAY: Final = 1_000_000
+MOST_QUEUED: Final = 64
+
+
+class Connection:
+    """The frames for one browser, in order, bounded. For the event loop only.
+
+    A browser that reads too slowly loses its queue, and is told to read anew as soon as it
+    reads again; others notice nothing. Figures replace those that still wait.
+    """
+
+    def __init__(self, session_key: str, audience: Audience | None) -> None:
+        self.session_key = session_key
+        self.audience = audience
+        self.choice: Choice | None = None
+        # The last entry told of; None while nothing may be told.
+        self.reached: int | None = None
+        self.close_code: int | None = None
+        self._queue: deque[str] = deque()
+        self._figures: str | None = None
+        self._on_the_way: deque[int] = deque()
+        self._received = 0
+        self._is_behind = False
+        self._wake = asyncio.Event()
+
+    def put(self, frame: str) -> None:
+        """Queue ``frame``."""
+        if self._is_behind:
+            return
+        if len(self._queue) >= MOST_QUEUED:
+            self._fall_behind()
+            return
+        self._queue.append(frame)
+        self._wake.set()
+
+    def put_figures(self, frame: str) -> None:
+        """Queue figures in place of those that are queued."""
+        self._figures = frame
+        self._wake.set()
+
+    def tell(self, change: Change, excerpt: Excerpt | None, frame: str) -> None:
+        """Queue what ``change`` brings and this browser has not seen.
+
+        ``frame`` is the whole ``excerpt``, encoded once for all who need just that.
+        """
+        reached, last = self.reached, change.position.entry_id
+        if reached is None or reached >= last:
+            return
+        if excerpt is None or (reached > change.after and not excerpt.complete):
+            self.send_back("behind")
+            return
+        if reached > change.after:
+            excerpt = excerpt.after(reached)
+            frame = entries_frame(change, excerpt)
+        self.reached = last
+        if excerpt.rows:
+            self.put(frame)
+
+    def send_back(self, reason: Literal["epoch", "behind"]) -> None:
+        """Tell the browser to read anew; tell it nothing more until it subscribes again."""
+        self.reached = None
+        self._figures = None
+        self.put(frames.reload(reason))
+
+    def close(self, code: int) -> None:
+        """End the connection: nothing that is queued goes out any more."""
+        self.close_code = code
+        self._wake.set()
+
+    def note_received(self, count: int) -> None:
+        """Take the browser's word for how many frames have arrived in all."""
+        while self._received < count and self._on_the_way:
+            self._on_the_way.popleft()
+            self._received += 1
+        self._wake.set()
+
+    async def next_frame(self) -> str | None:
+        """Wait for the next frame to send; None when the connection is to be closed."""
+        while self.close_code is None:
+            if (frame := self._take()) is not None:
+                self._on_the_way.append(len(frame))
+                return frame
+            self._wake.clear()
+            await self._wake.wait()
+        return None
+
+    def _take(self) -> str | None:
+        if not self._has_room():
+            return None
+        if self._is_behind:
+            self._is_behind = False
+            self.send_back("behind")
+        if self._queue:
+            return self._queue.popleft()
+        figures, self._figures = self._figures, None
+        return figures
+
+    def _has_room(self) -> bool:
+        return (
+            len(self._on_the_way) < MOST_ON_THE_WAY
+            and sum(self._on_the_way) < MOST_CHARACTERS_ON_THE_WAY
+        )
+
+    def _fall_behind(self) -> None:
+        self._is_behind = True
+        self._queue.clear()
+        self._figures = self.reached = None
+
+
+def entries_frame(change: Change, excerpt: Excerpt) -> str:
+    """Encode what an audience sees of ``change``."""
+    return frames.entries(
+        change.position,
+        (row.text for row in excerpt.rows),
+        count=excerpt.count,
+        complete=excerpt.complete,
+    )

@@ -1,0 +1,112 @@
+"""What travels between a live page and the server, as JSON: one type a frame.
+
+From the browser:
+
+``{"type": "subscribe", "position": P or null, "dashboard": choice}``
+    Begin with what came after position P, or with what comes from now on. With a choice
+    (``range``, ``from``, ``to``, ``accounts``) figures follow too. May be sent again.
+``{"type": "received", "count": n}``
+    n frames have arrived since the socket was opened. A browser that falls silent is sent no
+    more than ``connections.MOST_ON_THE_WAY`` frames.
+
+From the server:
+
+``{"type": "subscribed", "position": P}``
+    Answers each ``subscribe``; what follows belongs to it.
+``{"type": "entries", "position": P, "count": n, "complete": bool, "entries": [...]}``
+    What the ledger gained up to P, oldest first, each entry once. ``count`` is the number of
+    transactions among them. Not complete: more came at once than is worth showing, and these
+    are the newest.
+``{"type": "figures", "position": P, "figures": {...}}``
+    The figures for the choice, whole, when they have changed.
+``{"type": "heartbeat", "position": P}``
+    Every 5 seconds while the server can read its database.
+``{"type": "reload", "reason": "epoch" or "behind"}``
+    What was missed cannot be told in frames. Read the page's data anew and subscribe again;
+    nothing follows before that.
+
+Closed with 4400 not understood, 4401 signed out, 4403 role or branch changed, 4429 too many
+messages, 1009 too large a message, 1013 the database cannot be asked.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import msgspec
+
+from accounts.selectors.figures import Choice
+from accounts.selectors.positions import Position
+
+LONGEST_MESSAGE: Final = 4_096
+
+NOT_UNDERSTOOD: Final = 4400
+SIGNED_OUT: Final = 4401
+RIGHTS_CHANGED: Final = 4403
+TOO_MANY: Final = 4429
+TOO_LARGE: Final = 1009
+TRY_LATER: Final = 1013
+
+
+class Subscribe(msgspec.Struct, tag="subscribe", forbid_unknown_fields=True):
+    """A browser says what it wants to see, and how far it has come."""
+
+    position: str | None = None
+    dashboard: Choice | None = None
+
+
+class Received(msgspec.Struct, tag="received", forbid_unknown_fields=True):
+    """A browser says how many frames have arrived in all."""
+
+    count: int
+
+
+class NotAMessage(Exception):
+    """A browser sent what no page of ours sends."""
+
+
+_decoder: msgspec.json.Decoder[Subscribe | Received] = msgspec.json.Decoder(Subscribe | Received)
+
+
+def read_message(text: str) -> Subscribe | Received:
+    """Read what a browser sent; raise ``NotAMessage``."""
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise NotAMessage(str(error)) from None
+
+
+def subscribed(position: Position) -> str:
+    """Answer a subscription."""
+    return f'{{"type":"subscribed","position":{_text(position)}}}'
+
+
+def entries(position: Position, rows: Iterable[str], *, count: int, complete: bool) -> str:
+    """Tell of entries; ``rows`` are encoded already."""
+    return (
+        f'{{"type":"entries","position":{_text(position)},"count":{count},'
+        f'"complete":{"true" if complete else "false"},"entries":[{",".join(rows)}]}}'
+    )
+
+
+def figures(position: Position, encoded: str) -> str:
+    """Tell of figures, which are encoded already."""
+    return f'{{"type":"figures","position":{_text(position)},"figures":{encoded}}}'
+
+
+def heartbeat(position: Position) -> str:
+    """Say that nothing is missing up to ``position``."""
+    return f'{{"type":"heartbeat","position":{_text(position)}}}'
+
+
+def reload(reason: Literal["epoch", "behind"]) -> str:
+    """Send a browser back to the page's data."""
+    return f'{{"type":"reload","reason":"{reason}"}}'
+
+
+def encoded(value: msgspec.Struct) -> str:
+    """Encode a part of a frame."""
+    return msgspec.json.encode(value).decode()
+
+
+def _text(position: Position) -> str:
+    return f'"{position}"'

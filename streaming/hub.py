@@ -1,0 +1,202 @@
+"""Who is listening in this web process, and what each is told. One hub an event loop."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseError
+
+from accounts.selectors.audiences import Audience, audience_of
+from accounts.selectors.positions import Position
+from accounts.selectors.sessions import agents_of_sessions
+from streaming import frames
+from streaming.connections import Connection, entries_frame
+from streaming.feed import Change, Excerpt, LedgerFeed
+from streaming.live_figures import LiveFigures
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S: Final = 5.0
+# Rights are asked for this often, so that a lost one shows within five seconds.
+CHECK_RIGHTS_S: Final = 3.0
+_CHECK_AGAIN_S = 0.5
+_RIGHTS_UNKNOWN_S = 5.0
+# While the database has not answered for as long, no heartbeat says that all is well.
+_SILENT_AFTER_S = 8.0
+# Another page follows a moment after the last one, so the feed waits before it rests.
+_LINGER_S = 20.0
+
+
+class Hub:
+    """The registry of open connections, and the work that goes on while there are any.
+
+    Lives in the event loop, and starts the ledger feed with the first connection, since
+    Daphne tells nobody when it starts. What a feed says is taken into the loop in its order.
+    """
+
+    def __init__(self) -> None:
+        self.position: Position | None = None
+        self._loop = asyncio.get_running_loop()
+        self._connections: set[Connection] = set()
+        # Replaced, never changed, since the feed's thread reads it.
+        self._audiences: frozenset[Audience] = frozenset()
+        self._figures = LiveFigures(lambda: self._connections)
+        self._feed: LedgerFeed | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._has_position = asyncio.Event()
+        self._rest: asyncio.TimerHandle | None = None
+
+    def join(self, connection: Connection) -> None:
+        """Take a connection in. It is told nothing before it has subscribed."""
+        self._connections.add(connection)
+        self._note_audiences()
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        if self._feed is None:
+            self._start()
+
+    def leave(self, connection: Connection) -> None:
+        """Let a connection go."""
+        self._connections.discard(connection)
+        self._figures.forget(connection)
+        self._note_audiences()
+        if not self._connections and self._rest is None:
+            self._rest = self._loop.call_later(_LINGER_S, self.stop)
+
+    async def wait_for_position(self) -> Position:
+        """Wait for the feed to have begun; give how far it has come."""
+        while self.position is None:
+            await self._has_position.wait()
+        return self.position
+
+    def begin_figures(self, connection: Connection) -> None:
+        """Send ``connection`` the figures of its choice, and keep them up to date."""
+        self._figures.begin(connection)
+
+    def stop(self) -> LedgerFeed | None:
+        """End what goes on in the background; the next connection starts it again."""
+        feed, self._feed = self._feed, None
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+        self.position = None
+        self._has_position.clear()
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        if feed is not None:
+            feed.stop()
+        return feed
+
+    def _start(self) -> None:
+        feed = LedgerFeed(
+            audiences=lambda: self._audiences,
+            on_change=lambda change: self._from_feed(self._deliver, feed, change),
+            on_commit=lambda: self._from_feed(self._note_commit, feed),
+        )
+        self._feed = feed
+        feed.start()
+        self._go_on(self._beat())
+        self._go_on(self._check_rights())
+        self._go_on(self._figures.run())
+
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._note_end)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            # Nobody may go on believing what is no longer looked after: they connect again.
+            log.error("The hub starts over.", exc_info=error)
+            self._close_all(frames.TRY_LATER)
+            self.stop()
+
+    def _from_feed(self, act: Callable[..., None], *details: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(act, *details)
+
+    def _note_commit(self, feed: LedgerFeed) -> None:
+        if feed is self._feed:
+            self._figures.note_commit()
+
+    def _deliver(self, feed: LedgerFeed, change: Change) -> None:
+        if feed is not self._feed:
+            return
+        self.position = change.position
+        self._has_position.set()
+        told: dict[Audience, tuple[Excerpt | None, str]] = {}
+        for connection in self._connections:
+            if connection.reached is None:
+                continue
+            if change.is_break:
+                connection.send_back("epoch")
+            elif connection.audience is not None:
+                if connection.audience not in told:
+                    told[connection.audience] = _for_audience(change, connection.audience)
+                connection.tell(change, *told[connection.audience])
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            if self.position is None or not self._is_fresh():
+                continue
+            for connection in self._connections:
+                if connection.reached is not None:
+                    connection.put(frames.heartbeat(self.position))
+
+    def _is_fresh(self) -> bool:
+        return self._feed is not None and self._feed.seconds_since_look < _SILENT_AFTER_S
+
+    async def _check_rights(self) -> None:
+        confirmed, pause_s = self._loop.time(), CHECK_RIGHTS_S
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                await self._close_who_lost_rights()
+                confirmed, pause_s = self._loop.time(), CHECK_RIGHTS_S
+            except DatabaseError as reason:
+                pause_s = _CHECK_AGAIN_S
+                if self._loop.time() - confirmed > _RIGHTS_UNKNOWN_S - _CHECK_AGAIN_S:
+                    # A right that cannot be asked for is not taken for granted.
+                    log.warning("Rights cannot be checked (%s); sockets are closed.", reason)
+                    self._close_all(frames.TRY_LATER)
+
+    async def _close_who_lost_rights(self) -> None:
+        checked = list(self._connections)
+        keys = {connection.session_key for connection in checked}
+        agents = await database_sync_to_async(agents_of_sessions, thread_sensitive=False)(keys)
+        for connection in checked:
+            agent = agents.get(connection.session_key)
+            if agent is None:
+                connection.close(frames.SIGNED_OUT)
+            elif audience_of(agent) != connection.audience:
+                connection.close(frames.RIGHTS_CHANGED)
+
+    def _close_all(self, code: int) -> None:
+        for connection in self._connections:
+            connection.close(code)
+
+    def _note_audiences(self) -> None:
+        self._audiences = frozenset(each.audience for each in self._connections if each.audience)
+
+
+def _for_audience(change: Change, audience: Audience) -> tuple[Excerpt | None, str]:
+    excerpt = change.seen_by(audience)
+    return excerpt, entries_frame(change, excerpt) if excerpt is not None else ""
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    """Give the hub of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]

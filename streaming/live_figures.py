@@ -1,0 +1,123 @@
+"""Keeps the figures up to date that somebody is looking at."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final
+
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseError
+
+from accounts.selectors.audiences import Audience
+from accounts.selectors.figures import Choice, figures
+from accounts.selectors.positions import Position, current_position
+from accounts.selectors.snapshot import snapshot
+from streaming import frames
+from streaming.connections import Connection
+
+log = logging.getLogger(__name__)
+
+# Charts change at most four times a second, and reading takes at most a quarter of one thread.
+LEAST_GAP_S: Final = 0.25
+_GAP_TO_COST = 3
+# Days and the last hour go by without a commit.
+_LONGEST_GAP_S = 30.0
+
+Wanted = tuple[Audience, Choice]
+
+
+class LiveFigures:
+    """Reads the figures of each audience and choice once, however many look at them.
+
+    Sent when they differ from what was sent before. Somebody who has just chosen gets them at
+    once; after that they follow the database.
+    """
+
+    def __init__(self, connections: Callable[[], Iterable[Connection]]) -> None:
+        self._connections = connections
+        self._sent: dict[Wanted, str] = {}
+        self._new: set[Connection] = set()
+        self._changed = asyncio.Event()
+        self._begun = asyncio.Event()
+        self._next_round = 0.0
+
+    def note_commit(self) -> None:
+        """Say that figures may have changed."""
+        self._changed.set()
+
+    def begin(self, connection: Connection) -> None:
+        """Say that ``connection`` has made its choice and has no figures for it yet."""
+        self._new.add(connection)
+        self._changed.set()
+        self._begun.set()
+
+    def forget(self, connection: Connection) -> None:
+        """Say that ``connection`` has gone."""
+        self._new.discard(connection)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            await self._something_to_do()
+            new, self._new = self._new, set()
+            self._begun.clear()
+            try:
+                await self._round(new)
+            except DatabaseError as reason:
+                log.warning("The figures wait for the database: %s", reason)
+                self._new |= new
+                self._changed.set()
+                await asyncio.sleep(1)
+
+    async def _something_to_do(self) -> None:
+        await _wait(self._changed, _LONGEST_GAP_S)
+        # A new choice does not wait for the round.
+        await _wait(self._begun, self._next_round - time.monotonic())
+
+    async def _round(self, new: set[Connection]) -> None:
+        began = time.monotonic()
+        is_due = began >= self._next_round
+        if is_due:
+            self._changed.clear()
+        watching = self._watching()
+        self._sent = {wanted: text for wanted, text in self._sent.items() if wanted in watching}
+        for wanted, connections in watching.items():
+            waiting = connections & new
+            if is_due or waiting:
+                await self._send(wanted, connections, waiting)
+        now = time.monotonic()
+        self._next_round = now + max(LEAST_GAP_S, _GAP_TO_COST * (now - began))
+
+    async def _send(
+        self, wanted: Wanted, connections: set[Connection], waiting: set[Connection]
+    ) -> None:
+        position, encoded = await database_sync_to_async(_read, thread_sensitive=False)(*wanted)
+        frame = frames.figures(position, encoded)
+        receivers = waiting if self._sent.get(wanted) == encoded else connections
+        self._sent[wanted] = encoded
+        for connection in receivers:
+            # It may have chosen otherwise, or been sent back, while we read.
+            if connection.reached is not None and connection.choice == wanted[1]:
+                connection.put_figures(frame)
+
+    def _watching(self) -> dict[Wanted, set[Connection]]:
+        watching: dict[Wanted, set[Connection]] = defaultdict(set)
+        for connection in self._connections():
+            if connection.audience and connection.choice and connection.reached is not None:
+                watching[connection.audience, connection.choice].add(connection)
+        return watching
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    if seconds > 0:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
+
+
+def _read(audience: Audience, choice: Choice) -> tuple[Position, str]:
+    with snapshot():
+        return current_position(), frames.encoded(figures(audience.member(), choice))

@@ -1,0 +1,164 @@
+"""The live socket at /ws/live/. What travels over it is described in ``streaming.frames``."""
+
+import asyncio
+import time
+from typing import Final
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from accounts.selectors.audiences import Audience, audience_of
+from accounts.selectors.live_rows import PlacedRow, newest_seen_by
+from accounts.selectors.positions import Position, current_position
+from accounts.selectors.sessions import agents_of_sessions
+from streaming import frames
+from streaming.connections import Connection, entries_frame
+from streaming.feed import MOST_BEHIND, Change, encode_rows, excerpt_of
+from streaming.hub import hub
+from streaming.origins import is_own_origin
+
+# What a browser that was away is told row by row; beyond this it reads anew.
+MOST_MISSED_ROWS: Final = 500
+_MESSAGES_AT_ONCE = 40
+_MESSAGES_A_SECOND = 4.0
+
+
+class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has no types
+    """One browser, signed in by its session, told what its agent may see."""
+
+    async def connect(self) -> None:
+        self._connection: Connection | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._allowance = _Allowance()
+        if not is_own_origin(dict(self.scope["headers"])):
+            await self.close()
+            return
+        await self.accept()
+        key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
+        try:
+            agent = (await database_sync_to_async(agents_of_sessions)([key])).get(key)
+        except DatabaseError:
+            await self.close(code=frames.TRY_LATER)
+            return
+        if agent is None:
+            await self.close(code=frames.SIGNED_OUT)
+            return
+        self._connection = Connection(key, audience_of(agent))
+        hub().join(self._connection)
+        self._pump = asyncio.create_task(self._send_frames(self._connection))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self._connection is None:
+            return
+        refusal = self._refusal_of(text_data)
+        if refusal:
+            self._connection.close(refusal)
+            return
+        try:
+            message = frames.read_message(text_data or "")
+        except frames.NotAMessage:
+            self._connection.close(frames.NOT_UNDERSTOOD)
+            return
+        if isinstance(message, frames.Received):
+            self._connection.note_received(message.count)
+            return
+        try:
+            await _subscribe(self._connection, message)
+        except DatabaseError:
+            self._connection.close(frames.TRY_LATER)
+
+    async def disconnect(self, code: int) -> None:
+        if self._connection is not None:
+            hub().leave(self._connection)
+        if self._pump is not None:
+            self._pump.cancel()
+
+    def _refusal_of(self, text: str | None) -> int:
+        if not self._allowance.take():
+            return frames.TOO_MANY
+        if text is None:
+            return frames.NOT_UNDERSTOOD
+        return frames.TOO_LARGE if len(text) > frames.LONGEST_MESSAGE else 0
+
+    async def _send_frames(self, connection: Connection) -> None:
+        while (frame := await connection.next_frame()) is not None:
+            await self.send(text_data=frame)
+        await self.close(code=connection.close_code)
+
+
+async def _subscribe(connection: Connection, wanted: frames.Subscribe) -> None:
+    connection.reached, connection.choice = None, wanted.dashboard
+    known = await hub().wait_for_position()
+    if wanted.position is not None:
+        given = Position.parse(wanted.position)
+        if given is None:
+            connection.close(frames.NOT_UNDERSTOOD)
+            return
+        is_known = given.epoch == known.epoch
+        known = given
+        if not is_known or not await database_sync_to_async(_is_there)(known):
+            connection.send_back("epoch")
+            return
+    if not await _catch_up(connection, known):
+        connection.send_back("behind")
+    elif connection.choice is not None:
+        hub().begin_figures(connection)
+
+
+async def _catch_up(connection: Connection, known: Position) -> bool:
+    """Tell what came after ``known``; from then on the hub tells the rest. False if too much."""
+    missed: list[PlacedRow] = []
+    reached = known
+    # The hub goes on while we read. Nothing is awaited between its last word and ``reached``.
+    while (position := await hub().wait_for_position()).entry_id > reached.entry_id:
+        if position.epoch != known.epoch or position.entry_id - reached.entry_id > MOST_BEHIND:
+            return False
+        missed += await database_sync_to_async(_missed)(connection.audience, reached, position)
+        if len(missed) > MOST_MISSED_ROWS:
+            return False
+        reached = position
+    connection.reached = reached.entry_id
+    # Were it lost on its way, the browser would come back with the position it has now.
+    connection.put(frames.subscribed(known if missed else reached))
+    if missed:
+        change = Change(known.entry_id, reached, encode_rows(missed))
+        connection.put(entries_frame(change, excerpt_of(change.rows)))
+    return True
+
+
+class NoSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """Refuses the handshake at every other address."""
+
+    async def connect(self) -> None:
+        await self.close()
+
+
+def _missed(audience: Audience | None, known: Position, position: Position) -> list[PlacedRow]:
+    if audience is None:
+        return []
+    return newest_seen_by(
+        audience, after=known.entry_id, until=position.entry_id, limit=MOST_MISSED_ROWS + 1
+    )
+
+
+def _is_there(known: Position) -> bool:
+    """Tell whether the ledger has come as far, be it that our feed has not read so far yet."""
+    now = current_position()
+    return now.epoch == known.epoch and now.entry_id >= known.entry_id
+
+
+class _Allowance:
+    """So many messages at once, and so many a second in the long run."""
+
+    def __init__(self) -> None:
+        self._left = float(_MESSAGES_AT_ONCE)
+        self._counted_at = time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        earned = (now - self._counted_at) * _MESSAGES_A_SECOND
+        self._left = min(_MESSAGES_AT_ONCE, self._left + earned) - 1
+        self._counted_at = now
+        return self._left >= 0
