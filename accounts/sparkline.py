@@ -8,7 +8,8 @@ from typing import Self
 
 from accounts.selectors.recent_balance import DAYS, BalancePoint
 
-_TOP, _BOTTOM = 4.0, 48.0
+# The figure of the highest point stands above it.
+_TOP, _BOTTOM = 16.0, 49.0
 
 
 @dataclass(frozen=True)

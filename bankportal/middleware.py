@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
 
 
 class PrivatePagesMiddleware:
@@ -15,3 +18,17 @@ class PrivatePagesMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+class ChosenLanguageMiddleware(LocaleMiddleware):
+    """Speaks the portal's language until the agent chooses the other one.
+
+    Django's own middleware would follow the browser's languages first, so that the same
+    counter spoke French or English depending on who installed its computer.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+        known = chosen in dict(settings.LANGUAGES)
+        translation.activate(chosen if known else settings.LANGUAGE_CODE)
+        request.LANGUAGE_CODE = translation.get_language()
