@@ -1,6 +1,7 @@
 """Reading the log of submissions from positions that the database keeps."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from streaming.endpoint import Endpoint
 from streaming.kafka.config import client_settings
 
 log = logging.getLogger(__name__)
+
+PATIENCE_S = 3.0
 
 # Gives the next offset and the leader epoch of each partition asked for.
 Positions = Callable[[Iterable[int]], Mapping[int, tuple[int, int]]]
@@ -120,8 +123,13 @@ class Reader:
             log.debug("The hint was not committed: %s", failure)
 
     def close(self) -> None:
-        """Leave the group."""
-        self._client.close()
+        """Leave the group, or give up on that where the broker does not answer."""
+        # librdkafka waits without a limit for the answer to a hint that is on its way.
+        leaving = threading.Thread(target=self._client.close, daemon=True)
+        leaving.start()
+        leaving.join(PATIENCE_S)
+        if leaving.is_alive():
+            log.warning("Kafka did not answer; left the group without saying so.")
 
     def _take(self, client: Client, partitions: list[TopicPartition]) -> None:
         numbers = [each.partition for each in partitions]
