@@ -1,11 +1,24 @@
 """How agents sign in: through allauth, with neither sign-up nor reset by e-mail."""
 
+from typing import ClassVar
+
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 
-class AgentAdapter(DefaultAccountAdapter):
-    """Closes the doors that a bank does not have."""
+class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is untyped
+    """Closes the doors that a bank does not have, and says what is wrong in our words."""
+
+    error_messages: ClassVar[dict[str, str | Promise]] = {
+        **DefaultAccountAdapter.error_messages,
+        "username_password_mismatch": _("User name and password do not match. Check both."),
+        "too_many_login_attempts": _(
+            "Too many failed attempts. Wait five minutes, or ask your supervisor."
+        ),
+        "account_inactive": _("This access is closed. Ask your supervisor."),
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False

@@ -96,6 +96,14 @@ class Receipt:
         return balance_minor - (self.signed_amount_minor if self.entry.is_posted else 0)
 
     @property
+    def foreseen_balance_minor(self) -> int | None:
+        """The balance that would follow if it were posted next; None once that is decided."""
+        if self.is_final or self.account is None or not self.account.is_open:
+            return None
+        balance_minor: int = self.account.balance.balance_minor
+        return balance_minor + self.signed_amount_minor
+
+    @property
     def is_overdrawn(self) -> bool:
         """Whether it was posted although the account does not allow the balance."""
         return self.entry is not None and self.entry.reason == Reason.OVERDRAWN

@@ -86,7 +86,7 @@ def _to_receipt(request: AgentRequest, submission: Submission) -> HttpResponse:
 
 def _to_tape(submission: Submission) -> HttpResponse:
     address = reverse("account", args=[submission.account])
-    return redirect(f"{address}?receipt={submission.transaction_id}#receipt")
+    return redirect(f"{address}?receipt={submission.transaction_id}")
 
 
 def _typed_again(request: AgentRequest, form: TransactionForm) -> HttpResponse:

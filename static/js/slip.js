@@ -51,11 +51,11 @@ class Slip {
     const money = minor === null ? "" : formatMoney(minor, language, this.currency);
     const understood = this.part("understood");
     understood.hidden = minor === null;
-    understood.textContent = said(this.words.understood, { amount: money });
-    const word = { deposit: this.words.submitDeposit, withdrawal: this.words.submitWithdrawal }[
+    understood.textContent = said(this.words.wordUnderstood, { amount: money });
+    const word = { deposit: this.words.wordSubmitDeposit, withdrawal: this.words.wordSubmitWithdrawal }[
       String(this.kind)
     ];
-    const submit = word && money ? said(word, { amount: money }) : this.words.submit;
+    const submit = word && money ? said(word, { amount: money }) : this.words.wordSubmit;
     this.part("submit").textContent = submit ?? "";
   }
 
@@ -69,7 +69,7 @@ class Slip {
     this.part("foreseen").textContent = formatAmount(after, language);
     const left = after - this.least;
     const amount = formatAmount(left > 0n ? left : 0n, language);
-    this.part("remaining").textContent = said(this.words.remaining, { amount });
+    this.part("remaining").textContent = said(this.words.wordRemaining, { amount });
   }
 
   showSign() {
@@ -111,7 +111,7 @@ class Slip {
     const after = this.after(minor);
     if (after === null || this.kind !== "withdrawal" || after >= this.least) return "";
     const most = (this.balance ?? 0n) - this.least;
-    return said(this.words.tooLow, {
+    return said(this.words.wordTooLow, {
       least: formatAmount(this.least, language),
       available: formatAmount(most > 0n ? most : 0n, language),
     });
@@ -121,12 +121,12 @@ class Slip {
   rule(refusal) {
     const rules = {
       required: "",
-      sign: this.words.sign,
-      digits: this.words.digits,
-      ambiguous: this.words.ambiguous,
-      invalid: this.words.invalid,
-      zero: this.words.zero,
-      too_large: said(this.words.tooLarge, { greatest: formatAmount(GREATEST_TYPED_MINOR, language) }),
+      sign: this.words.wordSign,
+      digits: this.words.wordDigits,
+      ambiguous: this.words.wordAmbiguous,
+      invalid: this.words.wordInvalid,
+      zero: this.words.wordZero,
+      too_large: said(this.words.wordTooLarge, { greatest: formatAmount(GREATEST_TYPED_MINOR, language) }),
     };
     return rules[refusal] ?? "";
   }
