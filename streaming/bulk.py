@@ -16,6 +16,7 @@ from streaming.progress import Say
 MOST_AHEAD: Final = 10_000
 
 _LOOK_EVERY_S = 0.02
+_CHECK_ENDPOINT_S = 1.0
 _SAY_AFTER_S = 3.0
 _SAY_AGAIN_S = 30.0
 
@@ -48,7 +49,7 @@ class BulkPublisher:
         self._log = log
         self._say = say
         self._interval = 1 / rate if rate else 0.0
-        self._due = time.monotonic()
+        self._due = self._checked_at = time.monotonic()
         self._producer = Producer(endpoint, **{"linger.ms": 5})
         self._on_the_way = 0
         self._ends: dict[int, int] = {}
@@ -61,6 +62,7 @@ class BulkPublisher:
         Raises ``NotDelivered`` when Kafka refused an event, and ``KafkaMoved``.
         """
         self._keep_pace()
+        self._refuse_to_stay_behind()
         if self._room <= 0:
             self._wait_until_ahead_by(MOST_AHEAD // 2, patience_s=None)
         key, value = encode(event)
@@ -95,12 +97,18 @@ class BulkPublisher:
         waiting = _Waiting(self._endpoint, self._say)
         while (ahead := self._ahead()) > most:
             silent_s = waiting.look(self._on_the_way, ahead)
-            if has_moved(self._endpoint):
-                raise KafkaMoved
+            self._refuse_to_stay_behind()
             if patience_s is not None and not self._on_the_way and silent_s > patience_s:
                 raise LedgerStands(ahead, silent_s)
             self._let_callbacks_run(_LOOK_EVERY_S)
         self._room = MOST_AHEAD - ahead
+
+    def _refuse_to_stay_behind(self) -> None:
+        now = time.monotonic()
+        if now - self._checked_at >= _CHECK_ENDPOINT_S:
+            self._checked_at = now
+            if has_moved(self._endpoint):
+                raise KafkaMoved
 
     def _ahead(self) -> int:
         """Count what the ledger has not concluded, up to the last event of ours."""
