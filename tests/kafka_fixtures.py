@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,15 +26,20 @@ NewTopic = Callable[..., str]
 
 
 class BrokerRun:
-    """``manage.py run_broker`` on a folder, as its user has it."""
+    """``manage.py run_broker`` on a folder, as its user has it.
 
-    def __init__(self, data_dir: Path, *words: str, **environment: str) -> None:
+    ``before`` is a command that runs it, such as one that takes the network away.
+    """
+
+    def __init__(
+        self, data_dir: Path, *words: str, before: Sequence[str] = (), **environment: str
+    ) -> None:
         self.data_dir = data_dir
         data_dir.mkdir(parents=True, exist_ok=True)
         self.output = data_dir / "run_broker.txt"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "run_broker", *words],
+                [*before, sys.executable, "manage.py", "run_broker", *words],
                 cwd=ROOT,
                 env=broker_environment(data_dir) | environment,
                 stdout=output,
