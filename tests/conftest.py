@@ -1,7 +1,13 @@
 """What the whole suite shares: where its database lives."""
 
+from importlib import import_module
+from types import SimpleNamespace
+
 import pytest
+from django.apps import AppConfig
 from django.conf import settings
+from django.db import connections
+from django.db.models.signals import post_migrate
 
 pytest_plugins = ["tests.kafka_fixtures"]
 
@@ -20,3 +26,15 @@ def django_db_modify_db_settings(
         database.setdefault("TEST", {})["NAME"] = str(
             tmp_path_factory.mktemp("database") / "bankportal.sqlite3"
         )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kinds_that_come_back() -> None:
+    """Write the kinds of entries again when a transactional test has emptied every table."""
+    post_migrate.connect(_write_kinds, dispatch_uid="kinds in tests")
+
+
+def _write_kinds(sender: AppConfig, using: str, **_details: object) -> None:
+    if sender.label == "accounts":
+        write = import_module("accounts.migrations.0002_entry_kinds").add_kinds
+        write(sender.apps, SimpleNamespace(connection=connections[using]))
