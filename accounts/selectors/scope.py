@@ -2,21 +2,35 @@
 
 from typing import TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import BinaryField, Exists, Model, OuterRef, Q, QuerySet
+from django.db.models.functions import Cast
 
-from accounts.models import BRANCH_ROLES, Account, Agent, DailyTotal, Entry, Submission
+from accounts.models import (
+    BRANCH_ROLES,
+    Account,
+    Agent,
+    Branch,
+    DailyTotal,
+    DeadLetter,
+    Entry,
+    Outbox,
+    Submission,
+)
 
 Rows = TypeVar("Rows", bound=Model)
 
 
 def accounts_seen_by(agent: Agent) -> QuerySet[Account]:
     """Accounts of the agent's branch; all of them for those who watch the whole bank."""
-    return _scoped(Account.objects.all(), agent, Q(branch_id=agent.branch_id))
+    return _scoped(Account.objects.all(), agent, Q(branch_id=_branch_of(agent)))
 
 
 def entries_seen_by(agent: Agent) -> QuerySet[Entry]:
     """Entries of the accounts that the agent may see."""
-    return _scoped(Entry.objects.all(), agent, Q(account__branch_id=agent.branch_id))
+    # Asked of each entry, so that a page is read along the ledger's order. A join would start
+    # from the branch's accounts and sort all their entries: 1.1 s instead of 2 ms at a million.
+    own = Account.objects.filter(number=OuterRef("account_id"), branch_id=_branch_of(agent))
+    return _scoped(Entry.objects.all(), agent, Q(Exists(own)))
 
 
 def submissions_seen_by(agent: Agent) -> QuerySet[Submission]:
@@ -29,8 +43,38 @@ def totals_seen_by(agent: Agent) -> QuerySet[DailyTotal]:
     return _scoped(DailyTotal.objects.all(), agent, Q(account__in=_numbers(agent)))
 
 
+def outbox_seen_by(agent: Agent) -> QuerySet[Outbox]:
+    """Outbox rows of the submissions that the agent may see; copies of dead letters besides."""
+    return _scoped(Outbox.objects.all(), agent, Q(submission__account__in=_numbers(agent)))
+
+
+def dead_letters_seen_by(agent: Agent) -> QuerySet[DeadLetter]:
+    """Dead letters under the key of an account that the agent may see.
+
+    The value beside such a key can still speak of another account.
+    """
+    keys = Account.objects.filter(branch_id=_branch_of(agent))
+    own = keys.values_list(Cast("number", BinaryField()), flat=True)
+    return _scoped(DeadLetter.objects.all(), agent, Q(key__in=own))
+
+
+def agents_seen_by(agent: Agent) -> QuerySet[Agent]:
+    """Agents of the agent's branch; all of them for those who watch the whole bank."""
+    return _scoped(Agent.objects.all(), agent, Q(branch_id=_branch_of(agent)))
+
+
+def branches_seen_by(agent: Agent) -> QuerySet[Branch]:
+    """Branches: the agent's own; all of them for those who watch the whole bank."""
+    return _scoped(Branch.objects.all(), agent, Q(pk=_branch_of(agent)))
+
+
 def _numbers(agent: Agent) -> QuerySet[Account, str]:
-    return Account.objects.filter(branch_id=agent.branch_id).values_list("number", flat=True)
+    return Account.objects.filter(branch_id=_branch_of(agent)).values_list("number", flat=True)
+
+
+def _branch_of(agent: Agent) -> int:
+    # No branch has the id 0; None would ask for the accounts that no branch has.
+    return agent.branch_id or 0
 
 
 def _scoped(rows: QuerySet[Rows], agent: Agent, own_branch: Q) -> QuerySet[Rows]:
