@@ -43,6 +43,11 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
 
+# After a kill the controller, which is the same process, refuses the broker until the
+# session of its former self is over: 9 s by default.
+broker.session.timeout.ms=2500
+broker.heartbeat.interval.ms=500
+
 # Sized for one small machine.
 num.network.threads=2
 num.io.threads=4
