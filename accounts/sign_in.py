@@ -1,11 +1,15 @@
 """How agents sign in: through allauth, with neither sign-up nor reset by e-mail."""
 
+from http import HTTPStatus
 from typing import ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Agent
 
 
 class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is untyped
@@ -22,3 +26,6 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def respond_user_inactive(self, request: HttpRequest, user: Agent) -> HttpResponse:
+        return render(request, "account/account_inactive.html", status=HTTPStatus.FORBIDDEN)

@@ -111,9 +111,7 @@ def _query(query: QueryDict) -> str:
 
 def _pages(agent: Agent, wanted: TransactionFilter) -> Iterator[list[Entry]]:
     entries = wanted.applied_to(entries_seen_by(agent))
-    if wanted.account:
-        return account_entries_by_date(entries, wanted.account)
-    return entries_by_date(entries)
+    return account_entries_by_date(entries) if wanted.account else entries_by_date(entries)
 
 
 async def _csv_texts(pages: Iterator[list[Entry]]) -> AsyncIterator[str]:

@@ -1,0 +1,65 @@
+"""The table of accepted and refused amounts, for the parser in Python and the one in JavaScript."""
+
+ACCEPTED = {
+    "12": 1_200,
+    "12,5": 1_250,
+    "12.50": 1_250,
+    "1 234,50": 123_450,
+    "1.234,50": 123_450,
+    "1,234.50": 123_450,
+    "1234": 123_400,
+    "0,01": 1,
+    "007": 700,
+    "  250,00  ": 25_000,
+    "1\N{NO-BREAK SPACE}234,50": 123_450,
+    "1\N{NARROW NO-BREAK SPACE}234,50": 123_450,
+    "1 234 567": 123_456_700,
+    "1.234.567,89": 123_456_789,
+    "1,234,567.89": 123_456_789,
+    "999999999,99": 99_999_999_999,
+    "999 999 999,99": 99_999_999_999,
+}
+REFUSED = {
+    "": "required",
+    "   ": "required",
+    "1,234": "ambiguous",
+    "1.234": "ambiguous",
+    "12.345": "ambiguous",
+    "1e9": "invalid",
+    "−5": "sign",
+    "-5": "sign",
+    "+5": "sign",
+    "0": "zero",
+    "0,00": "zero",
+    "1000000000": "too_large",
+    "1 000 000 000,00": "too_large",
+    "١٢": "digits",
+    "１２": "digits",
+    "12,345,6": "invalid",
+    "1 2": "invalid",
+    "1 23,50": "invalid",
+    "1.234.50": "invalid",
+    "12 €": "invalid",
+    "abc": "invalid",
+    ",5": "invalid",
+    "5,": "invalid",
+    "1'234,50": "invalid",
+    "0x10": "invalid",
+    "NaN": "invalid",
+}
+# Minor units, and how the two languages write them.
+WRITTEN = {
+    0: ("0,00", "0.00"),
+    5: ("0,05", "0.05"),
+    123_450: ("1\N{NARROW NO-BREAK SPACE}234,50", "1,234.50"),
+    -50_000: ("\N{MINUS SIGN}500,00", "\N{MINUS SIGN}500.00"),
+    99_999_999_999: (
+        "999\N{NARROW NO-BREAK SPACE}999\N{NARROW NO-BREAK SPACE}999,99",
+        "999,999,999.99",
+    ),
+    10**18: (
+        "10\N{NARROW NO-BREAK SPACE}000\N{NARROW NO-BREAK SPACE}000\N{NARROW NO-BREAK SPACE}000"
+        "\N{NARROW NO-BREAK SPACE}000\N{NARROW NO-BREAK SPACE}000,00",
+        "10,000,000,000,000,000.00",
+    ),
+}

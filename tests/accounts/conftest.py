@@ -1,0 +1,102 @@
+"""A small bank for the tests of its pages: two branches, an agent of each role, two accounts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.core.cache import cache as rate_limits
+from django.test import Client
+
+from accounts.models import Account, Agent, Branch, Role
+from tests.builders import LedgerInTest, opened, submitted
+
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings):
+    """Let pages name their static files without a run of collectstatic."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture(autouse=True)
+def forgotten_attempts():
+    """Let no test meet the rate limit that another one has used up."""
+    rate_limits.clear()
+
+
+@dataclass
+class Bank:
+    """C100 is of the branch of the teller and the supervisor, C900 of another one."""
+
+    ledger: LedgerInTest
+    teller: Agent
+    supervisor: Agent
+    auditor: Agent
+    operator: Agent
+    administrator: Agent
+    stranger: Agent
+    account: Account
+    elsewhere: Account
+
+    def account_now(self) -> Account:
+        """C100 with its balance as the database has it now."""
+        return Account.objects.select_related("balance").get(number="C100")
+
+
+@pytest.fixture
+def bank(db) -> Bank:
+    return build_bank()
+
+
+def build_bank() -> Bank:
+    lyon = Branch.objects.create(code="lyon", name="Lyon Bellecour")
+    nice = Branch.objects.create(code="nice", name="Nice Port")
+    filed = [
+        Account.objects.create(number="C100", holder="Camille Lefèvre", branch=lyon),
+        Account.objects.create(number="C900", holder="Étienne Garnier", branch=nice),
+    ]
+    ledger = LedgerInTest()
+    ledger.post(opened(least_balance_minor=-50_000), submitted(83_000))
+    ledger.post(opened(account="C900"), submitted(7_700, account="C900"), partition=1)
+    return Bank(
+        ledger,
+        _agent("teller", Role.TELLER, lyon),
+        _agent("supervisor", Role.SUPERVISOR, lyon),
+        _agent("auditor", Role.AUDITOR),
+        _agent("operator", Role.OPERATOR),
+        _agent("admin", Role.ADMINISTRATOR),
+        _agent("stranger", Role.TELLER, nice),
+        *filed,
+    )
+
+
+def _agent(username: str, role: Role, branch: Branch | None = None) -> Agent:
+    return Agent.objects.create(
+        username=username, password=hashed_password(), role=role, branch=branch
+    )
+
+
+@cache
+def hashed_password() -> str:
+    """The hash of ``PASSWORD``, made once: it is meant to be slow."""
+    return make_password(PASSWORD)
+
+
+@pytest.fixture
+def signed_in() -> Callable[..., Client]:
+    """Give a browser of an agent who has signed in; French unless told."""
+
+    def sign_in(agent: Agent, language: str = "fr") -> Client:
+        client = Client()
+        client.force_login(agent)
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        return client
+
+    return sign_in

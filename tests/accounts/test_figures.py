@@ -1,0 +1,364 @@
+"""The figures of a dashboard: exact, of the period, and of what the agent may see."""
+
+import csv
+import time
+from datetime import date, timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import (
+    TRANSACTION_KINDS,
+    Account,
+    Agent,
+    Branch,
+    DailyTotal,
+    Entry,
+    Kind,
+    Outbox,
+    Role,
+    Submission,
+)
+from accounts.selectors import balance_lines
+from accounts.selectors.figures import (
+    Choice,
+    busiest_accounts,
+    figures,
+    usual_choice,
+)
+from accounts.selectors.periods import Period
+from accounts.selectors.positions import Position, current_position
+from accounts.selectors.snapshot import snapshot
+from tests.builders import LedgerInTest, opened, submitted, withdrawn
+
+AUDITOR = Agent(role=Role.AUDITOR)
+
+
+@pytest.fixture
+def ledger(db) -> LedgerInTest:
+    return LedgerInTest()
+
+
+@pytest.fixture
+def history(ledger) -> LedgerInTest:
+    """The bank's own history file."""
+    ledger.post(opened(account="C100"), opened(account="C200"))
+    rows = [
+        ("2024-01-01", "C100", 100_000),
+        ("2024-01-02", "C200", 250_000),
+        ("2024-01-03", "C200", -20_000),
+        ("2024-01-04", "C100", -2_500),
+        ("2024-01-05", "C100", -14_500),
+    ]
+    ledger.post(*(_dated(*row) for row in rows))
+    return ledger
+
+
+def _dated(day: str, account: str, amount_minor: int):
+    build = submitted if amount_minor > 0 else withdrawn
+    return build(abs(amount_minor), account=account, business_date=date.fromisoformat(day))
+
+
+def test_after_the_history_everything_shows_830_and_2300(history):
+    shown = figures(AUDITOR, Choice(accounts=("C100", "C200")))
+
+    assert [(line.account, line.balance_minor) for line in shown.lines] == [
+        ("C100", 83_000),
+        ("C200", 230_000),
+    ]
+    assert (shown.totals.deposits, shown.totals.deposits_minor) == (2, 350_000)
+    assert (shown.totals.withdrawals, shown.totals.withdrawals_minor) == (3, 37_000)
+    assert [(row.account, row.balance_minor) for row in shown.rows[:2]] == [
+        ("C100", 83_000),
+        ("C100", 97_500),
+    ]
+
+
+def test_paying_in_100_gives_930_in_row_tile_line_bars_and_heatmap(history):
+    history.post(submitted(10_000, business_date=timezone.localdate()))
+
+    shown = figures(AUDITOR, Choice(accounts=("C100",)))
+
+    assert shown.rows[0].balance_minor == 93_000
+    assert shown.lines[0].balance_minor == 93_000
+    assert shown.lines[0].steps[-1].balance_minor == 93_000
+    assert shown.totals.today == 1
+    sums = {each.account: each for each in shown.compared}["C100"]
+    assert (sums.deposits, sums.deposits_minor) == (2, 110_000)
+
+
+def test_a_line_has_one_step_for_each_transaction(history):
+    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+
+    assert line.days_a_step == 0
+    assert line.start_minor == 0
+    assert [(step.balance_minor, step.change_minor) for step in line.steps] == [
+        (100_000, 100_000),
+        (97_500, -2_500),
+        (83_000, -14_500),
+    ]
+
+
+def test_a_line_begins_where_the_account_stood_when_the_period_began(history):
+    choice = Choice(range="dates", first=date(2024, 1, 4), last=date(2024, 1, 4))
+
+    shown = figures(AUDITOR, Choice(**_fields(choice), accounts=("C100",)))
+
+    line = shown.lines[0]
+    assert (line.start_minor, [step.balance_minor for step in line.steps]) == (100_000, [97_500])
+    assert line.balance_minor == 83_000
+
+
+def _fields(choice: Choice) -> dict:
+    return {"range": choice.range, "first": choice.first, "last": choice.last}
+
+
+def test_an_opening_balance_is_where_the_line_begins(ledger):
+    ledger.post(opened(opening_balance_minor=5_000), submitted(1_000))
+
+    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+
+    assert (line.start_minor, line.steps[0].balance_minor) == (5_000, 6_000)
+
+
+def test_a_line_goes_by_business_dates_and_a_late_booking_takes_its_place(ledger):
+    ledger.post(opened(), _dated("2024-03-10", "C100", 1_000), _dated("2024-03-01", "C100", 500))
+
+    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+
+    assert [step.balance_minor for step in line.steps] == [500, 1_500]
+    moments = [step.at_ms for step in line.steps]
+    assert moments == sorted(moments)
+
+
+def test_a_step_lies_within_its_business_date_in_the_portals_time_zone(history):
+    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+
+    days = [
+        timezone.datetime.fromtimestamp(step.at_ms / 1000, timezone.get_default_timezone()).date()
+        for step in line.steps
+    ]
+
+    assert days == [date(2024, 1, 1), date(2024, 1, 4), date(2024, 1, 5)]
+
+
+def test_many_steps_become_one_a_day_with_the_balance_at_its_end(ledger, monkeypatch):
+    monkeypatch.setattr(balance_lines, "MOST_STEPS", 3)
+    ledger.post(opened(), *(_dated(f"2024-01-0{n}", "C100", 100 * n) for n in (1, 1, 2, 3)))
+
+    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+
+    assert line.days_a_step == 1
+    assert [step.balance_minor for step in line.steps] == [200, 400, 700]
+
+
+def test_many_days_become_spans_that_end_at_the_same_balance(ledger, monkeypatch):
+    monkeypatch.setattr(balance_lines, "MOST_STEPS", 3)
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(10)]
+    ledger.post(opened(), *(submitted(100, business_date=day) for day in days))
+
+    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+
+    assert line.days_a_step == 4
+    assert len(line.steps) <= 4
+    assert line.steps[-1].balance_minor == line.balance_minor == 1_000
+
+
+def test_a_rejected_transaction_is_a_row_and_moves_no_figure(history):
+    history.post(withdrawn(9_999_999, business_date=date(2024, 1, 6)))
+
+    shown = figures(AUDITOR, Choice(accounts=("C100",)))
+
+    assert (shown.rows[0].outcome, shown.rows[0].reason) == ("rejected", "overdraft")
+    assert shown.totals.withdrawals == 3
+    assert len(shown.lines[0].steps) == 3
+
+
+@pytest.mark.parametrize(
+    ("choice", "count"),
+    [
+        (Choice(), 5),
+        (Choice(range="30d"), 0),
+        (Choice(range="today"), 0),
+        (Choice(range="dates", first=date(2024, 1, 2)), 4),
+        (Choice(range="dates", last=date(2024, 1, 2)), 2),
+        (Choice(range="dates", first=date(2024, 1, 2), last=date(2024, 1, 4)), 3),
+    ],
+)
+def test_one_range_rules_totals_comparison_and_rows(history, choice, count):
+    shown = figures(AUDITOR, choice)
+
+    assert shown.totals.deposits + shown.totals.withdrawals == count
+    assert sum(each.deposits + each.withdrawals for each in shown.compared) == count
+    assert len(shown.rows) == count
+
+
+def test_the_last_30_days_are_usual_and_all_where_these_are_empty(history):
+    before = usual_choice(AUDITOR)
+
+    history.post(submitted(business_date=timezone.localdate()))
+
+    assert (before.range, usual_choice(AUDITOR).range) == ("all", "30d")
+
+
+def test_30_days_include_today_and_29_before(ledger):
+    today = timezone.localdate()
+    dates = (today, today - timedelta(days=29), today - timedelta(days=30))
+    ledger.post(opened(), *(submitted(business_date=day) for day in dates))
+
+    assert figures(AUDITOR, Choice(range="30d")).totals.deposits == 2
+
+
+def test_the_ten_accounts_with_the_greatest_amounts_are_compared(ledger):
+    numbers = [f"C{n}" for n in range(100, 115)]
+    ledger.post(*(opened(account=number) for number in numbers))
+    ledger.post(*(submitted(100 * n, account=number) for n, number in enumerate(numbers, 1)))
+
+    shown = figures(AUDITOR, Choice())
+
+    assert [each.account for each in shown.compared] == numbers[:4:-1]
+    assert shown.accounts_with_transactions == 15
+
+
+def test_the_busiest_accounts_are_those_with_the_most_transactions(history):
+    assert busiest_accounts(AUDITOR, Period(), limit=2) == ("C100", "C200")
+
+
+def test_sums_equal_those_of_the_rows_one_by_one(ledger):
+    ledger.post(*(opened(account=f"C{n}") for n in range(5)))
+    for n in range(60):
+        build = submitted if n % 3 else withdrawn
+        ledger.post(build(n + 1, account=f"C{n % 5}"))
+
+    shown = figures(AUDITOR, Choice())
+
+    for each in shown.compared:
+        rows = [
+            entry
+            for entry in Entry.objects.filter(account=each.account, kind__in=TRANSACTION_KINDS)
+            if entry.is_posted
+        ]
+        paid_in = [row.amount_minor for row in rows if row.kind_id == Kind.DEPOSIT]
+        paid_out = [row.amount_minor for row in rows if row.kind_id == Kind.WITHDRAWAL]
+        assert (each.deposits, each.deposits_minor) == (len(paid_in), sum(paid_in))
+        assert (each.withdrawals, each.withdrawals_minor) == (len(paid_out), sum(paid_out))
+
+
+def test_a_branch_sees_figures_of_its_own_accounts_only(history):
+    lyon = Branch.objects.create(code="lyon", name="Lyon")
+    Account.objects.filter(number="C200").update(branch=lyon)
+    teller = Agent(role=Role.TELLER, branch=lyon)
+
+    shown = figures(teller, Choice(accounts=("C100", "C200")))
+
+    assert [each.account for each in shown.compared] == ["C200"]
+    assert [line.account for line in shown.lines] == ["C200"]
+    assert {row.account for row in shown.rows} == {"C200"}
+    assert (shown.totals.deposits_minor, shown.totals.withdrawals_minor) == (250_000, 20_000)
+    assert busiest_accounts(teller, Period(), limit=4) == ("C200",)
+
+
+def test_an_operator_sees_no_figures_of_customers(history):
+    shown = figures(Agent(role=Role.OPERATOR), Choice(accounts=("C100",)))
+
+    assert (shown.totals.deposits, shown.compared, shown.lines, shown.rows) == (0, [], [], [])
+
+
+def _submission(event, username="teller", queued_at_ms=5_000) -> Submission:
+    teller, _ = Agent.objects.get_or_create(
+        username=username, defaults={"role": Role.AUDITOR, "password": "x"}
+    )
+    submission = Submission.objects.create(
+        transaction_id=event.transaction_id,
+        account=event.account,
+        kind_id=Kind.DEPOSIT,
+        amount_minor=event.amount_minor,
+        currency="EUR",
+        business_date=event.business_date,
+        submitted_at_ms=int(event.submitted_at.timestamp() * 1000),
+        submitted_by=teller,
+    )
+    Outbox.objects.create(topic="submissions", submission=submission, queued_at_ms=queued_at_ms)
+    return submission
+
+
+def test_a_submission_waits_until_the_ledger_has_concluded_it(ledger):
+    ledger.post(opened())
+    first, second = submitted(), submitted()
+    _submission(first, queued_at_ms=7_000)
+    _submission(second, queued_at_ms=8_000)
+    before = figures(AUDITOR, Choice()).waiting
+
+    ledger.post(first)
+
+    after = figures(AUDITOR, Choice()).waiting
+    assert (before.number, before.since_ms) == (2, 7_000)
+    assert (after.number, after.since_ms) == (1, 8_000)
+
+
+def test_the_delay_is_the_median_and_the_95th_of_the_last_hours_submissions(ledger):
+    now = timezone.now()
+    ledger.post(opened())
+    recent = [submitted(submitted_at=now) for _ in range(100)]
+    old = submitted(submitted_at=now - timedelta(hours=2))
+    for event in (old, *recent):
+        _submission(event)
+    ledger.post(old, *recent)
+    base = int(now.timestamp() * 1000)
+    for n, event in enumerate(recent, start=1):
+        Entry.objects.filter(transaction_id=event.transaction_id).update(posted_at_ms=base + n)
+
+    delays = figures(AUDITOR, Choice()).delays
+
+    assert (delays.median_ms, delays.ninety_five_ms) == (50, 95)
+
+
+def test_without_a_submission_in_the_last_hour_there_is_no_delay(history):
+    assert figures(AUDITOR, Choice()).delays is None
+
+
+def test_a_position_is_read_as_it_was_written(history):
+    position = current_position()
+
+    assert Position.parse(str(position)) == position
+    assert position.entry_id == Entry.objects.latest("id").pk
+
+
+@pytest.mark.parametrize("text", ["", "1", "a:", ":-1", "1:²", "1:" + "9" * 19])
+def test_what_is_no_position_is_none(text):
+    assert Position.parse(text) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_snapshot_sees_one_moment_and_waits_for_no_writer(transactional_db):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from django.db import connection
+
+    ledger = LedgerInTest()
+    ledger.post(opened())
+
+    def post() -> None:
+        ledger.post(submitted())
+        connection.close()
+
+    with ThreadPoolExecutor(1) as writer, snapshot():
+        before = Entry.objects.count()
+        began = time.monotonic()
+        writer.submit(post).result()
+        took = time.monotonic() - began
+        within = Entry.objects.count()
+
+    assert (before, within, Entry.objects.count()) == (1, 1, 2)
+    assert took < 5
+
+
+def test_totals_and_history_file_agree(history, settings):
+    with settings.HISTORY_FILE.open(encoding="utf-8-sig") as file:
+        values = [float(row["transaction_value"]) for row in csv.DictReader(file, delimiter=";")]
+
+    shown = figures(AUDITOR, Choice()).totals
+
+    assert shown.deposits_minor == sum(v for v in values if v > 0) * 100
+    assert -shown.withdrawals_minor == sum(v for v in values if v < 0) * 100
+    assert DailyTotal.objects.count() == 5

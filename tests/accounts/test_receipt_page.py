@@ -1,0 +1,210 @@
+"""A receipt from queued to its outcome, and the account page that follows it."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from django.utils import timezone
+
+from accounts.events import decode
+from accounts.identifiers import new_transaction_id
+from accounts.models import Entry, Kind, Log, Outbox, Submission
+from accounts.receipts import way_of
+from accounts.selectors.submissions import NoSuchTransaction, receipt_of
+from accounts.services.accounts import open_account
+from accounts.services.submissions import submit_transaction
+from tests.accounts.test_submit_page import plain
+from tests.builders import raw, submitted, withdrawn
+
+
+@pytest.fixture
+def asked(bank):
+    """A withdrawal that waits, and a way to let the ledger conclude it."""
+    return submit_transaction(
+        transaction_id=new_transaction_id(),
+        account="C100",
+        kind=Kind.WITHDRAWAL,
+        amount_minor=25_000,
+        reference="Espèces",
+        by=bank.teller,
+    )
+
+
+def event_of(submission: Submission):
+    row = Outbox.objects.get(submission=submission)
+    return decode(bytes(row.key), bytes(row.value))
+
+
+def pages(client, submission: Submission) -> tuple[str, str]:
+    """The receipt's own page, and the account's with the receipt on it."""
+    identifier = submission.transaction_id
+    return (
+        plain(client.get(f"/transactions/{identifier}/")),
+        plain(client.get(f"/accounts/C100/?receipt={identifier}")),
+    )
+
+
+def status(client, submission: Submission) -> dict[str, str]:
+    return client.get(f"/transactions/{submission.transaction_id}/status/").json()
+
+
+def test_a_receipt_begins_queued_with_the_balance_that_is_foreseen(bank, signed_in, asked):
+    client = signed_in(bank.teller)
+
+    receipt, account = pages(client, asked)
+
+    assert "Retrait de 250,00 €" in receipt
+    assert "En file, pas encore comptabilisée." in receipt
+    assert "Attend Kafka" in receipt
+    assert '<span class="foreseen">580,00</span>' in account
+    assert account.count("à venir") == 1
+    assert status(client, asked)["state"] == "queued"
+
+
+def test_a_receipt_turns_to_posted_with_balance_and_position(bank, signed_in, asked):
+    client = signed_in(bank.teller)
+
+    bank.ledger.post(event_of(asked))
+
+    receipt, account = pages(client, asked)
+    assert '<span class="settled">580,00</span>' in receipt
+    assert "830,00 → 580,00" in receipt
+    assert '<b class="code">submissions</b>' in receipt
+    assert '<b class="code">2</b>' in receipt
+    assert "Heure de Paris (UTC+" in receipt
+    assert '<span class="settled">580,00 <small>€</small></span>' in account
+    assert "à venir" not in account
+    assert status(client, asked) == {
+        "state": "posted",
+        "stage": "posted",
+        "message": "Retrait de 250,00\N{NO-BREAK SPACE}€\N{NO-BREAK SPACE}: comptabilisée."
+        " Solde 580,00\N{NO-BREAK SPACE}€.",
+    }
+
+
+def test_a_receipt_turns_to_rejected_with_its_reason_in_words(bank, signed_in, asked):
+    client = signed_in(bank.teller)
+    bank.ledger.post(withdrawn(130_000))
+
+    bank.ledger.post(event_of(asked))
+
+    receipt, account = pages(client, asked)
+    for page in (receipt, account):
+        assert "Rejetée" in page
+        assert "Passerait sous le solde minimal de −500,00. Solde inchangé." in page
+    assert "−470,00" in account
+    assert status(client, asked)["state"] == "rejected"
+
+
+def test_a_receipt_whose_message_was_set_aside_says_so(bank, signed_in, asked):
+    # The log holds other bytes under this id, which the ledger cannot read.
+    forged = b'{"transaction_id": "%s"}' % str(asked.transaction_id).encode()
+    bank.ledger.post_messages([raw(forged, bank.ledger.position().next_offset)])
+
+    receipt, _ = pages(signed_in(bank.teller), asked)
+
+    assert "Écartée" in receipt
+    assert "Message non compris" in receipt
+
+
+def test_a_receipt_that_waits_long_says_that_nothing_is_lost(bank, signed_in, asked):
+    Submission.objects.update(submitted_at_ms=asked.submitted_at_ms - 6_000)
+    client = signed_in(bank.teller)
+
+    receipt, _ = pages(client, asked)
+    assert "Kafka est peut-être absent. Rien n’est perdu" in receipt
+
+    Outbox.objects.update(published_at_ms=asked.submitted_at_ms, partition=0, offset=9)
+    receipt, _ = pages(client, asked)
+    assert "Kafka l’a reçue ; le grand livre est en retard." in receipt
+
+
+def test_a_row_of_the_history_has_a_receipt_too(bank, signed_in):
+    event = submitted(
+        source="import",
+        submitted_by="import",
+        business_date=date(2024, 1, 1),
+        submitted_at=datetime(2024, 1, 1, tzinfo=UTC),
+    )
+    bank.ledger.post(event)
+
+    page = plain(signed_in(bank.teller).get(f"/transactions/{event.transaction_id}/"))
+
+    assert "lundi 1er janvier 2024" in page
+    assert "Fichier d’historique" in page
+    assert "Soumise" not in page
+
+
+def test_a_history_row_below_the_least_balance_is_posted_and_marked(bank, signed_in):
+    event = withdrawn(500_000, source="import", submitted_by="import")
+    bank.ledger.post(event)
+
+    page = plain(signed_in(bank.teller).get(f"/transactions/{event.transaction_id}/"))
+
+    assert "bien que le compte n’autorise pas ce solde : à découvert" in page
+
+
+def test_the_receipt_of_an_opening_tells_its_least_balance(bank, signed_in):
+    submission = open_account(
+        transaction_id=new_transaction_id(),
+        number="C500",
+        holder="Aïcha Diallo",
+        opening_balance_minor=150_000,
+        least_balance_minor=-50_000,
+        by=bank.teller,
+    )
+    bank.ledger.post(event_of(submission))
+
+    page = plain(signed_in(bank.teller).get(f"/transactions/{submission.transaction_id}/"))
+
+    assert "Ouverture avec 1 500,00 €" in page
+    assert "−500,00 €" in page
+
+
+def test_the_way_counts_from_step_to_step_and_never_back(bank, asked):
+    bank.ledger.post(event_of(asked))
+    Outbox.objects.update(published_at_ms=asked.submitted_at_ms + 30)
+    Entry.objects.filter(transaction_id=asked.transaction_id).update(
+        logged_at_ms=asked.submitted_at_ms + 20, posted_at_ms=asked.submitted_at_ms + 10
+    )
+
+    steps = way_of(receipt_of(asked.transaction_id, seen_by=bank.teller))
+
+    assert [step.name for step in steps] == ["submitted", "queued", "published", "posted"]
+    assert [step.took_ms for step in steps][-1] == 0
+
+
+def test_a_receipt_of_an_account_of_nobody_is_for_those_who_watch_the_bank(bank, signed_in):
+    event = submitted(account="X1")
+    bank.ledger.post(event, partition=2)
+
+    address = f"/transactions/{event.transaction_id}/"
+
+    assert signed_in(bank.teller).get(address).status_code == 404
+    page = plain(signed_in(bank.auditor).get(address))
+    assert "Le grand livre ne connaît pas ce compte." in page
+
+
+def test_another_accounts_receipt_does_not_stand_on_an_account(bank, signed_in):
+    foreign = Entry.objects.filter(account_id="C900").first()
+
+    page = plain(signed_in(bank.teller).get(f"/accounts/C100/?receipt={foreign.transaction_id}"))
+
+    assert "data-receipt" not in page
+
+
+def test_a_transaction_beyond_the_scope_does_not_exist(bank):
+    foreign = Entry.objects.filter(account_id="C900").first()
+
+    with pytest.raises(NoSuchTransaction):
+        receipt_of(foreign.transaction_id, seen_by=bank.teller)
+
+
+def test_the_receipt_is_in_english_a_click_away(bank, signed_in, asked):
+    bank.ledger.post(event_of(asked))
+
+    page = plain(signed_in(bank.teller, "en").get(f"/transactions/{asked.transaction_id}/"))
+
+    assert "Withdrawal of €250.00" in page
+    assert "Paris time (UTC+" in page
+    assert f"{timezone.localdate():%A}" in page
+    assert Log.objects.get().topic in page
