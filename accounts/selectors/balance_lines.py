@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Final
 
 import msgspec
-from django.db.models import Case, F, QuerySet, Sum, When
+from django.db.models import BigIntegerField, Case, F, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -68,7 +68,8 @@ def _moved(totals: QuerySet[DailyTotal]) -> int:
 
 
 def _signed() -> Case:
-    return Case(When(kind=Kind.WITHDRAWAL, then=-F("amount_minor")), default=F("amount_minor"))
+    taken = When(kind=Kind.WITHDRAWAL, then=-F("amount_minor"))
+    return Case(taken, default=F("amount_minor"), output_field=BigIntegerField())
 
 
 def _steps(

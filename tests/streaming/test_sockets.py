@@ -1,0 +1,371 @@
+"""The live socket: who is let in, what each is told, and that nobody misses or repeats a row."""
+
+import asyncio
+
+import pytest
+
+from accounts.models import Agent, Role
+from accounts.selectors.positions import current_position
+from streaming import frames, sockets
+from tests.builders import LedgerInTest, opened, submitted, withdrawn
+from tests.live import (
+    Browser,
+    agent,
+    branch,
+    filed,
+    in_database,
+    rest,
+    sign_in,
+    sign_out,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+async def ledger():
+    yield await in_database(LedgerInTest)
+    await rest()
+
+
+@pytest.fixture
+async def auditor(ledger):
+    return await in_database(sign_in, await in_database(agent))
+
+
+@pytest.fixture
+async def page(auditor):
+    browser = Browser(auditor)
+    assert await browser.connect()
+    yield browser
+    await browser.leave()
+
+
+def identifiers(rows) -> list[str]:
+    return [row["transaction_id"] for row in rows]
+
+
+async def test_an_entry_arrives_with_what_a_row_shows(ledger, page):
+    await in_database(filed, "C100", holder="Camille Lefèvre")
+    await page.subscribe()
+    event = withdrawn(2_500, source="import")
+
+    await in_database(ledger.post, opened(opening_balance_minor=83_000), event)
+
+    frame = await page.next("entries")
+    assert frame["count"] == 1
+    assert frame["complete"] is True
+    opening, row = frame["entries"]
+    assert opening["kind"] == "account_opened"
+    assert row == {
+        "transaction_id": str(event.transaction_id),
+        "account": "C100",
+        "holder": "Camille Lefèvre",
+        "kind": "withdrawal",
+        "outcome": "posted",
+        "reason": "",
+        "amount_minor": -2_500,
+        "balance_minor": 80_500,
+        "business_date": "2026-11-23",
+        "logged_at_ms": 1_001,
+        "is_history": True,
+    }
+    assert frame["position"] == str(await in_database(current_position))
+
+
+async def test_a_lone_entry_arrives_at_once(ledger, page):
+    await in_database(ledger.post, opened())
+    await page.subscribe(str(await in_database(current_position)))
+    loop = asyncio.get_running_loop()
+    delays = []
+
+    for _ in range(5):
+        event = submitted()
+        await in_database(ledger.post, event)
+        began = loop.time()
+        await page.next("entries")
+        delays.append(loop.time() - began)
+        await asyncio.sleep(0.3)
+
+    assert sorted(delays)[2] < 0.1
+
+
+async def test_who_comes_back_gets_what_was_missed_once_and_in_order(ledger, auditor):
+    await in_database(ledger.post, opened(), submitted(1))
+    before = Browser(auditor)
+    await before.connect()
+    position = (await before.subscribe())["position"]
+    await before.leave()
+    missed = [submitted(n) for n in range(2, 40)]
+    await in_database(ledger.post, *missed)
+
+    after = Browser(auditor)
+    await after.connect()
+    await after.subscribe(position)
+    later = submitted(99)
+    await in_database(ledger.post, later)
+    rows = await after.entries(len(missed) + 1)
+    await after.leave()
+
+    assert identifiers(rows) == [str(each.transaction_id) for each in [*missed, later]]
+
+
+async def test_coming_back_in_the_middle_of_a_stream_neither_loses_nor_repeats(ledger, auditor):
+    await in_database(ledger.post, opened())
+    events = [submitted(n) for n in range(1, 121)]
+    position = str(await in_database(current_position))
+    seen: list[dict] = []
+
+    async def post_all():
+        for start in range(0, len(events), 4):
+            await in_database(ledger.post, *events[start : start + 4])
+            await asyncio.sleep(0.01)
+
+    posting = asyncio.create_task(post_all())
+    while len(seen) < len(events):
+        browser = Browser(auditor)
+        await browser.connect()
+        await browser.subscribe(position)
+        for frame in [await browser.next("entries")]:
+            seen += frame["entries"]
+            position = frame["position"]
+        await browser.leave()
+    await posting
+
+    assert identifiers(seen) == [str(event.transaction_id) for event in events]
+
+
+async def test_who_was_away_too_long_is_sent_back_to_the_pages_data(ledger, auditor, monkeypatch):
+    monkeypatch.setattr(sockets, "MOST_MISSED_ROWS", 5)
+    await in_database(ledger.post, opened())
+    position = str(await in_database(current_position))
+    await in_database(ledger.post, *(submitted() for _ in range(6)))
+    browser = Browser(auditor)
+    await browser.connect()
+
+    answer = await browser.subscribe(position)
+
+    assert answer == {"type": "reload", "reason": "behind"}
+    await browser.leave()
+
+
+async def test_a_position_of_another_ledger_sends_back_to_the_pages_data(ledger, page):
+    await in_database(ledger.post, opened())
+
+    for position in ("7.abc:1", str(await in_database(current_position)) + "0"):
+        assert await page.subscribe(position) == {"type": "reload", "reason": "epoch"}
+
+
+async def test_a_new_log_sends_every_page_back_to_its_data(ledger, page):
+    await in_database(ledger.post, opened())
+    await page.subscribe()
+
+    await in_database(ledger.log.__class__.objects.update, adopted_at_ms=1)
+
+    assert (await page.next("reload"))["reason"] == "epoch"
+
+
+async def test_much_at_once_is_told_by_its_newest_rows_and_its_exact_number(ledger, page):
+    await in_database(ledger.post, opened())
+    await page.subscribe(str(await in_database(current_position)))
+    events = [submitted(n) for n in range(1, 251)]
+
+    await in_database(ledger.post, *events)
+
+    frame = await page.next("entries")
+    assert frame["count"] == 250
+    assert frame["complete"] is False
+    assert identifiers(frame["entries"]) == [str(e.transaction_id) for e in events[-100:]]
+
+
+async def test_a_flood_makes_at_most_a_few_frames_and_no_number_is_lost(ledger, page):
+    await in_database(ledger.post, opened())
+    await page.subscribe()
+    loop = asyncio.get_running_loop()
+    began, counted, got = loop.time(), 0, 0
+
+    async def post_all():
+        for _ in range(60):
+            await in_database(ledger.post, *(submitted() for _ in range(20)))
+
+    posting = asyncio.create_task(post_all())
+    while counted < 1_200:
+        counted += (await page.next("entries"))["count"]
+        got += 1
+    await posting
+
+    assert counted == 1_200
+    assert got <= 4 + 4 * (loop.time() - began) + 1
+
+
+@pytest.mark.parametrize("role", [Role.TELLER, Role.SUPERVISOR])
+async def test_a_branch_sees_its_own_accounts_only(ledger, role):
+    await in_database(filed, "C100", "lyon")
+    await in_database(filed, "C200", "paris")
+    who = await in_database(agent, "someone", role, "lyon")
+    browser = Browser(await in_database(sign_in, who))
+    await browser.connect()
+    await browser.subscribe(range="all", accounts=["C100", "C200"])
+    theirs, ours = submitted(account="C200"), submitted(account="C100")
+
+    await in_database(ledger.post, opened(account="C200"), opened(), theirs, ours)
+
+    rows = await browser.entries(2)
+    assert {row["account"] for row in rows} == {"C100"}
+    figures = (await browser.next("figures"))["figures"]
+    while not figures["totals"]["deposits"]:
+        figures = (await browser.next("figures"))["figures"]
+    assert figures["totals"]["deposits"] == 1
+    assert [line["account"] for line in figures["lines"]] == ["C100"]
+    assert "C200" not in str(browser.frames)
+    await browser.leave()
+
+
+async def test_a_branch_is_told_the_number_of_its_own_transactions_in_a_flood(ledger):
+    await in_database(filed, "C100", "lyon")
+    await in_database(filed, "C200", "paris")
+    who = await in_database(agent, "someone", Role.TELLER, "lyon")
+    browser = Browser(await in_database(sign_in, who))
+    await browser.connect()
+    await in_database(ledger.post, opened(account="C200"), opened())
+    await browser.subscribe(str(await in_database(current_position)))
+
+    await in_database(
+        ledger.post,
+        *(submitted(account="C200") for _ in range(300)),
+        *(submitted(account="C100") for _ in range(30)),
+    )
+
+    frame = await browser.next("entries")
+    assert (frame["count"], len(frame["entries"]), frame["complete"]) == (30, 30, True)
+    assert {row["account"] for row in frame["entries"]} == {"C100"}
+    await browser.leave()
+
+
+async def test_an_operator_gets_no_customers_rows_and_no_figures(ledger):
+    who = await in_database(agent, "operator", Role.OPERATOR)
+    browser = Browser(await in_database(sign_in, who))
+    await browser.connect()
+    await browser.subscribe(range="all")
+
+    await in_database(ledger.post, opened(), submitted())
+
+    assert await browser.is_silent()
+    await browser.leave()
+
+
+async def test_figures_follow_the_ledger(ledger, page):
+    await in_database(ledger.post, opened(opening_balance_minor=83_000))
+    await page.subscribe(range="all", accounts=["C100"])
+    before = (await page.next("figures"))["figures"]
+
+    await in_database(ledger.post, submitted(10_000))
+
+    after = (await page.next("figures"))["figures"]
+    assert before["totals"]["deposits"] == 0
+    assert after["totals"]["deposits_minor"] == 10_000
+    assert after["lines"][0]["balance_minor"] == 93_000
+    assert after["lines"][0]["steps"][0][1:] == [93_000, 10_000]
+    assert after["compared"][0]["deposits"] == 1
+    assert after["rows"][0]["balance_minor"] == 93_000
+
+
+async def test_another_choice_gets_its_own_figures_at_once(ledger, page):
+    await in_database(ledger.post, opened(), submitted(business_date="2024-01-01"))
+    await page.subscribe(range="all")
+    every = (await page.next("figures"))["figures"]
+
+    await page.subscribe(range="dates", **{"from": "2024-01-02"})
+
+    other = (await page.next("figures"))["figures"]
+    assert (every["totals"]["deposits"], other["totals"]["deposits"]) == (1, 0)
+
+
+async def test_signing_out_closes_the_socket_within_five_seconds(auditor, page):
+    await page.subscribe()
+    began = asyncio.get_running_loop().time()
+
+    await in_database(sign_out, auditor)
+
+    assert await page.closed() == frames.SIGNED_OUT
+    assert asyncio.get_running_loop().time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"is_active": False}, frames.SIGNED_OUT),
+        ({"role": Role.OPERATOR}, frames.RIGHTS_CHANGED),
+        ({"role": Role.TELLER, "branch": "lyon"}, frames.RIGHTS_CHANGED),
+    ],
+)
+async def test_a_lost_right_closes_the_socket_within_five_seconds(page, change, code):
+    await page.subscribe()
+    began = asyncio.get_running_loop().time()
+    if "branch" in change:
+        change = change | {"branch": await in_database(branch, "lyon")}
+
+    await in_database(Agent.objects.filter(username="auditor").update, **change)
+
+    assert await page.closed() == code
+    assert asyncio.get_running_loop().time() - began < 5
+
+
+async def test_who_is_not_signed_in_is_told_so(ledger):
+    browser = Browser("no such session")
+    await browser.connect()
+
+    assert await browser.closed() == frames.SIGNED_OUT
+
+
+@pytest.mark.parametrize(
+    "origin", [b"https://elsewhere.example", b"http://localhost:9999", b"null", b"", None]
+)
+@pytest.mark.parametrize("allowed", [["localhost"], ["*"]])
+async def test_a_page_of_another_site_is_refused(auditor, settings, origin, allowed):
+    settings.ALLOWED_HOSTS = allowed
+
+    assert not await Browser(auditor, origin=origin).connect()
+
+
+async def test_a_name_that_is_no_host_of_ours_is_refused_even_to_its_own_page(auditor, settings):
+    settings.ALLOWED_HOSTS = ["bank.example"]
+    rebound = {"origin": b"http://evil.example", "host": b"evil.example"}
+
+    assert not await Browser(auditor, **rebound).connect()
+
+
+async def test_a_trusted_origin_is_let_in(auditor, settings):
+    settings.CSRF_TRUSTED_ORIGINS = ["https://*.bank.example"]
+    browser = Browser(auditor, origin=b"https://portal.bank.example")
+
+    assert await browser.connect()
+    await browser.leave()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("no json", frames.NOT_UNDERSTOOD),
+        ('{"type": "subscribe", "position": "nonsense"}', frames.NOT_UNDERSTOOD),
+        ('{"type": "subscribe", "dashboard": {"accounts": [1]}}', frames.NOT_UNDERSTOOD),
+        ('{"type": "become_admin"}', frames.NOT_UNDERSTOOD),
+        ("[" * 4_000, frames.NOT_UNDERSTOOD),
+        ('{"type": "received", "count": 1' + " " * 5_000 + "}", frames.TOO_LARGE),
+    ],
+)
+async def test_a_message_that_no_page_of_ours_sends_closes_the_socket(page, text, code):
+    await page.subscribe()
+
+    await page.send_text(text)
+
+    assert await page.closed() == code
+
+
+async def test_too_many_messages_close_the_socket(page):
+    await page.subscribe()
+
+    for _ in range(60):
+        await page.send({"type": "received", "count": 0})
+
+    assert await page.closed() == frames.TOO_MANY
