@@ -4,9 +4,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
+
+from bankportal.migrations_due import migrations_due
 
 OK = "ok"
 
@@ -42,11 +43,10 @@ def _database() -> str:
 
 def _migrations() -> str:
     try:
-        executor = MigrationExecutor(connection)
-        due = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        due = migrations_due()
     except DatabaseError:
         return "unknown"
-    return f"{len(due)} to apply: manage.py migrate" if due else OK
+    return f"{due} to apply: manage.py migrate" if due else OK
 
 
 CHECKS: dict[str, Callable[[], str]] = {"database": _database, "migrations": _migrations}

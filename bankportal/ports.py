@@ -30,6 +30,15 @@ def listening_socket(address: str, port: int, *, is_chosen: bool) -> socket.sock
     return _listen(address, 0)
 
 
+def is_taken(address: str, port: int) -> bool:
+    """Say whether somebody listens on ``port`` already."""
+    try:
+        _listen(address, port).close()
+    except OSError:
+        return True
+    return False
+
+
 def _listen(address: str, port: int) -> socket.socket:
     if port and _is_served_as_localhost(port):
         raise OSError(errno.EADDRINUSE, "Address already in use")

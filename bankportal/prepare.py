@@ -9,9 +9,8 @@ import django
 from django.conf import settings
 from django.core import checks
 from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
+from bankportal.migrations_due import migrations_due
 from bankportal.process import Refused, run_process
 from streaming.embedded.file_lock import held
 
@@ -34,10 +33,9 @@ def refuse_failed_checks() -> None:
 
 def bring_database_up_to_date() -> None:
     """Apply the migrations that the database lacks."""
-    executor = MigrationExecutor(connection)
-    due = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    due = migrations_due()
     if due:
-        say(f"Bringing the database up to date ({len(due)} migrations)")
+        say(f"Bringing the database up to date ({due} migrations)")
         call_command("migrate", interactive=False, verbosity=0)
 
 

@@ -1,5 +1,7 @@
-"""What the whole suite shares: where its database lives."""
+"""What the whole suite shares: where its database lives, and which browser there is."""
 
+import os
+import shutil
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -38,3 +40,18 @@ def _write_kinds(sender: AppConfig, using: str, **_details: object) -> None:
     if sender.label == "accounts":
         write = import_module("accounts.migrations.0002_entry_kinds").add_kinds
         write(sender.apps, SimpleNamespace(connection=connections[using]))
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Give the browser for Playwright's ``executable_path``; without one skip, or fail with CI."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found:
+        return found
+    without = f"There is no browser here: install one of {', '.join(BROWSERS)}."
+    if os.environ.get("CI"):
+        pytest.fail(without)
+    pytest.skip(without)
