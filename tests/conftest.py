@@ -1,4 +1,4 @@
-"""What the whole suite shares: where its database lives, and which browser there is."""
+"""What the whole suite shares: static files, where its database lives, which browser there is."""
 
 import os
 import shutil
@@ -10,6 +10,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.db import connections
 from django.db.models.signals import post_migrate
+
+from bankportal.prepare import bring_static_files_up_to_date
 
 pytest_plugins = ["tests.kafka_fixtures"]
 
@@ -28,6 +30,12 @@ def django_db_modify_db_settings(
         database.setdefault("TEST", {})["NAME"] = str(
             tmp_path_factory.mktemp("database") / "bankportal.sqlite3"
         )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_files() -> None:
+    """Collect the static files as a start does; whoever comes first does it for all."""
+    bring_static_files_up_to_date()
 
 
 @pytest.fixture(autouse=True, scope="session")
