@@ -23,7 +23,7 @@ MOST_ON_THE_WAY = 2_000
 # the consumer needs to post the very message just acknowledged.
 RECORD_AFTER_S = 0.03
 SWEEP_EVERY_S = 1.0
-WAKE_S = 0.002
+WAKE_S = 0.004
 
 
 def relay(stop: StopRequest) -> int:
