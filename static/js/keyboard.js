@@ -36,7 +36,8 @@ function use(target) {
   target.click();
   // A kind that was chosen leads on to the amount.
   if (target instanceof HTMLInputElement && target.type === "radio") {
-    target.form?.querySelector("[name=amount]")?.dispatchEvent(new Event("bankportal:chosen"));
+    const amount = target.form?.elements.namedItem("amount");
+    if (amount instanceof HTMLInputElement) amount.focus();
   }
 }
 

@@ -23,8 +23,17 @@ export function takeOver(fresh, name) {
   const held = heldFocus(old);
   old.innerHTML = now.innerHTML;
   for (const [key, value] of Object.entries(now.dataset)) old.dataset[key] = value;
-  for (const button of old.querySelectorAll("[data-print]")) button.removeAttribute("hidden");
+  showWhatScriptsCan(old);
   if (held !== null) focusables(old)[held]?.focus();
+}
+
+/**
+ * Shows what needs a script, and hides what only stands in for one.
+ * @param {ParentNode} part
+ */
+export function showWhatScriptsCan(part) {
+  for (const each of part.querySelectorAll("[data-print]")) each.removeAttribute("hidden");
+  for (const each of part.querySelectorAll("[data-without-script]")) each.setAttribute("hidden", "");
 }
 
 /** @param {HTMLElement} part */

@@ -1,6 +1,7 @@
 // What every page does: theme, shortcuts, printing.
 
 import { startKeyboard } from "./keyboard.js";
+import { showWhatScriptsCan } from "./parts.js";
 import { startTheme } from "./theme.js";
 
 startTheme();
@@ -9,4 +10,4 @@ startKeyboard();
 document.addEventListener("click", (event) => {
   if (event.target instanceof Element && event.target.closest("[data-print]")) window.print();
 });
-for (const button of document.querySelectorAll("[data-print]")) button.removeAttribute("hidden");
+showWhatScriptsCan(document);

@@ -25,10 +25,10 @@ class Slip {
     this.form.addEventListener("keydown", (event) => event.key === "Escape" && this.clear());
     this.form.addEventListener("submit", (event) => this.send(event));
     this.form.addEventListener("bankportal:balance", () => this.show());
-    this.amount.addEventListener("bankportal:chosen", () => this.amount.focus());
     // A page that the browser kept must be able to send its form again.
     window.addEventListener("pageshow", () => this.form.removeAttribute("data-sent"));
-    if (this.amount.value && !this.part("amount-error-text").textContent?.trim()) this.show();
+    // Keys may have come before this module did.
+    if ((this.amount.value || this.kind) && !this.part("amount-error-text").textContent?.trim()) this.show();
   }
 
   get kind() {

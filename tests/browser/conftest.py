@@ -1,0 +1,85 @@
+"""Chromium, a server to talk to, and pages of agents who have signed in."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from accounts.models import Agent
+from tests.accounts.conftest import (  # noqa: F401
+    Bank,
+    build_bank,
+    forgotten_attempts,
+    plain_static_files,
+)
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+
+
+# Of a module, not of the session: Playwright's event loop would stand in the way of the
+# asynchronous tests that follow in the same process.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("No Chromium on this machine.")
+        pytest.skip("no Chromium on this machine")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright runs an event loop in this thread, where Django would refuse the database.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def bank(chromium, transactional_db) -> Bank:
+    return build_bank()
+
+
+@pytest.fixture
+def page_of(chromium, live_server, bank) -> Iterator[Callable[..., Page]]:
+    """Open a browser of its own for an agent, or for nobody yet; French unless told.
+
+    What goes wrong in a page unseen, an error in a script or a refusal by the content
+    security policy, fails the test.
+    """
+    wrong: list[str] = []
+    contexts = []
+
+    def open_page(agent: Agent | None = None, *, language: str = "fr", **options) -> Page:
+        context = chromium.new_context(base_url=live_server.url, locale="fr-FR", **options)
+        contexts.append(context)
+        cookies = {settings.LANGUAGE_COOKIE_NAME: language}
+        if agent:
+            client = Client()
+            client.force_login(agent)
+            cookies[settings.SESSION_COOKIE_NAME] = client.cookies["sessionid"].value
+        context.add_cookies(
+            [
+                {"name": name, "value": value, "url": live_server.url}
+                for name, value in cookies.items()
+            ]
+        )
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "console", lambda message: wrong.append(message.text) if _is_refusal(message) else 0
+        )
+        return page
+
+    expect.set_options(timeout=15_000)
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def _is_refusal(message) -> bool:
+    return message.type == "error" and "Content Security Policy" in message.text

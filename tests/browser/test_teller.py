@@ -1,0 +1,347 @@
+"""A teller's day, in a browser."""
+
+import re
+
+import pytest
+from django.db import connection
+from playwright.sync_api import Page, expect
+
+from accounts.events import decode
+from accounts.models import Entry, Outbox, Submission
+from tests.builders import submitted
+
+RECEIPT = "[data-receipt]"
+
+
+def conclude(bank) -> None:
+    """Let the ledger conclude what waits, as relay and consumer would."""
+    waiting = Outbox.objects.exclude(
+        submission__transaction_id__in=Entry.objects.values("transaction_id")
+    )
+    for row in waiting.order_by("id"):
+        bank.ledger.post(decode(bytes(row.key), bytes(row.value)))
+
+
+def announce(page: Page, *entries) -> None:
+    """Dispatch what the live feed dispatches."""
+    detail = {
+        "entries": [
+            {"transaction_id": str(each.transaction_id), "account": each.account_id}
+            for each in entries
+        ]
+    }
+    page.evaluate(
+        "detail => window.dispatchEvent(new CustomEvent('bankportal:entries', { detail }))", detail
+    )
+
+
+def mark(page: Page) -> None:
+    """Leave a mark on the page that a reload would wipe out."""
+    page.evaluate("window.untouched = true")
+
+
+def is_untouched(page: Page) -> bool:
+    return bool(page.evaluate("window.untouched"))
+
+
+def text_of(locator) -> str:
+    return re.sub(r"\s+", " ", locator.inner_text()).strip()
+
+
+@pytest.fixture
+def teller_page(page_of, bank) -> Page:
+    return page_of(bank.teller)
+
+
+def test_a_customer_is_served_by_keyboard_alone(teller_page, bank):
+    page = teller_page
+    page.goto("/")
+    page.keyboard.type("c100")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Camille Lefèvre")
+    page.wait_for_load_state()
+
+    page.keyboard.press("d")
+    page.keyboard.type("100")
+    expect(page.locator("[data-foreseen]")).to_have_text("930,00")
+    page.keyboard.press("Enter")
+    expect(page.locator("#receipt")).to_be_focused()
+    assert "En file, pas encore comptabilisée." in text_of(page.locator("#receipt"))
+    mark(page)
+
+    conclude(bank)
+
+    expect(page.locator(RECEIPT)).to_have_attribute("data-receipt", "posted")
+    assert text_of(page.locator(".balance .settled")) == "930,00 €"
+    assert "Dépôt de 100,00 € : comptabilisée. Solde 930,00 €." in text_of(
+        page.locator("[data-said]")
+    )
+    assert text_of(page.locator("tbody tr").first.locator(".c-state")) == "Comptabilisée"
+    expect(page.locator("[data-balance-shown]")).to_have_text("930,00")
+    expect(page.locator("#receipt")).to_be_focused()
+    assert is_untouched(page)
+    page.keyboard.press("n")
+    expect(page.locator("#account")).to_be_focused()
+
+
+def test_a_rejected_withdrawal_says_so_in_place(teller_page, bank):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.keyboard.press("r")
+    page.keyboard.type("2000")
+    warning = "Passerait sous le solde minimal de −500,00. Au plus 1 330,00."
+    assert text_of(page.locator("[data-amount-error]")) == warning
+    page.keyboard.press("Enter")
+    expect(page.locator("#receipt")).to_be_focused()
+    mark(page)
+
+    conclude(bank)
+
+    expect(page.locator(RECEIPT)).to_have_attribute("data-receipt", "rejected")
+    assert "Solde inchangé." in text_of(page.locator("#receipt"))
+    assert is_untouched(page)
+
+
+def test_the_receipts_own_page_turns_as_well(teller_page, bank):
+    page = teller_page
+    page.goto("/transactions/new/?account=C100")
+    page.locator("[value=deposit]").check()
+    page.fill("#id_amount", "12,5")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/transactions/[0-9a-f-]{36}/$"))
+    mark(page)
+
+    conclude(bank)
+
+    expect(page.locator(RECEIPT)).to_have_attribute("data-receipt", "posted")
+    assert "842,50" in text_of(page.locator("#receipt"))
+    assert is_untouched(page)
+
+
+def test_a_live_entry_turns_the_receipt_at_once(teller_page, bank):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.clock.install()  # no timer runs from here on
+    page.keyboard.press("d")
+    page.keyboard.type("1")
+    page.keyboard.press("Enter")
+    expect(page.locator(RECEIPT)).to_have_attribute("data-receipt", "queued")
+    conclude(bank)
+
+    announce(page, Entry.objects.latest("id"))
+
+    expect(page.locator(RECEIPT)).to_have_attribute("data-receipt", "posted")
+
+
+def test_what_others_post_changes_the_balance_and_moves_no_row(teller_page, bank):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    rows = page.locator("tbody tr")
+    before = rows.count()
+    bank.ledger.post(submitted(7_000))
+
+    announce(page, Entry.objects.latest("id"))
+
+    expect(page.locator(".balance .settled")).to_contain_text("900,00")
+    expect(page.locator("[data-newer-count]")).to_have_text("1 nouvelle opération")
+    assert rows.count() == before
+    page.click("[data-show-newer]")
+    expect(rows).to_have_count(before + 1)
+    expect(page.locator("[data-newer]")).to_be_hidden()
+
+
+def test_an_entry_of_another_account_changes_nothing(teller_page, bank):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    announce(page, Entry.objects.filter(account_id="C900").latest("id"))
+
+    expect(page.locator("[data-newer]")).to_be_hidden()
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "understood", "rule"),
+    [
+        ("1 234,50", "Compris : 1 234,50 €", ""),
+        ("1.234,50", "Compris : 1 234,50 €", ""),
+        ("1.234", "", "Deux montants possibles."),
+        ("-5", "", "sans signe"),
+        ("0", "", "supérieur à zéro"),
+        ("1000000000", "", "Le plus grand montant est 999 999 999,99."),
+        ("1e9", "", "Écrivez un montant comme"),
+    ],
+)
+def test_what_is_typed_is_echoed_or_refused_with_its_rule(teller_page, typed, understood, rule):
+    page = teller_page
+    page.goto("/accounts/C100/")
+
+    page.fill("#id_amount", typed)
+
+    echo, error = page.locator("[data-understood]"), page.locator("[data-amount-error]")
+    assert (text_of(echo) if echo.is_visible() else "") == understood
+    assert rule in (text_of(error) if error.is_visible() else "")
+    assert error.is_visible() == bool(rule)
+
+
+def test_the_summary_of_errors_takes_the_focus_and_leads_to_the_field(teller_page):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.fill("#id_amount", "1.234")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#errors")).to_be_focused()
+    page.click("#errors a[href='#id_amount']")
+
+    expect(page.locator("#id_amount")).to_be_focused()
+    expect(page.locator("#id_amount")).to_have_value("1.234")
+
+
+def test_escape_clears_what_was_typed(teller_page):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.keyboard.press("r")
+    page.keyboard.type("12")
+
+    page.keyboard.press("Escape")
+
+    expect(page.locator("#id_amount")).to_have_value("")
+    assert page.locator("[name=kind]:checked").count() == 0
+
+
+def test_a_double_click_submits_once(teller_page):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.locator("[value=deposit]").check()
+    page.fill("#id_amount", "10")
+
+    page.locator("button[type=submit]:has-text('Déposer')").dblclick()
+
+    expect(page.locator(RECEIPT)).to_be_visible()
+    assert Submission.objects.count() == 1
+
+
+def test_letters_are_letters_in_a_text_field_and_can_be_switched_off(teller_page):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.locator("#id_reference").press_sequentially("dr?/n")
+    expect(page.locator("#id_reference")).to_have_value("dr?/n")
+    assert page.locator("[name=kind]:checked").count() == 0
+
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_be_visible()
+    page.locator("[data-letters-on]").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")
+
+    assert page.locator("[name=kind]:checked").count() == 0
+    page.goto("/accounts/C100/")
+    page.keyboard.press("d")
+    assert page.locator("[name=kind]:checked").count() == 0
+    expect(page.locator(".find kbd")).to_be_hidden()
+
+
+def test_the_slash_leads_to_the_account_field_of_every_page(teller_page):
+    page = teller_page
+    for address in ("/transactions/", "/accounts/C100/", "/accounts/new/"):
+        page.goto(address)
+        page.evaluate("document.activeElement.blur()")
+
+        page.keyboard.press("/")
+
+        expect(page.locator(".find input")).to_be_focused()
+
+
+def test_the_theme_stays_and_comes_with_the_next_page(page_of, bank):
+    page = page_of(bank.teller, color_scheme="light")
+    page.goto("/accounts/")
+
+    page.click("[data-toggle-theme]")
+    response = page.goto("/transactions/")
+
+    assert 'data-theme="dark"' in response.text()
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+
+
+def test_the_language_changes_in_place(teller_page):
+    page = teller_page
+    page.goto("/accounts/C100/")
+
+    page.click(".header [name=language]")
+
+    expect(page).to_have_url(re.compile("/accounts/C100/$"))
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert "Posted balance" in page.content()
+    page.fill("#id_amount", "1,234.50")
+    assert text_of(page.locator("[data-understood]")) == "Understood: €1,234.50"
+
+
+def test_the_password_can_be_looked_at(page_of):
+    page = page_of()
+    page.goto("/auth/login/")
+    page.fill("#id_password", "a secret")
+
+    page.click("text=Afficher")
+    expect(page.locator("#id_password")).to_have_attribute("type", "text")
+
+    page.click("text=Masquer")
+    expect(page.locator("#id_password")).to_have_attribute("type", "password")
+
+
+def test_a_filter_narrows_the_list_in_place_and_back_widens_it(teller_page, bank):
+    page = teller_page
+    page.goto("/transactions/?all_entries=1")
+    mark(page)
+    rows = page.locator("[data-list] tbody tr")
+    expect(rows).to_have_count(2)
+
+    page.select_option("#id_kind", "deposit")
+
+    expect(rows).to_have_count(1)
+    expect(page).to_have_url(re.compile("kind=deposit"))
+    assert "kind=deposit" in page.locator("[data-list] a[download]").get_attribute("href")
+    page.go_back()
+    expect(rows).to_have_count(2)
+    assert is_untouched(page)
+
+
+def test_a_list_that_cannot_be_loaded_says_so_and_tries_again(teller_page, bank):
+    page = teller_page
+    page.goto("/transactions/")
+    page.route("**/transactions/?kind=deposit", lambda route: route.abort())
+    page.select_option("#id_kind", "deposit")
+    expect(page.locator("[data-list] .state")).to_contain_text("Impossible de charger")
+
+    page.unroute("**/transactions/?kind=deposit")
+    page.click("text=Réessayer")
+
+    expect(page.locator("[data-list] tbody tr")).to_have_count(1)
+
+
+def test_without_a_script_everything_still_works(page_of, bank):
+    page = page_of(java_script_enabled=False)
+    page.goto("/")
+    page.fill("#id_login", "teller")
+    page.fill("#id_password", "correct-horse-battery")
+    page.click("button[type=submit]:has-text('Se connecter')")
+    page.fill("#account", "C100")
+    page.click("form.seek button")
+    page.check("[value=deposit]", force=True)
+    page.fill("#id_amount", "100")
+    page.click("button[type=submit]:has-text('Soumettre')")
+    assert "En file, pas encore comptabilisée." in text_of(page.locator("#receipt"))
+
+    conclude(bank)
+    page.click("text=Recharger")
+
+    assert "Comptabilisée" in text_of(page.locator("#receipt"))
+    assert text_of(page.locator(".balance .settled")) == "930,00 €"
+    page.goto("/transactions/?kind=deposit")
+    assert "+100,00" in page.content()
+
+
+def test_the_database_behind_these_pages_is_a_file(bank):
+    assert connection.vendor != "sqlite" or "memory" not in str(connection.settings_dict["NAME"])

@@ -1,0 +1,95 @@
+"""Every page of a teller: no fault that axe-core finds, and nothing wider than a narrow screen."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from accounts.identifiers import new_transaction_id
+from accounts.models import Kind
+from accounts.services.submissions import submit_transaction
+from tests.builders import withdrawn
+
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture
+def addresses(bank) -> dict[str, str]:
+    """Each page in the states that look different."""
+    bank.ledger.post(withdrawn(5_000_000), withdrawn(1_250, reference="Facture eau 2026-10"))
+    queued = submit_transaction(
+        transaction_id=new_transaction_id(),
+        account="C100",
+        kind=Kind.DEPOSIT,
+        amount_minor=12_345,
+        by=bank.teller,
+    ).transaction_id
+    return {
+        "accounts": "/accounts/",
+        "no such account": "/accounts/?account=C404",
+        "account": "/accounts/C100/",
+        "account with a receipt": f"/accounts/C100/?receipt={queued}",
+        "receipt": f"/transactions/{queued}/",
+        "list": "/transactions/",
+        "empty list": "/transactions/?account=C404",
+        "form": "/transactions/new/",
+        "new account": "/accounts/new/",
+        "sign out": "/auth/logout/",
+        "not there": "/nowhere/",
+    }
+
+
+def faults(page: Page) -> list[str]:
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    options = json.dumps({"runOnly": {"type": "tag", "values": RULES}})
+    found = page.evaluate(f"axe.run(document, {options}).then((results) => results.violations)")
+    return [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in found]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(page_of, bank, addresses, theme):
+    page = page_of(bank.teller, color_scheme=theme)
+
+    found = {}
+    for name, address in addresses.items():
+        page.goto(address)
+        found[name] = faults(page)
+
+    assert {name: each for name, each in found.items() if each} == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_where_something_is_wrong(page_of, bank, theme):
+    page = page_of(bank.teller, color_scheme=theme)
+    page.goto("/accounts/C100/")
+    page.fill("#id_amount", "1.234")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#errors")
+    wrong_amount = faults(page)
+    page.goto("/accounts/new/")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#errors")
+
+    assert wrong_amount + faults(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_at_the_door(page_of, theme):
+    page = page_of(color_scheme=theme)
+    page.goto("/auth/login/")
+
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_no_page_is_wider_than_a_narrow_screen(page_of, bank, addresses, language):
+    page = page_of(bank.teller, language=language, viewport={"width": 320, "height": 640})
+
+    widths = {}
+    for name, address in addresses.items():
+        page.goto(address)
+        widths[name] = page.evaluate("document.documentElement.scrollWidth")
+
+    assert widths == dict.fromkeys(addresses, 320)
