@@ -71,7 +71,7 @@ INSTALLED_APPS = [
     "bankportal",
     "accounts",
     "streaming",
-    "django.contrib.admin",
+    "bankportal.admin_config.BankAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

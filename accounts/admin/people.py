@@ -1,0 +1,91 @@
+"""Agents and branches in the admin: the tables that administrators keep there."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.base import WatchedAdmin, watcher
+from accounts.admin.filters import BranchFilter
+from accounts.admin.shown import row_link
+from accounts.models import Agent, Branch, Role
+from accounts.selectors.scope import agents_seen_by, branches_seen_by
+
+# Django's admin takes type arguments for the type checker only.
+if TYPE_CHECKING:
+    _UserAdmin = UserAdmin[Agent]
+else:
+    _UserAdmin = UserAdmin
+
+_ABOUT: Any = (_("Person"), {"fields": ("first_name", "last_name", "email")})
+_DUTY: Any = (_("Role"), {"fields": ("role", "branch")})
+
+
+class KeptAdmin(WatchedAdmin):
+    """Added and changed by administrators, seen by the others. Nothing is deleted."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return watcher(request).role == Role.ADMINISTRATOR
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return watcher(request).role == Role.ADMINISTRATOR
+
+
+@admin.register(Branch)
+class BranchAdmin(KeptAdmin):
+    """The places of the bank."""
+
+    seen_by = branches_seen_by
+    ordering = ("name",)
+    list_display = ("code", "name")
+    search_fields = ("code", "name")
+    fields = ("code", "name")
+
+
+@admin.register(Agent)
+class AgentAdmin(KeptAdmin, _UserAdmin):
+    """An agent who leaves is set inactive: what an agent did keeps the name."""
+
+    seen_by = agents_seen_by
+    ordering = ("username",)
+    list_display = ("username", "first_name", "last_name", "role", "branch_link", "is_active")
+    list_filter = ("role", "is_active", BranchFilter)
+    list_select_related = ("branch",)
+    search_fields = ("username", "first_name", "last_name")
+    filter_horizontal = ()
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("username", "password")}),
+        _ABOUT,
+        _DUTY,
+        (_("Access"), {"fields": ("is_active", "last_login", "date_joined")}),
+    )
+    add_fieldsets: Any = (
+        (
+            None,
+            {
+                "classes": ("wide",),
+                "fields": ("username", "usable_password", "password1", "password2"),
+            },
+        ),
+        _ABOUT,
+        _DUTY,
+    )
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        return super().get_queryset(request).select_related("branch")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        shown = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return shown
+        # Not even the parameters of a password's hash are anybody else's business.
+        return ((None, {"fields": ("username",)}), *shown[1:])
+
+    @admin.display(description=_("branch"))
+    def branch_link(self, agent: Agent) -> SafeString | str:
+        return row_link("branch", agent.branch.pk, agent.branch.name) if agent.branch else ""

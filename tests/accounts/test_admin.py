@@ -1,0 +1,437 @@
+"""The admin: who gets in, what each role finds there, and that nobody changes what happened."""
+
+import re
+from datetime import date
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from accounts.admin.paging import BoundedPaginator
+from accounts.models import (
+    Account,
+    Agent,
+    Branch,
+    DailyTotal,
+    DeadLetter,
+    Entry,
+    Log,
+    LogPosition,
+    Outbox,
+    Role,
+    Submission,
+)
+from accounts.services.submissions import submit_transaction
+from tests.accounts.conftest import PASSWORD, Bank
+from tests.builders import A_DAY, encode, opened, raw, submitted, withdrawn
+
+WATCHED = [Account, Entry, DailyTotal, Submission, Outbox, DeadLetter, Log, LogPosition]
+KEPT = [Agent, Branch]
+
+
+def address(model: type, page: str = "changelist", *args: object) -> str:
+    return reverse(f"admin:accounts_{model._meta.model_name}_{page}", args=args)
+
+
+def page_of(client: Client, model: type, **query: str) -> str:
+    response = client.get(address(model), query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def listed(client: Client, model: type, **query: str) -> int:
+    response = client.get(address(model), query)
+    assert response.status_code == 200
+    return len(response.context["cl"].result_list)
+
+
+@pytest.fixture
+def full(bank: Bank) -> Bank:
+    """A bank with a row in every table, of both branches where that matters."""
+    from accounts.identifiers import new_transaction_id
+
+    for agent, account in ((bank.teller, "C100"), (bank.stranger, "C900")):
+        submit_transaction(
+            transaction_id=new_transaction_id(), account=account, kind=2, amount_minor=100, by=agent
+        )
+    bank.ledger.post(withdrawn(99_999_999), submitted(account="C404"))
+    _key, elsewhere = encode(submitted(account="C900", reference="secret of C900"))
+    messages = [
+        raw(b'{"account":"C100","version":99}', 4),
+        raw(b"<script>alert(1)</script>\xff", 5, b"C900"),
+        raw(elsewhere, 6, b"C100"),
+    ]
+    bank.ledger.post_messages(messages)
+    return bank
+
+
+def test_the_admin_shows_the_banks_tables_alone() -> None:
+    assert set(admin.site._registry) == {*WATCHED, *KEPT}
+
+
+@pytest.mark.parametrize("model", [*WATCHED, *KEPT])
+@pytest.mark.parametrize("role", ["administrator", "supervisor", "auditor"])
+def test_those_who_watch_find_every_table_and_every_row_opens(full, signed_in, model, role) -> None:
+    client = signed_in(getattr(full, role))
+
+    assert listed(client, model) > 0
+    row = client.get(address(model)).context["cl"].result_list[0]
+    assert client.get(address(model, "change", row.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["teller", "operator"])
+@pytest.mark.parametrize("model", [None, *WATCHED, *KEPT])
+def test_tellers_and_operators_find_no_door(full, signed_in, model, role) -> None:
+    client = signed_in(getattr(full, role))
+
+    response = client.get(address(model) if model else reverse("admin:index"), follow=True)
+
+    assert response.status_code == 403
+    assert "C100" not in response.content.decode()
+
+
+def test_djangos_staff_flags_open_nothing(full, signed_in) -> None:
+    Agent.objects.filter(pk=full.teller.pk).update(is_staff=True, is_superuser=True)
+    full.teller.refresh_from_db()
+
+    assert signed_in(full.teller).get(reverse("admin:index"), follow=True).status_code == 403
+
+
+def test_who_is_not_signed_in_is_sent_to_the_one_sign_in(db) -> None:
+    response = Client().get(address(Entry), follow=True)
+
+    assert response.redirect_chain[-1][0].startswith("/auth/login/?next=")
+    assert address(Entry) in response.redirect_chain[-1][0]
+
+
+def test_the_admin_has_no_sign_in_form_of_its_own(bank) -> None:
+    response = Client().post(
+        reverse("admin:login"), {"username": "admin", "password": PASSWORD}, follow=True
+    )
+
+    assert "_auth_user_id" not in response.client.session
+
+
+def test_a_role_that_is_lost_closes_the_admin_at_the_next_request(full, signed_in) -> None:
+    client = signed_in(full.auditor)
+    assert client.get(reverse("admin:index")).status_code == 200
+
+    Agent.objects.filter(pk=full.auditor.pk).update(role=Role.OPERATOR)
+
+    assert client.get(reverse("admin:index"), follow=True).status_code == 403
+
+
+def test_signing_out_of_the_admin_ends_the_session(bank, signed_in) -> None:
+    client = signed_in(bank.administrator)
+
+    response = client.post(reverse("admin:logout"))
+
+    assert response.url == "/auth/login/"
+    assert "_auth_user_id" not in client.session
+    assert client.get(reverse("admin:logout")).status_code in {302, 405}
+
+
+@pytest.mark.parametrize("role", ["administrator", "supervisor", "auditor"])
+@pytest.mark.parametrize("model", WATCHED)
+def test_nobody_adds_changes_or_deletes_what_happened(full, signed_in, model, role) -> None:
+    client = signed_in(getattr(full, role))
+    row = client.get(address(model)).context["cl"].result_list[0]
+    before = list(model.objects.order_by("pk").values())
+
+    pages = [
+        (address(model, "add"), {}),
+        (address(model, "change", row.pk), {"reference": "changed", "holder": "changed"}),
+        (address(model, "delete", row.pk), {"post": "yes"}),
+    ]
+    codes = [client.post(page, values).status_code for page, values in pages]
+    client.post(address(model), {"action": "delete_selected", "_selected_action": [row.pk]})
+
+    assert codes == [403, 403, 403]
+    assert list(model.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.parametrize("role", ["supervisor", "auditor"])
+@pytest.mark.parametrize("model", KEPT)
+def test_only_administrators_keep_agents_and_branches(full, signed_in, model, role) -> None:
+    client = signed_in(getattr(full, role))
+    row = client.get(address(model)).context["cl"].result_list[0]
+
+    assert client.get(address(model, "add")).status_code == 403
+    assert client.post(address(model, "change", row.pk), {"name": "x"}).status_code == 403
+    assert client.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+
+
+def test_supervisors_read_their_own_branch_alone(full, signed_in) -> None:
+    client = signed_in(full.supervisor)
+
+    for model in (Account, Entry, DailyTotal, Submission, Outbox, Agent, Branch):
+        page = page_of(client, model)
+        assert "C900" not in page, model
+        assert "Nice Port" not in page, model
+        assert "stranger" not in page, model
+
+
+def test_a_row_of_another_branch_does_not_open_for_a_supervisor(full, signed_in) -> None:
+    client = signed_in(full.supervisor)
+    elsewhere = [
+        Account.objects.get(number="C900"),
+        Entry.objects.filter(account="C900").first(),
+        DailyTotal.objects.get(account="C900"),
+        Submission.objects.get(account="C900"),
+        Outbox.objects.get(submission__account="C900"),
+        DeadLetter.objects.get(key=b"C900"),
+        full.stranger,
+        Branch.objects.get(code="nice"),
+    ]
+
+    for row in elsewhere:
+        response = client.get(address(type(row), "change", row.pk))
+        history = client.get(address(type(row), "history", row.pk))
+        assert response.status_code == 302, row
+        assert history.status_code == 302, row
+
+
+def test_a_dead_letter_tells_a_branch_nothing_of_another_account(full, signed_in) -> None:
+    own, mixed = DeadLetter.objects.filter(key=b"C100").order_by("id")
+    client = signed_in(full.supervisor)
+
+    own_page = client.get(address(DeadLetter, "change", own.pk)).content.decode()
+    mixed_page = client.get(address(DeadLetter, "change", mixed.pk)).content.decode()
+    auditors = signed_in(full.auditor).get(address(DeadLetter, "change", mixed.pk))
+
+    assert "version" in own_page
+    assert "secret of C900" not in mixed_page
+    assert "secret of C900" in auditors.content.decode()
+
+
+def test_bytes_are_shown_as_text_or_in_hexadecimal_and_never_as_markup(full, signed_in) -> None:
+    client = signed_in(full.auditor)
+    binary = DeadLetter.objects.get(key=b"C900")
+
+    page = client.get(address(DeadLetter, "change", binary.pk)).content.decode()
+
+    assert "<script>alert(1)" not in page
+    assert b"<script>alert(1)</script>\xff".hex(" ") in page
+
+
+def test_a_megabyte_of_bytes_is_cut_with_its_size(full, signed_in) -> None:
+    position = full.ledger.position(2).next_offset
+    full.ledger.post_messages([raw(b"x" * 1_000_000, position, partition=2)])
+    letter = DeadLetter.objects.latest("id")
+
+    page = signed_in(full.auditor).get(address(DeadLetter, "change", letter.pk)).content
+
+    assert len(page) < 50_000
+    assert b"1000000" in page
+
+
+def test_a_search_finds_by_account_and_by_transaction_id(full, signed_in) -> None:
+    client = signed_in(full.auditor)
+    entry = Entry.objects.filter(account="C100").earliest("id")
+    submission = Submission.objects.get(account="C100")
+
+    assert listed(client, Entry, q="C100") == Entry.objects.filter(account="C100").count()
+    assert listed(client, Entry, q=str(entry.transaction_id)) == 1
+    assert listed(client, Entry, q="C1") == 0
+    assert listed(client, Submission, q=str(submission.transaction_id)) == 1
+    assert listed(client, Outbox, q=str(submission.transaction_id)) == 1
+    assert listed(client, Outbox, q="C100") == 1
+    assert listed(client, DeadLetter, q="C100") == 2
+    assert listed(client, DailyTotal, q="C900") == 1
+    assert listed(client, Account, q="lef") == 1
+    assert listed(client, Account, q="C9") == 1
+
+
+def test_filters_narrow_the_lists(full, signed_in) -> None:
+    client = signed_in(full.auditor)
+
+    assert listed(client, Entry, kind="1") == 2
+    assert listed(client, Entry, outcome="2") == 2
+    assert listed(client, Entry, reason="unknown_account") == 1
+    assert listed(client, Entry, business_date__gte=str(date(2100, 1, 1))) == 0
+    assert listed(client, Outbox, done="False", published="True") > 0
+    assert listed(client, DeadLetter, reason="not_understood") == 3
+    assert listed(client, Account, status="2") == 0
+    assert listed(client, Entry, kind="nonsense") == Entry.objects.count()
+
+
+def test_an_entry_of_an_account_that_nobody_opened_is_listed(full, signed_in) -> None:
+    assert listed(signed_in(full.auditor), Entry, q="C404") == 1
+
+
+def test_every_link_between_the_tables_leads_to_rows(full, signed_in) -> None:
+    client = signed_in(full.auditor)
+    submission = Submission.objects.get(account="C100")
+    event = submitted(
+        100,
+        transaction_id=submission.transaction_id,
+        business_date=A_DAY,
+    )
+    full.ledger.post(event)
+    pages = [
+        address(Account, "change", full.account.pk),
+        address(Entry, "change", Entry.objects.latest("id").pk),
+        address(Submission, "change", submission.pk),
+        address(Outbox, "change", submission.outbox.pk),
+    ]
+
+    links = {
+        link
+        for page in pages
+        for link in re.findall(r'href="(/admin/accounts/\w+/\?q=[^"]+)"', client.get(page).text)
+    }
+
+    assert len(links) >= 6
+    for link in links - {f"{address(DeadLetter)}?q={submission.transaction_id}"}:
+        assert len(client.get(link).context["cl"].result_list) >= 1, link
+
+
+def test_amounts_have_sign_and_currency(full, signed_in) -> None:
+    page = page_of(signed_in(full.auditor), Entry, q="C100")
+
+    assert "+830,00\N{NO-BREAK SPACE}EUR" in page
+    assert "\N{MINUS SIGN}999\N{NARROW NO-BREAK SPACE}999,99\N{NO-BREAK SPACE}EUR" in page
+
+
+def test_a_list_costs_the_same_few_queries_however_many_rows_it_has(
+    full, signed_in, django_assert_max_num_queries
+) -> None:
+    full.ledger.post(*(submitted(1) for _ in range(40)))
+    client = signed_in(full.supervisor)
+    client.get(address(Entry))
+
+    for model in WATCHED:
+        with django_assert_max_num_queries(9):
+            client.get(address(model))
+
+
+def test_lists_read_no_values_of_dead_letters_and_outbox(
+    full, signed_in, django_assert_max_num_queries
+) -> None:
+    client = signed_in(full.auditor)
+
+    for model in (DeadLetter, Outbox):
+        with django_assert_max_num_queries(9) as queries:
+            client.get(address(model))
+        assert not any('"value"' in query["sql"] for query in queries)
+
+
+def test_a_long_table_is_counted_no_further_than_it_is_listed(
+    full, signed_in, monkeypatch, django_assert_max_num_queries
+) -> None:
+    monkeypatch.setattr(BoundedPaginator, "most_listed", 3)
+    client = signed_in(full.auditor)
+
+    with django_assert_max_num_queries(9) as queries:
+        page = page_of(client, Entry)
+
+    assert "3 premières lignes" in page or "first 3 rows" in page
+    counts = [query["sql"] for query in queries if "COUNT" in query["sql"]]
+    assert counts
+    assert all("LIMIT 3" in sql for sql in counts)
+
+
+def add_agent(client: Client, **changes: str):
+    values = {
+        "username": "nouvelle",
+        "usable_password": "true",
+        "password1": "a-long-pass-phrase",
+        "password2": "a-long-pass-phrase",
+        "role": "teller",
+        "branch": str(Branch.objects.get(code="lyon").pk),
+    }
+    return client.post(address(Agent, "add"), values | changes)
+
+
+def test_an_administrator_adds_an_agent_who_can_sign_in(bank, signed_in) -> None:
+    assert add_agent(signed_in(bank.administrator)).status_code == 302
+
+    agent = Agent.objects.get(username="nouvelle")
+    assert (agent.role, agent.branch.code) == ("teller", "lyon")
+    assert agent.check_password("a-long-pass-phrase")
+    assert LogEntry.objects.filter(object_id=agent.pk, user=bank.administrator).exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"password1": "short", "password2": "short"},
+        {"password1": "password1234", "password2": "password1234"},
+        {"branch": ""},
+        {"role": "director"},
+        {"username": "teller"},
+    ],
+    ids=["short", "common", "no branch", "unknown role", "taken"],
+)
+def test_an_agent_who_would_break_a_rule_is_refused(bank, signed_in, changes) -> None:
+    response = add_agent(signed_in(bank.administrator), **changes)
+
+    assert response.status_code == 200
+    assert not Agent.objects.filter(username="nouvelle").exists()
+
+
+def test_an_administrator_gives_a_new_password_under_the_same_rules(bank, signed_in) -> None:
+    client = signed_in(bank.administrator)
+    page = reverse("admin:auth_user_password_change", args=[bank.teller.pk])
+
+    refused = client.post(page, {"password1": "short", "password2": "short"})
+    client.post(page, {"password1": "a-long-pass-phrase", "password2": "a-long-pass-phrase"})
+
+    bank.teller.refresh_from_db()
+    assert refused.status_code == 200
+    assert bank.teller.check_password("a-long-pass-phrase")
+
+
+def test_nobody_else_gives_passwords(bank, signed_in) -> None:
+    page = reverse("admin:auth_user_password_change", args=[bank.teller.pk])
+    new = {"password1": "a-long-pass-phrase", "password2": "a-long-pass-phrase"}
+
+    codes = [
+        signed_in(agent).post(page, new).status_code for agent in (bank.supervisor, bank.auditor)
+    ]
+
+    bank.teller.refresh_from_db()
+    assert codes == [403, 403]
+    assert bank.teller.check_password(PASSWORD)
+
+
+def test_password_hashes_are_shown_to_nobody_else(bank, signed_in) -> None:
+    page = signed_in(bank.supervisor).get(address(Agent, "change", bank.teller.pk)).text
+
+    assert "algorithm" not in page
+    assert "pbkdf2" not in page
+
+
+def test_roles_and_branches_can_be_changed_by_an_administrator(bank, signed_in) -> None:
+    nice = Branch.objects.get(code="nice")
+    form = {
+        "username": "teller",
+        "role": "supervisor",
+        "branch": str(nice.pk),
+        "is_active": "on",
+    }
+
+    signed_in(bank.administrator).post(address(Agent, "change", bank.teller.pk), form)
+
+    bank.teller.refresh_from_db()
+    assert (bank.teller.role, bank.teller.branch) == ("supervisor", nice)
+
+
+def test_agents_and_branches_are_never_deleted(bank, signed_in) -> None:
+    client = signed_in(bank.administrator)
+
+    for row in (bank.teller, Branch.objects.get(code="lyon")):
+        page = address(type(row), "delete", row.pk)
+        assert client.post(page, {"post": "yes"}).status_code == 403
+
+
+def test_an_account_filed_but_not_opened_is_shown_as_such(bank, signed_in) -> None:
+    filed = Account.objects.create(number="C700", branch=bank.account.branch)
+    bank.ledger.post(opened(account="C701"))
+
+    page = signed_in(bank.auditor).get(address(Account, "change", filed.pk), follow=True)
+
+    assert page.status_code == 200
+    assert listed(signed_in(bank.auditor), Account) == 4
