@@ -23,14 +23,19 @@ class Run:
     """A started program whose output goes to a file."""
 
     def __init__(
-        self, command: list[str], output: Path, *, folder: Path = ROOT, **environment: str
+        self,
+        command: list[str],
+        output: Path,
+        *,
+        folder: Path = ROOT,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.output = output
         with output.open("wb") as file:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=clean_environment() | environment,
+                env=clean_environment() if environment is None else environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
