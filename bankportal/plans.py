@@ -8,7 +8,7 @@ from django.conf import settings
 
 from bankportal.child import ChildPlan, Fallback
 from bankportal.data_files import history_due_path
-from streaming.embedded import EXIT_JARS_NOT_AVAILABLE
+from streaming.embedded import EXIT_JARS_NOT_AVAILABLE, EXIT_LEDGER_IN_MEMORY
 from streaming.endpoint import current_endpoint
 
 # Kafka writes its log out and closes it; see the broker's own grace.
@@ -20,6 +20,16 @@ MEMORY_NOTICE = """
 *  A stand-in keeps messages in memory and forgets them at exit. The   *
 *  ledger is kept. Good for a look, never for a bank.                  *
 *  For the real one: see that the network works, and start again.      *
+************************************************************************
+"""
+
+
+STILL_MEMORY_NOTICE = """
+************************************************************************
+*  MEMORY MODE: this DATA_DIR began in memory mode and goes on in it.  *
+*  A stand-in keeps messages in memory and forgets them at exit. The   *
+*  ledger is kept. Good for a look, never for a bank.                  *
+*  For a real Kafka: start with another DATA_DIR.                      *
 ************************************************************************
 """
 
@@ -39,11 +49,13 @@ def portal_plans(listener: socket.socket, *, is_demo: bool) -> list[ChildPlan]:
 
 
 def _broker() -> ChildPlan:
+    in_memory = _manage("run_broker", "--memory")
     return ChildPlan(
         "broker",
         _manage("run_broker"),
         fallbacks={
-            EXIT_JARS_NOT_AVAILABLE: Fallback(_manage("run_broker", "--memory"), MEMORY_NOTICE)
+            EXIT_JARS_NOT_AVAILABLE: Fallback(in_memory, MEMORY_NOTICE),
+            EXIT_LEDGER_IN_MEMORY: Fallback(in_memory, STILL_MEMORY_NOTICE),
         },
         grace_s=BROKER_GRACE_S,
     )

@@ -8,6 +8,8 @@ the way and what to do, and the exit code by which the supervisor knows it.
 EXIT_REFUSED = 78
 # EX_UNAVAILABLE: Kafka cannot be had on this machine now, so memory mode is the way on.
 EXIT_JARS_NOT_AVAILABLE = 69
+# EX_DATAERR: the ledger began in memory mode, and can only go on in it.
+EXIT_LEDGER_IN_MEMORY = 65
 
 
 class BrokerRefused(Exception):
@@ -20,6 +22,12 @@ class JarsNotAvailable(BrokerRefused):
     """Kafka's jars, or a Java to run them, cannot be had here."""
 
     exit_code = EXIT_JARS_NOT_AVAILABLE
+
+
+class LedgerInMemory(BrokerRefused):
+    """The ledger was begun on a Kafka that forgets, and a real one lacks what it holds."""
+
+    exit_code = EXIT_LEDGER_IN_MEMORY
 
 
 class BrokerStopped(Exception):

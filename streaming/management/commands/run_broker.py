@@ -7,8 +7,10 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
-from streaming.embedded import BrokerRefused, BrokerStopped
+from accounts.ledger.identity import current_log
+from streaming.embedded import BrokerRefused, BrokerStopped, LedgerInMemory
 from streaming.embedded.service import Place, run_embedded, run_in_memory
 
 
@@ -16,7 +18,8 @@ class Command(BaseCommand):
     help = (
         "Run a Kafka broker on this machine until interrupted. Its log and settings are in "
         "DATA_DIR/kafka. Exit codes: 0 stopped as asked, 1 the broker ended by itself, "
-        "69 Kafka cannot be had here, 78 something has to be changed first."
+        "65 the ledger began in memory mode, 69 Kafka cannot be had here, 78 something has to "
+        "be changed first."
     )
     requires_system_checks = ()
 
@@ -51,6 +54,7 @@ class Command(BaseCommand):
                 f"KAFKA_BOOTSTRAP_SERVERS is set ({settings.KAFKA_BOOTSTRAP_SERVERS}), so that "
                 "Kafka is used and none runs here. Unset it for a broker on this machine."
             )
+        _refuse_other_kind_of_log(in_memory=in_memory)
         place = Place(settings.DATA_DIR, settings.KAFKA_CACHE_DIR, settings.JAVA_HOME)
         if in_memory:
             run_in_memory(place, self._say)
@@ -60,6 +64,27 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _refuse_other_kind_of_log(*, in_memory: bool) -> None:
+    """Keep a ledger that knows a real Kafka from memory mode, and one from memory mode in it."""
+    try:
+        known = current_log()
+    except DatabaseError:
+        # Nothing is known yet: the first start migrates while the broker starts.
+        return
+    if known is None or known.is_memory == in_memory:
+        return
+    if known.is_memory:
+        raise LedgerInMemory(
+            "The ledger on this DATA_DIR began in memory mode, so no real Kafka holds its record. "
+            "Start with another DATA_DIR for a real one, or go on with: manage.py run_broker "
+            "--memory."
+        )
+    raise BrokerRefused(
+        "The ledger on this DATA_DIR was concluded from a real Kafka, which memory mode would "
+        "only seem to continue. Submissions wait in the outbox until the real one runs again."
+    )
 
 
 class _StopAsked(BaseException):
