@@ -10,16 +10,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.paging import BoundedPaginator
-from accounts.admin_site import ADMIN_ROLES
-from accounts.models import Agent, Role
+from accounts.models import ADMIN_ROLES, Agent
 
 # Django's admin takes type arguments for the type checker only.
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
 else:
     _ModelAdmin = admin.ModelAdmin
-
-WHOLE_BANK_ROLES = (Role.AUDITOR, Role.ADMINISTRATOR)
 
 
 def watcher(request: HttpRequest) -> Agent:

@@ -1,6 +1,6 @@
 """Filters of the admin whose choices are known beforehand, so that none reads a table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import watcher
-from accounts.models import AccountStatus, DeadReason, Kind, Outcome, Reason
+from accounts.models import TRANSACTION_KINDS, AccountStatus, DeadReason, Kind, Outcome, Reason
 from accounts.selectors.scope import branches_seen_by
 
 
@@ -17,7 +17,7 @@ class ChoiceFilter(admin.SimpleListFilter):
     """One column narrowed to one of ``choices_known``."""
 
     column: ClassVar[str]
-    choices_known: ClassVar[Iterable[tuple[Any, Any]]]
+    choices_known: ClassVar[Any]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterator[tuple[str, Any]]:
         return ((str(value), label) for value, label in self.choices_known)
@@ -35,6 +35,15 @@ class KindFilter(ChoiceFilter):
     parameter_name = "kind"
     column = "kind_id"
     choices_known = Kind.choices
+
+
+class TransactionKindFilter(ChoiceFilter):
+    """By kind, among those that move money."""
+
+    title = _("kind")
+    parameter_name = "kind"
+    column = "kind_id"
+    choices_known = tuple((kind.value, kind.label) for kind in TRANSACTION_KINDS)
 
 
 class OutcomeFilter(ChoiceFilter):

@@ -5,8 +5,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import SearchedExactly, WatchedAdmin
-from accounts.admin.filters import KindFilter, OutcomeFilter, ReasonFilter
-from accounts.admin.shown import amount, digest, moment, search_link
+from accounts.admin.filters import KindFilter, OutcomeFilter, ReasonFilter, TransactionKindFilter
+from accounts.admin.shown import amount, digest, moment, search_link, short_id
 from accounts.models import DailyTotal, Entry, Kind
 from accounts.selectors.scope import entries_seen_by, totals_seen_by
 
@@ -18,7 +18,7 @@ class EntryAdmin(SearchedExactly, WatchedAdmin):
     seen_by = entries_seen_by
     ordering = ("-id",)
     list_display = (
-        "transaction_id",
+        "id_shown",
         "account_link",
         "kind_shown",
         "amount_shown",
@@ -55,6 +55,10 @@ class EntryAdmin(SearchedExactly, WatchedAdmin):
         "submission",
         "dead_letters",
     )
+
+    @admin.display(description=_("transaction"))
+    def id_shown(self, entry: Entry) -> str:
+        return short_id(entry.transaction_id)
 
     # Accounts that nobody opened have entries too, rejected ones: no join may lose them.
     @admin.display(description=_("account"))
@@ -109,7 +113,7 @@ class DailyTotalAdmin(SearchedExactly, WatchedAdmin):
     seen_by = totals_seen_by
     ordering = ("-business_date", "-id")
     list_display = ("account", "business_date", "kind_shown", "count", "amount_shown", "entries")
-    list_filter = (KindFilter, "business_date")
+    list_filter = (TransactionKindFilter, "business_date")
     fields = list_display
     search_help_text = _("An account number, in full.")
     transaction_column = ""

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import SearchedExactly, WatchedAdmin, watcher
 from accounts.admin.filters import DeadReasonFilter
-from accounts.admin.shown import NOTHING, digest, moment, search_link, text_of
+from accounts.admin.shown import NOTHING, digest, moment, search_link, short_id, text_of
 from accounts.models import BRANCH_ROLES, Agent, DeadLetter, Log, LogPosition
 from accounts.selectors.scope import dead_letters_seen_by
 
@@ -91,7 +91,7 @@ class DeadLetterAdmin(SearchedExactly, WatchedAdmin):
         "key_shown",
         "reason",
         "detail",
-        "transaction_id",
+        "id_shown",
         "logged_shown",
     )
     list_filter = (DeadReasonFilter,)
@@ -118,6 +118,10 @@ class DeadLetterAdmin(SearchedExactly, WatchedAdmin):
 
     def _of_account(self, queryset: QuerySet[DeadLetter], number: str) -> QuerySet[DeadLetter]:
         return queryset.filter(key=number.encode())
+
+    @admin.display(description=_("transaction"))
+    def id_shown(self, letter: DeadLetter) -> str:
+        return short_id(letter.transaction_id)
 
     @admin.display(description=_("key"))
     def key_shown(self, letter: DeadLetter) -> str:

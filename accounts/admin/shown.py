@@ -53,6 +53,11 @@ def text_of(raw: bytes | memoryview | None) -> str:
     return _("%(beginning)s… (%(size)d bytes)") % {"beginning": beginning, "size": len(whole)}
 
 
+def short_id(identifier: UUID | None) -> str:
+    """Give the end of a transaction id, which tells it apart in a list, or a dash."""
+    return NOTHING if identifier is None else f"…{identifier.hex[-8:]}"
+
+
 def digest(raw: bytes | memoryview | None) -> str:
     """Give a hash in hexadecimal."""
     return NOTHING if raw is None else bytes(raw).hex()

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import SearchedExactly, WatchedAdmin
 from accounts.admin.filters import DoneFilter, KindFilter, PublishedFilter
-from accounts.admin.shown import NOTHING, amount, moment, search_link, text_of
+from accounts.admin.shown import NOTHING, amount, moment, search_link, short_id, text_of
 from accounts.models import Kind, Outbox, Submission
 from accounts.selectors.scope import outbox_seen_by, submissions_seen_by
 
@@ -20,7 +20,7 @@ class SubmissionAdmin(SearchedExactly, WatchedAdmin):
     seen_by = submissions_seen_by
     ordering = ("-id",)
     list_display = (
-        "transaction_id",
+        "id_shown",
         "account_link",
         "kind_shown",
         "amount_shown",
@@ -44,6 +44,10 @@ class SubmissionAdmin(SearchedExactly, WatchedAdmin):
         "entry",
         "dead_letters",
     )
+
+    @admin.display(description=_("transaction"))
+    def id_shown(self, submission: Submission) -> str:
+        return short_id(submission.transaction_id)
 
     @admin.display(description=_("account"))
     def account_link(self, submission: Submission) -> SafeString:
@@ -129,7 +133,8 @@ class OutboxAdmin(SearchedExactly, WatchedAdmin):
     def submission_link(self, row: Outbox) -> SafeString | str:
         if row.submission is None:
             return NOTHING
-        return search_link("submission", row.submission.transaction_id)
+        identifier = row.submission.transaction_id
+        return search_link("submission", identifier, short_id(identifier))
 
     @admin.display(description=_("queued at"))
     def queued_shown(self, row: Outbox) -> str:

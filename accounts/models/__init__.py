@@ -15,10 +15,11 @@ from accounts.models.ledger import (
     Outcome,
     Reason,
 )
-from accounts.models.people import BRANCH_ROLES, Agent, Branch, Role
+from accounts.models.people import ADMIN_ROLES, BRANCH_ROLES, Agent, Branch, Role
 from accounts.models.submission import Outbox, Submission
 
 __all__ = [
+    "ADMIN_ROLES",
     "BRANCH_ROLES",
     "KIND_BY_CODE",
     "TRANSACTION_KINDS",

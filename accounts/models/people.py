@@ -35,6 +35,9 @@ class Role(models.TextChoices):
 # Tellers and supervisors work for one branch; the others for the whole bank.
 BRANCH_ROLES = (Role.TELLER, Role.SUPERVISOR)
 
+# Who looks into the admin; what each finds there is for the pages of each table to say.
+ADMIN_ROLES = (Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR)
+
 
 class AgentManager(UserManager["Agent"]):
     """Makes agents; a superuser is an administrator, who needs no branch."""
@@ -86,3 +89,8 @@ class Agent(AbstractUser):
     def sees_customers(self) -> bool:
         """Whether customer data may be shown at all; operators see none."""
         return self.role != Role.OPERATOR
+
+    @property
+    def sees_admin(self) -> bool:
+        """Whether the admin opens for the agent. Django's staff flag decides nothing here."""
+        return self.is_active and self.role in ADMIN_ROLES
