@@ -191,10 +191,10 @@ class Supervisor:
                 self._exit_code = EXIT_REFUSED
         else:
             delay = place.delay_after_failure(time.monotonic())
+            what = "did not succeed" if plan.runs_once else "ended unexpectedly"
             self._say(
                 "portal",
-                f"{plan.name} ended unexpectedly ({in_words(code)}); "
-                f"starting it again in {delay:.0f} s.",
+                f"{plan.name} {what} ({in_words(code)}); starting it again in {delay:.0f} s.",
             )
 
     def _end_stuck_holder(self) -> None:

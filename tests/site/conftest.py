@@ -54,7 +54,11 @@ class Run:
             assert self.process.poll() is None or text in self.said, self.said
             return text in self.said
 
-        wait_until(is_said, f"it says {text!r}", patience_s)
+        try:
+            wait_until(is_said, f"it says {text!r}", patience_s)
+        except AssertionError as failure:
+            failure.add_note(self.said)
+            raise
 
     def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)

@@ -1,0 +1,87 @@
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from bankportal.setting_rules import (
+    known_currency,
+    known_time_zone,
+    one_of,
+    postgresql_database,
+    refuse_half_a_sign_in,
+    refuse_unsafe_production,
+    server_list,
+    topic_name,
+    whole_number,
+)
+
+GOOD_KEY = "pN7xq2vLzR8mWc4tYh6dKs9fGb3jXa5eUo1iQwErTyUiOpAsDf"
+
+
+@pytest.mark.parametrize("text", ["abc", "", "0", "-1", "65536", "8000.0", "٨٠٠٠", "9" * 40])
+def test_a_number_out_of_bounds_is_refused_by_name_and_remedy(text):
+    with pytest.raises(ImproperlyConfigured, match=r"^PORT is .* from 1 to 65535\.$"):
+        whole_number("PORT", text, least=1, most=65_535)
+
+
+@pytest.mark.parametrize(
+    ("check", "name"),
+    [
+        (lambda: known_time_zone("Mars/Olympus"), "TIME_ZONE"),
+        (lambda: known_time_zone("../etc/passwd"), "TIME_ZONE"),
+        (lambda: known_time_zone(""), "TIME_ZONE"),
+        (lambda: known_currency("EURO"), "CURRENCY"),
+        (lambda: known_currency("XXX"), "CURRENCY"),
+        (lambda: one_of("LANGUAGE_CODE", "de", ["fr", "en"]), "LANGUAGE_CODE"),
+        (lambda: topic_name("KAFKA_TOPIC", "a/b"), "KAFKA_TOPIC"),
+        (lambda: topic_name("KAFKA_TOPIC", ".."), "KAFKA_TOPIC"),
+        (lambda: topic_name("KAFKA_DEAD_LETTER_TOPIC", "a", but_not="a"), "KAFKA_DEAD_LETTER"),
+        (lambda: server_list("KAFKA_BOOTSTRAP_SERVERS", "http://kafka"), "KAFKA_BOOTSTRAP_SERV"),
+        (lambda: server_list("KAFKA_BOOTSTRAP_SERVERS", "kafka:0"), "KAFKA_BOOTSTRAP_SERV"),
+        (lambda: server_list("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092,,"), "KAFKA_BOOTSTRAP_SERV"),
+        (lambda: postgresql_database("mysql://bank@localhost/bank"), "DATABASE_URL"),
+        (lambda: postgresql_database("sqlite:///bank.sqlite3"), "DATABASE_URL"),
+        (lambda: postgresql_database("postgres://localhost"), "DATABASE_URL"),
+        (lambda: postgresql_database("postgres://localhost:port/bank"), "DATABASE_URL"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(check, name):
+    with pytest.raises(ImproperlyConfigured, match=f"^{name}"):
+        check()
+
+
+def test_the_password_of_a_wrong_database_url_is_not_shown():
+    with pytest.raises(ImproperlyConfigured) as refused:
+        postgresql_database("mysql://bank:hunter2@localhost/bank")
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_addresses_of_kafka_are_taken_with_or_without_a_port_and_with_spaces():
+    assert server_list("KAFKA", " kafka1:9092, kafka2 ,[::1]:9092") == (
+        "kafka1:9092,kafka2,[::1]:9092"
+    )
+    assert server_list("KAFKA", "  ") == ""
+
+
+def test_signing_in_to_kafka_takes_a_name_a_password_and_a_mechanism():
+    with pytest.raises(ImproperlyConfigured, match="KAFKA_SASL_PASSWORD must be set"):
+        refuse_half_a_sign_in("SASL_SSL", mechanism="PLAIN", username="bank", password="")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "key", "origins", "reason"),
+    [
+        (["bank.example"], "", [], "SECRET_KEY is not set"),
+        (["bank.example"], "short", [], "SECRET_KEY is too short or a placeholder"),
+        (["bank.example"], "a" * 60, [], "SECRET_KEY is too short or a placeholder"),
+        (["bank.example"], f"django-insecure-{GOOD_KEY}", [], "SECRET_KEY is too short or a pl"),
+        (["*"], GOOD_KEY, [], "ALLOWED_HOSTS"),
+        (["bank.example"], GOOD_KEY, ["http://bank.example"], "CSRF_TRUSTED_ORIGINS"),
+    ],
+)
+def test_serving_others_unsafely_is_refused_with_the_reason(hosts, key, origins, reason):
+    with pytest.raises(ImproperlyConfigured, match=reason):
+        refuse_unsafe_production(hosts, key, origins)
+
+
+def test_serving_others_with_a_key_and_https_is_allowed():
+    refuse_unsafe_production(["bank.example"], GOOD_KEY, ["https://bank.example"])
