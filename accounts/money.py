@@ -31,7 +31,7 @@ _LOOKS_GROUPED = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")
 
 # Django's fields take type arguments for the type checker only.
 if TYPE_CHECKING:
-    _BigIntegerField = models.BigIntegerField[int, int]
+    _BigIntegerField = models.BigIntegerField[Any, Any]
 else:
     _BigIntegerField = models.BigIntegerField
 
