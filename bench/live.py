@@ -1,0 +1,117 @@
+"""From an agent's POST to the row on another browser's dashboard, through the whole portal.
+
+Runs `python -m bankportal` in a folder of its own, with two Chromium windows. `COUNT` in the
+environment changes the number of deposits.
+"""
+
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+COUNT = int(os.environ.get("COUNT", "200"))
+PASSWORD = "a password for one bench"  # noqa: S105 it opens nothing but this run
+
+# Notes when each of the bench's amounts first stands in the table of newest transactions.
+WATCH = """() => {
+    window.seen = {};
+    const table = document.querySelector("table.table--live") ?? document.body;
+    const look = () => {
+        for (const [found] of table.textContent.matchAll(/\\+7\\d\\d,\\d\\d/g)) {
+            window.seen[found] ??= performance.timeOrigin + performance.now();
+        }
+    };
+    const all = {childList: true, subtree: true, characterData: true};
+    new MutationObserver(look).observe(table, all);
+}"""
+SUBMIT = """async (amount) => {
+    const page = await (await fetch("/accounts/C100/")).text();
+    const form = new DOMParser().parseFromString(page, "text/html")
+        .querySelector("form[action='/transactions/new/']");
+    const fields = new FormData(form);
+    fields.set("kind", "deposit");
+    fields.set("amount", amount);
+    const sent = performance.timeOrigin + performance.now();
+    const answer = await fetch("/transactions/new/", {method: "POST", body: fields});
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    return sent;
+}"""
+
+
+def main() -> None:
+    """Print the median and the 95th percentile."""
+    with tempfile.TemporaryDirectory(prefix="bankportal-bench-") as folder:
+        environment = os.environ | {"DATA_DIR": folder, "DEMO_PASSWORD": PASSWORD}
+        log = Path(folder) / "run.txt"
+        with log.open("wb") as output:
+            portal = subprocess.Popen(
+                [sys.executable, "-m", "bankportal"], cwd=ROOT, env=environment, stdout=output
+            )
+        try:
+            delays_ms = measure(address_in(log))
+        finally:
+            portal.send_signal(signal.SIGINT)
+            portal.wait(60)
+    delays_ms.sort()
+    print(f"{'deposits':>24} {len(delays_ms):12,}")
+    print(f"{'POST to row, median':>24} {statistics.median(delays_ms):12.1f} ms")
+    print(f"{'95th percentile':>24} {delays_ms[int(len(delays_ms) * 0.95)]:12.1f} ms")
+
+
+def address_in(log: Path) -> str:
+    """Wait until the portal prints its address."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        found = re.search(r"ready: (http://\S+?)/?\s", log.read_text(errors="replace"))
+        if found:
+            return found[1]
+        time.sleep(0.1)
+    raise SystemExit("The portal did not start:\n" + log.read_text(errors="replace"))
+
+
+def measure(address: str) -> list[float]:
+    """Submit deposits in one window while another watches; give the delays in ms."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        watcher = signed_in(browser, address, "supervisor", "/dashboard/")
+        teller = signed_in(browser, address, "teller", "/accounts/C100/")
+        watcher.evaluate(WATCH)
+        delays = [delay_of(teller, watcher, f"7{n // 100:02},{n % 100:02}") for n in range(COUNT)]
+        browser.close()
+    return delays
+
+
+def signed_in(browser: Browser, address: str, name: str, path: str) -> Page:
+    """Give a window of its own, signed in and at ``path``."""
+    page = browser.new_context(locale="fr-FR").new_page()
+    page.goto(address + "/auth/login/?next=" + path)
+    page.fill("[name=login]", name)
+    page.fill("[name=password]", PASSWORD)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**" + path + "**")
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def delay_of(teller: Page, watcher: Page, amount: str) -> float:
+    """Submit one deposit and give the milliseconds until the other window shows it."""
+    sent = teller.evaluate(SUBMIT, amount)
+    mark = f"+{amount}"
+    watcher.wait_for_function("mark => window.seen[mark]", arg=mark, polling=20)
+    return float(watcher.evaluate("mark => window.seen[mark]", mark) - sent)
+
+
+if __name__ == "__main__":
+    main()
