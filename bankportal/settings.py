@@ -25,9 +25,12 @@ use_bundled_sqlite()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
+# A leading $ would be taken for the name of another variable, and a password may begin with one.
+env.escape_proxy = True
+env.ENVIRON = {name: text.replace("$", r"\$") for name, text in os.environ.items()}
 
 # Where a run keeps its files.
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "data"))).expanduser().resolve()
+DATA_DIR = Path(env.str("DATA_DIR", default="") or BASE_DIR / "data").expanduser().resolve()
 HISTORY_FILE = BASE_DIR / "data" / "client_transactions.csv"
 
 
@@ -50,7 +53,7 @@ JAVA_HOME = env.str("JAVA_HOME", default="")
 # Who may ask, and how.
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOOPBACK_HOSTS)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or LOOPBACK_HOSTS
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 IS_LOCAL = set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS)
 BIND_ADDRESS = env.str("BIND_ADDRESS", default="127.0.0.1")

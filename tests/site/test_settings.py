@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -12,6 +15,7 @@ from bankportal.setting_rules import (
     topic_name,
     whole_number,
 )
+from tests.site.conftest import ROOT, clean_environment
 
 GOOD_KEY = "pN7xq2vLzR8mWc4tYh6dKs9fGb3jXa5eUo1iQwErTyUiOpAsDf"
 
@@ -85,3 +89,19 @@ def test_serving_others_unsafely_is_refused_with_the_reason(hosts, key, origins,
 
 def test_serving_others_with_a_key_and_https_is_allowed():
     refuse_unsafe_production(["bank.example"], GOOD_KEY, ["https://bank.example"])
+
+
+@pytest.mark.parametrize(
+    "password", ["$ecret and long enough", r"back\$lash", "plain $ inside", "$"]
+)
+def test_a_password_with_a_dollar_sign_stays_as_it_is(password):
+    done = subprocess.run(
+        [sys.executable, "-c", "from bankportal.settings import DEMO_PASSWORD as p; print(p)"],
+        cwd=ROOT,
+        env=clean_environment() | {"DEMO_PASSWORD": password},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"{password}\n"
