@@ -99,7 +99,12 @@ def _typed_again(request: AgentRequest, form: TransactionForm) -> HttpResponse:
 def _form_page(request: AgentRequest, form: TransactionForm) -> HttpResponse:
     found = may_see(request.user, form["account"].value() or "")
     balance = balance_of(found) if found else None
-    context = {"form": form, "balance": balance, "preview": Preview.of(form, balance)}
+    context = {
+        "form": form,
+        "found": found,
+        "balance": balance,
+        "preview": Preview.of(form, balance),
+    }
     return render(request, "accounts/new_transaction.html", context, status=_status(form))
 
 

@@ -4,22 +4,48 @@ import { freshPage, takeOver } from "./parts.js";
 import { bringBalance } from "./receipt.js";
 import { startSlip } from "./slip.js";
 
-startSlip();
+// A busy account must not make its page ask without end.
+const PAUSE_MS = 1_000;
 
-/** @type {Set<string>} */
-const newer = new Set();
 /** @type {Document | null} */
 let fresh = null;
+let isDue = false;
 
-window.addEventListener("bankportal:entries", async (event) => {
+startSlip();
+window.addEventListener("bankportal:entries", (event) => {
   const { detail } = /** @type {CustomEvent<import("./receipt.js").EntriesDetail>} */ (event);
+  if (concernsUs(detail)) refreshSoon();
+});
+document.addEventListener("click", (event) => {
+  if (!(event.target instanceof Element) || !event.target.closest("[data-show-newer]")) return;
+  if (fresh) takeOver(fresh, "entries");
+});
+
+/**
+ * Tells whether somebody else's entry is of this account, or may be: a frame says when there
+ * are more entries than it names.
+ * @param {import("./receipt.js").EntriesDetail | undefined} detail
+ */
+function concernsUs(detail) {
   const number = document.querySelector("[data-account]")?.getAttribute("data-account");
   const mine = document.querySelector("[data-receipt]")?.getAttribute("data-transaction");
-  const others = (detail?.entries ?? []).filter(
-    (entry) => entry.account === number && entry.transaction_id !== mine && !isShown(entry.transaction_id),
+  if (!number || !detail) return false;
+  const named = detail.entries?.some(
+    (entry) => entry.account === number && entry.transaction_id !== mine,
   );
-  if (!number || others.length === 0) return;
-  for (const entry of others) newer.add(entry.transaction_id);
+  return named || detail.complete === false;
+}
+
+function refreshSoon() {
+  if (isDue) return;
+  isDue = true;
+  refresh();
+  setTimeout(() => {
+    isDue = false;
+  }, PAUSE_MS);
+}
+
+async function refresh() {
   try {
     fresh = await freshPage();
   } catch {
@@ -27,27 +53,28 @@ window.addEventListener("bankportal:entries", async (event) => {
   }
   takeOver(fresh, "masthead");
   bringBalance(fresh);
-  showCount();
-});
+  showCount(newerIn(fresh));
+}
 
-/** @param {string} transactionId */
-function isShown(transactionId) {
-  const row = document.querySelector(`[data-transaction="${CSS.escape(transactionId)}"]`);
-  return row?.querySelector(".badge--posted, .badge--rejected") !== null && row !== null;
+/**
+ * Counts the rows that the page does not show yet, or shows in an earlier state.
+ * @param {Document} page
+ */
+function newerIn(page) {
+  return [...page.querySelectorAll("tr[data-transaction]")].filter((row) => {
+    const name = CSS.escape(row.getAttribute("data-transaction") ?? "");
+    const shown = document.querySelector(`tr[data-transaction="${name}"]`);
+    return shown?.querySelector(".badge")?.className !== row.querySelector(".badge")?.className;
+  }).length;
 }
 
 // Rows move only when the agent asks: they might be what the agent is reading.
-function showCount() {
+/** @param {number} count */
+function showCount(count) {
   const bar = document.querySelector("[data-newer]");
-  const count = bar?.querySelector("[data-newer-count]");
-  if (!(bar instanceof HTMLElement) || !(count instanceof HTMLElement)) return;
-  bar.hidden = false;
-  const form = newer.size === 1 ? bar.dataset.one : bar.dataset.many;
-  count.textContent = (form ?? "").replace("{count}", String(newer.size));
+  const text = bar?.querySelector("[data-newer-count]");
+  if (!(bar instanceof HTMLElement) || !text) return;
+  bar.hidden = count === 0;
+  const form = count === 1 ? bar.dataset.one : bar.dataset.many;
+  text.textContent = (form ?? "").replace("{count}", String(count));
 }
-
-document.addEventListener("click", (event) => {
-  if (!(event.target instanceof Element) || !event.target.closest("[data-show-newer]")) return;
-  if (fresh) takeOver(fresh, "entries");
-  newer.clear();
-});

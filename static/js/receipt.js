@@ -7,7 +7,7 @@ const LONGEST_MS = 2_000;
 
 /**
  * @typedef {{ state: string, stage: string, message: string }} Status
- * @typedef {{ entries?: { transaction_id: string, account?: string }[] }} EntriesDetail
+ * @typedef {{ entries?: { transaction_id: string, account?: string }[], complete?: boolean }} EntriesDetail
  */
 
 /** Watches the receipt of the page, where it has one that may still change. */
@@ -32,7 +32,8 @@ class Watch {
     this.onEntries = (/** @type {Event} */ event) => {
       const detail = /** @type {CustomEvent<EntriesDetail>} */ (event).detail;
       const wanted = this.receipt.dataset.transaction;
-      if (detail?.entries?.some((entry) => entry.transaction_id === wanted)) this.ask();
+      const isNamed = detail?.entries?.some((entry) => entry.transaction_id === wanted);
+      if (isNamed || detail?.complete === false) this.ask();
     };
     window.addEventListener("bankportal:entries", this.onEntries);
     document.addEventListener("visibilitychange", () => document.hidden || this.ask());

@@ -15,6 +15,8 @@ class Slip {
   constructor(form) {
     this.form = form;
     this.amount = /** @type {HTMLInputElement} */ (form.elements.namedItem("amount"));
+    const account = form.elements.namedItem("account");
+    this.account = account instanceof HTMLInputElement && account.type !== "hidden" ? account : null;
     this.words = /** @type {HTMLElement} */ (form.querySelector("[data-words]")).dataset;
     this.currency = form.dataset.currency ?? "";
   }
@@ -23,6 +25,7 @@ class Slip {
     this.form.addEventListener("input", () => this.show());
     this.form.addEventListener("change", () => this.show());
     this.form.addEventListener("keydown", (event) => event.key === "Escape" && this.clear());
+    this.account?.addEventListener("input", () => this.forgetAccount());
     this.form.addEventListener("submit", (event) => this.send(event));
     this.form.addEventListener("bankportal:balance", () => this.show());
     // A page that the browser kept must be able to send its form again.
@@ -129,6 +132,13 @@ class Slip {
       too_large: said(this.words.wordTooLarge, { greatest: formatAmount(GREATEST_TYPED_MINOR, language) }),
     };
     return rules[refusal] ?? "";
+  }
+
+  // Another number is being typed: the balance on the page is not its own.
+  forgetAccount() {
+    delete this.form.dataset.balanceMinor;
+    for (const each of this.form.querySelectorAll("[data-of-account], .slip__head h2")) each.remove();
+    this.show();
   }
 
   clear() {
