@@ -21,3 +21,8 @@ def sign_in_path(data_dir: Path) -> Path:
 def history_due_path(data_dir: Path) -> Path:
     """Give the file that stands until the history has been imported, over restarts too."""
     return data_dir / "history-due"
+
+
+def demo_loaded_path(data_dir: Path) -> Path:
+    """Give the file that shows that the demonstration is loaded."""
+    return data_dir / "demo-loaded"

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 
 from bankportal.child import ChildPlan, Fallback
-from bankportal.data_files import history_due_path
+from bankportal.data_files import demo_loaded_path, history_due_path
 from streaming.embedded import EXIT_JARS_NOT_AVAILABLE, EXIT_LEDGER_IN_MEMORY
 from streaming.endpoint import current_endpoint
 
@@ -86,15 +86,16 @@ def _history() -> list[ChildPlan]:
 
 
 def _demo() -> list[ChildPlan]:
-    return [
-        ChildPlan(
-            "demo",
-            _manage("load_demo"),
-            runs_once=True,
-            after=("topics", "history"),
-        ),
-        ChildPlan("trickle", _manage("run_demo_trickle"), after=("demo",)),
-    ]
+    loaded = demo_loaded_path(settings.DATA_DIR)
+    load = ChildPlan(
+        "demo",
+        _manage("load_demo"),
+        runs_once=True,
+        after=("topics", "history"),
+        when_done=loaded.touch,
+    )
+    trickle = ChildPlan("trickle", _manage("run_demo_trickle"), after=("topics", "demo"))
+    return [trickle] if loaded.exists() else [load, trickle]
 
 
 def _web(listener: socket.socket) -> ChildPlan:

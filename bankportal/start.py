@@ -12,7 +12,13 @@ import psutil
 from django.conf import settings
 
 from bankportal.announcement import Announcement
-from bankportal.data_files import address_path, history_due_path, run_lock_path, sign_in_path
+from bankportal.data_files import (
+    address_path,
+    demo_loaded_path,
+    history_due_path,
+    run_lock_path,
+    sign_in_path,
+)
 from bankportal.lock_watch import LockWatch
 from bankportal.plans import portal_plans
 from bankportal.ports import listening_socket
@@ -36,7 +42,7 @@ def run_portal(*, is_demo: bool, with_parent: bool) -> int:
         tell_the_port(listener)
         address_path(settings.DATA_DIR).write_text(f"{address_of(listener)}\n", encoding="utf-8")
         prepare()
-        announce(listener)
+        announce(listener, is_demo=is_demo)
         return Supervisor(
             portal_plans(listener, is_demo=is_demo),
             say=say,
@@ -108,15 +114,19 @@ def prepare() -> None:
         sys.exit(code)
 
 
-def announce(listener: socket) -> None:
+def announce(listener: socket, *, is_demo: bool) -> None:
     """Print where to go and how to sign in, once that works."""
     address, port = listener.getsockname()[:2]
     host = "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104 # compared, not bound
-    Announcement(host, port, _is_all_there, lambda: _welcome(address_of(listener))).start()
 
+    def is_all_there() -> bool:
+        return (
+            current_endpoint() is not None
+            and not history_due_path(settings.DATA_DIR).exists()
+            and (not is_demo or demo_loaded_path(settings.DATA_DIR).exists())
+        )
 
-def _is_all_there() -> bool:
-    return current_endpoint() is not None and not history_due_path(settings.DATA_DIR).exists()
+    Announcement(host, port, is_all_there, lambda: _welcome(address_of(listener))).start()
 
 
 def _welcome(address: str) -> None:
