@@ -1,9 +1,8 @@
 """Importing a history file: checked as a whole, published as facts, held against the ledger."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 from django.conf import settings
 
@@ -11,25 +10,14 @@ from accounts.events import Event
 from accounts.history import BadLine, HistoryFile, HistoryRow, Survey, facts, opening, survey
 from accounts.models import Branch, Outcome, Reason
 from accounts.money import plain_amount
-from accounts.selectors.outcomes import (
-    IDS_AT_A_TIME,
-    Conclusion,
-    conclusions_of,
-    last_entry_id,
-    unopened,
-)
+from accounts.selectors.outcomes import Conclusion, conclusions_of, last_entry_id, unopened
 from accounts.services.filing import file_accounts
-from streaming.bulk import BulkPublisher, KafkaMoved
 from streaming.progress import Progress, Say
-from streaming.stopping import StopRequest
-from streaming.waiting import wait_for_log
+from streaming.publishing import in_parts, publish_until_concluded
 
-# How long the ledger may conclude nothing before it counts as standing still.
-PATIENCE_S: Final = 60.0
 DIFFERENCES_NAMED: Final = 20
 
 Fact = tuple[HistoryRow, Event]
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +88,16 @@ def import_history(
     """Publish what the ledger lacks of ``history``, wait for it, and compare the balances.
 
     May be repeated, and stopped at any moment: a row has the same id and bytes at each import.
-    Waits, saying so, for broker, topic and consumer. Raises ``LedgerStands``, ``NotDelivered``,
-    ``HistoryChanged``, and what ``wait_for_log`` raises.
+    Raises ``HistoryChanged``, and what ``publish_until_concluded`` raises.
     """
     newest_before = last_entry_id()
     file_accounts(found.accounts, branch=branch)
     result = Imported(opened=len(unopened(found.accounts)))
-    while not _published(history, found, rate, say):
-        say("Kafka has moved; going on at its new address.")
+    publish_until_concluded(
+        lambda: _events(history, found), total=found.row_count, rate=rate, say=say
+    )
     progress = Progress(say, "Compared", found.row_count)
-    for part in _parts(_facts(history, found), IDS_AT_A_TIME):
+    for part in in_parts(_facts(history, found)):
         known = conclusions_of([event.transaction_id for _, event in part])
         for row, event in part:
             result.take(row, known.get(event.transaction_id), newest_before=newest_before)
@@ -117,31 +105,12 @@ def import_history(
     return result
 
 
-def _published(history: HistoryFile, found: Survey, rate: float | None, say: Say) -> bool:
-    """Publish and see concluded what the ledger lacks; False if Kafka went elsewhere meanwhile."""
-    place = wait_for_log(StopRequest())
-    assert place is not None, "nobody asks this wait to stop"  # noqa: S101
-    publisher = BulkPublisher(place[0], place[1], say=say, rate=rate)
-    try:
-        for number in unopened(found.accounts):
-            publisher.publish(opening(number, currency=settings.CURRENCY))
-        _publish_rows(publisher, history, found, say)
-        publisher.wait_until_concluded(PATIENCE_S)
-    except KafkaMoved:
-        return False
-    finally:
-        publisher.close()
-    return True
-
-
-def _publish_rows(publisher: BulkPublisher, history: HistoryFile, found: Survey, say: Say) -> None:
-    progress = Progress(say, "Published", found.row_count)
-    for part in _parts(_facts(history, found), IDS_AT_A_TIME):
-        known = conclusions_of([event.transaction_id for _, event in part])
-        for _, event in part:
-            if event.transaction_id not in known:
-                publisher.publish(event)
-            progress.advance()
+def _events(history: HistoryFile, found: Survey) -> Iterator[Event]:
+    """Give the openings that the ledger lacks, and every row."""
+    for number in unopened(found.accounts):
+        yield opening(number, found.accounts[number], currency=settings.CURRENCY)
+    for _row, event in _facts(history, found):
+        yield event
 
 
 def _facts(history: HistoryFile, found: Survey) -> Iterator[Fact]:
@@ -151,12 +120,6 @@ def _facts(history: HistoryFile, found: Survey) -> Iterator[Fact]:
 def _differs(row: HistoryRow, conclusion: Conclusion) -> bool:
     posted = conclusion.outcome == Outcome.POSTED
     return not posted or conclusion.balance_minor != row.claimed_balance_minor
-
-
-def _parts(items: Iterable[Item], length: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while part := list(islice(iterator, length)):
-        yield part
 
 
 class _Watched:

@@ -3,13 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 
-from accounts.events import (
-    EARLIEST_DATE,
-    IMPORT_SOURCE,
-    AccountOpened,
-    Deposit,
-    Withdrawal,
-)
+from accounts.events import IMPORT_SOURCE, AccountOpened, Deposit, Withdrawal
 from accounts.history.rows import HistoryFile, HistoryRow
 from accounts.history.survey import Survey, numbered_rows
 from accounts.identifiers import derived_transaction_id
@@ -42,21 +36,21 @@ def as_event(row: HistoryRow, identity: str, *, currency: str) -> Deposit | With
     )
 
 
-def opening(number: str, *, currency: str) -> AccountOpened:
+def opening(number: str, day: date, *, currency: str) -> AccountOpened:
     """Give the event that opens an account which a history file names.
 
-    No row says when or with what an account began. It begins empty, on the earliest date
-    there is: before any row, and the same whichever rows a later file adds.
+    No row says with what an account began. It begins empty, on the ``day`` of its first row.
+    A later file with an earlier row changes nothing: the account is open by then.
     """
     return AccountOpened(
         version=1,
-        transaction_id=derived_transaction_id(EARLIEST_DATE, f"history opening;{number}"),
+        transaction_id=derived_transaction_id(day, f"history opening;{number}"),
         account=number,
         opening_balance_minor=0,
         least_balance_minor=0,
         currency=currency,
-        business_date=EARLIEST_DATE,
-        submitted_at=_midnight(EARLIEST_DATE),
+        business_date=day,
+        submitted_at=_midnight(day),
         submitted_by=IMPORTER,
         source=IMPORT_SOURCE,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 from accounts.history.rows import BadLine, HistoryFile, HistoryRow
 
@@ -67,7 +68,8 @@ class Survey:
     row_count: int = 0
     bad_count: int = 0
     bad_lines: list[BadLine] = field(default_factory=list)
-    accounts: set[str] = field(default_factory=set)
+    # The accounts met, each with its earliest date.
+    accounts: dict[str, date] = field(default_factory=dict)
     checksum: int = 0
 
     def take_bad(self, bad: BadLine) -> None:
@@ -86,7 +88,8 @@ def survey(history: HistoryFile) -> Survey:
             continue
         identity = identity_of(row)
         found.row_count += 1
-        found.accounts.add(row.account)
+        first = found.accounts.get(row.account, row.business_date)
+        found.accounts[row.account] = min(first, row.business_date)
         found.checksum = (found.checksum + hash(identity)) & _HASH_MASK
         found.repetitions.note(identity)
     return found

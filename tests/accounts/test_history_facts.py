@@ -163,11 +163,13 @@ def test_derived_ids_of_earlier_and_later_days_than_clocks_know_are_valid() -> N
         assert derived_transaction_id(day, "a").variant.startswith("specified in RFC")
 
 
-def test_an_accounts_opening_depends_on_nothing_but_its_number() -> None:
-    opened = opening("C100", currency="EUR")
+def test_an_accounts_opening_is_the_same_for_the_same_first_day() -> None:
+    day = date(2024, 1, 1)
 
-    assert encode(opened) == encode(opening("C100", currency="EUR"))
-    assert opened.transaction_id != opening("C200", currency="EUR").transaction_id
+    opened = opening("C100", day, currency="EUR")
+
+    assert encode(opened) == encode(opening("C100", day, currency="EUR"))
+    assert opened.transaction_id != opening("C200", day, currency="EUR").transaction_id
     assert (opened.opening_balance_minor, opened.least_balance_minor) == (0, 0)
     assert decode(*encode(opened)) == opened
 
