@@ -9,7 +9,8 @@ const PAUSE_MS = 1_000;
 
 /** @type {Document | null} */
 let fresh = null;
-let isDue = false;
+let isPausing = false;
+let isAskedAgain = false;
 
 startSlip();
 window.addEventListener("bankportal:entries", (event) => {
@@ -37,11 +38,13 @@ function concernsUs(detail) {
 }
 
 function refreshSoon() {
-  if (isDue) return;
-  isDue = true;
+  isAskedAgain = isPausing;
+  if (isPausing) return;
+  isPausing = true;
   refresh();
   setTimeout(() => {
-    isDue = false;
+    isPausing = false;
+    if (isAskedAgain) refreshSoon();
   }, PAUSE_MS);
 }
 
