@@ -1,5 +1,10 @@
 """Addresses of the live pages."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from streaming.views import dashboard, dashboard_figures
+
+urlpatterns = [
+    path("dashboard/", dashboard, name="dashboard"),
+    path("dashboard/figures/", dashboard_figures, name="dashboard_figures"),
+]

@@ -1,17 +1,16 @@
 """The course of an account's balance over business dates, one step a transaction."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Final
 
 import msgspec
 from django.db.models import BigIntegerField, Case, F, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from accounts.models import TRANSACTION_KINDS, Account, Agent, DailyTotal, Entry, Kind, Outcome
-from accounts.selectors.periods import Period
+from accounts.selectors.periods import Period, beginning_of
 from accounts.selectors.scope import accounts_seen_by
 
 # Beyond this many transactions the line has one step a day, and beyond as many days it has one
@@ -101,7 +100,7 @@ def _moments(dated: Sequence[tuple[date, int]]) -> list[int]:
     moments: list[int] = []
     for day, of_day in groupby(dated, key=lambda each: each[0]):
         logged = [logged_at_ms for _day, logged_at_ms in of_day]
-        begin, end = _instant(day), _instant(day + timedelta(days=1))
+        begin, end = beginning_of(day), beginning_of(day + timedelta(days=1))
         share = (end - begin) // (len(logged) + 1)
         for place, logged_at_ms in enumerate(logged, start=1):
             own = begin <= logged_at_ms < end
@@ -122,7 +121,10 @@ def _in_spans(days: Iterable[tuple[date, int]], length: int) -> list[tuple[int, 
     """Add up what moved in each span of ``length`` days; a span's moment is its end."""
     spans = groupby(days, key=lambda each: each[0].toordinal() // length)
     return [
-        (_instant(date.fromordinal((place + 1) * length)), sum(moved for _day, moved in of_span))
+        (
+            beginning_of(date.fromordinal((place + 1) * length)),
+            sum(moved for _day, moved in of_span),
+        )
         for place, of_span in spans
     ]
 
@@ -134,9 +136,3 @@ def _added_up(start_minor: int, steps: Iterable[tuple[int, int]]) -> list[Step]:
         balance_minor += change_minor
         added.append(Step(at_ms, balance_minor, change_minor))
     return added
-
-
-def _instant(day: date) -> int:
-    """Give the instant at which ``day`` begins in the portal's time zone."""
-    begin = datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone())
-    return int(begin.timestamp() * 1000)

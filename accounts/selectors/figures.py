@@ -1,7 +1,7 @@
 """The figures of a dashboard: exact, as of one moment, for what one agent may see."""
 
 import time
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -14,7 +14,7 @@ from accounts.models import Agent, DailyTotal, Entry, Kind, Outbox
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.balance_lines import BalanceLine, balance_line
 from accounts.selectors.live_rows import LiveRow, transactions_of_period
-from accounts.selectors.periods import ALL, Period
+from accounts.selectors.periods import ALL, Period, beginning_of
 from accounts.selectors.scope import accounts_seen_by, submissions_seen_by, totals_seen_by
 
 MOST_LINES: Final = 4
@@ -76,8 +76,10 @@ class AccountSums(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """All that a dashboard shows for one choice."""
+    """All that a dashboard shows for one choice. A period open to one side has no end there."""
 
+    begin_ms: int | None
+    end_ms: int | None
     totals: Totals
     waiting: Waiting
     delays: Delays | None
@@ -92,6 +94,8 @@ def figures(agent: Agent, choice: Choice) -> Figures:
     period = choice.period
     totals = totals_seen_by(agent).filter(**period.lookups("business_date"))
     return Figures(
+        begin_ms=beginning_of(period.first) if period.first else None,
+        end_ms=beginning_of(period.last + timedelta(days=1)) if period.last else None,
         totals=_totals(agent, totals),
         waiting=_waiting(agent),
         delays=_delays(agent),

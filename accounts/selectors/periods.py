@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final, Self
 
 from django.utils import timezone
@@ -32,3 +32,9 @@ class Period:
         """Give the keyword arguments for a queryset's ``filter`` on ``field``."""
         ends = {f"{field}__gte": self.first, f"{field}__lte": self.last}
         return {lookup: day for lookup, day in ends.items() if day is not None}
+
+
+def beginning_of(day: date) -> int:
+    """Give the instant at which ``day`` begins in the portal's time zone."""
+    begin = datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone())
+    return int(begin.timestamp() * 1000)

@@ -1,0 +1,265 @@
+// The balance of the chosen accounts: one mark a transaction, stepped.
+
+import { colour, draw, font } from "./charts.js";
+import { amount, fill, roundAmount, signed } from "./format.js";
+
+/**
+ * @typedef {[number, number | bigint, number | bigint]} Step moment, balance from then, change
+ * @typedef {{ account: string, holder: string, balance_minor: number | bigint,
+ *   start_minor: number | bigint, days_a_step: number, steps: Step[] }} Line
+ */
+
+const DAY_MS = 86_400_000;
+const SPANS = [1, 2, 7, 14, 30, 61, 91, 182, 365, 730, 1826];
+const SERIES = [
+  { token: "chart-1", dash: [], point: "circle", hollow: false },
+  { token: "chart-2", dash: [5, 3], point: "circle", hollow: true },
+  { token: "chart-3", dash: [2, 3], point: "rect", hollow: false },
+  { token: "chart-4", dash: [9, 3, 2, 3], point: "rectRot", hollow: true },
+];
+const SVG = "http://www.w3.org/2000/svg";
+const LABEL_WIDTH = 96;
+const MARKS_UP_TO = 120;
+
+export class BalanceChart {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {Record<string, string>} words
+   * @param {import("./format.js").Calendar} calendar
+   */
+  constructor(canvas, words, calendar) {
+    this.canvas = canvas;
+    this.words = words;
+    this.calendar = calendar;
+    /** @type {Line[]} */
+    this.lines = [];
+    this.begin = this.end = 0;
+    this.chart = draw(canvas, {
+      type: "line",
+      data: { datasets: [] },
+      options: this.options(),
+      plugins: [{ id: "ends", afterDatasetsDraw: (/** @type {any} */ chart) => this.writeEnds(chart) }],
+    });
+    this.paint();
+  }
+
+  options() {
+    return {
+      layout: { padding: { right: LABEL_WIDTH, top: 8 } },
+      interaction: { mode: "nearest", intersect: false },
+      scales: {
+        x: { type: "linear", grid: { display: false }, ticks: this.dayTicks(), afterBuildTicks: (/** @type {any} */ axis) => this.buildTicks(axis) },
+        y: { suggestedMin: 0, border: { display: false }, ticks: { maxTicksLimit: 6, callback: roundAmount } },
+      },
+      plugins: {
+        tooltip: {
+          enabled: true,
+          animation: false,
+          displayColors: false,
+          filter: (/** @type {any} */ item) => this.isStep(item),
+          callbacks: {
+            title: (/** @type {any[]} */ items) => items.map((each) => this.calendar.recent(each.parsed.x)).join(),
+            label: (/** @type {any} */ item) => this.tip(item),
+          },
+        },
+      },
+      onResize: () => this.fit(),
+    };
+  }
+
+  dayTicks() {
+    const write = (/** @type {number} */ at) =>
+      this.end - this.begin > 2 * DAY_MS ? this.calendar.day(at) : this.calendar.minutes(at);
+    return { autoSkip: true, maxRotation: 0, callback: write };
+  }
+
+  /**
+   * Puts a tick at the beginning of every so many days.
+   * @param {any} axis
+   */
+  buildTicks(axis) {
+    const span = this.end - this.begin;
+    const wanted = span / DAY_MS / Math.max(2, axis.width / 90);
+    const step = span > 2 * DAY_MS ? (SPANS.find((days) => days >= wanted) ?? 3652) * DAY_MS : span / 4;
+    axis.ticks = [];
+    if (!(step > 0)) return;
+    for (let at = this.begin; at <= this.end; at += step) axis.ticks.push({ value: at });
+  }
+
+  /**
+   * Draws the lines of a period. Without an end it goes on a little beyond the last step.
+   * @param {Line[]} lines
+   * @param {number | null} begin
+   * @param {number | null} end
+   */
+  show(lines, begin, end) {
+    this.lines = lines;
+    const moments = lines.flatMap((line) => line.steps.map((step) => step[0]));
+    const now = Date.now();
+    const [first, last] = moments.length ? [Math.min(...moments), Math.max(...moments)] : [now - DAY_MS, now];
+    const margin = Math.max((last - first) / 40, DAY_MS / 24);
+    this.begin = begin ?? first - margin;
+    this.end = Math.max(end ?? last + margin, last);
+    // Nobody knows a balance of tomorrow.
+    const until = end === null ? this.end : Math.max(last, Math.min(end, now));
+    this.chart.data.datasets = lines.map((line, place) => this.dataset(line, place, until));
+    Object.assign(this.chart.options.scales.x, { min: this.begin, max: this.end });
+    this.colourAll();
+    this.fit();
+    this.canvas.setAttribute("aria-label", this.sentence());
+  }
+
+  /**
+   * @param {Line} line
+   * @param {number} place
+   * @param {number} until
+   */
+  dataset(line, place, until) {
+    const { dash, point } = SERIES[place % SERIES.length];
+    const points = line.steps.map(([at, balance]) => ({ x: at, y: Number(balance) }));
+    const last = points.at(-1)?.y ?? Number(line.start_minor);
+    const data = [{ x: this.begin, y: Number(line.start_minor) }, ...points, { x: until, y: last }];
+    const size = line.steps.length > MARKS_UP_TO ? 0 : 3;
+    return {
+      label: line.account,
+      data,
+      stepped: true,
+      // A mark at the very edge is shown whole.
+      clip: 8,
+      borderWidth: 2,
+      borderDash: dash,
+      pointStyle: point,
+      // The ends of the line are no transactions, so they have no mark.
+      pointRadius: data.map((_point, index) => (index && index < data.length - 1 ? size : 0)),
+      pointHitRadius: 8,
+      pointBorderWidth: 1.75,
+      pointHoverRadius: 5,
+    };
+  }
+
+  paint() {
+    const { scales, plugins } = this.chart.options;
+    const ink = colour(this.canvas, "ink-3");
+    for (const axis of [scales.x, scales.y]) {
+      axis.ticks.color = ink;
+      axis.ticks.font = font(this.canvas);
+    }
+    scales.y.grid = { color: (/** @type {any} */ line) => colour(this.canvas, line.tick?.value === 0 ? "chart-axis" : "chart-grid"), drawTicks: false };
+    scales.y.ticks.padding = 8;
+    scales.x.border = { color: colour(this.canvas, "chart-axis") };
+    Object.assign(plugins.tooltip, {
+      backgroundColor: colour(this.canvas, "ink"),
+      titleColor: colour(this.canvas, "surface"),
+      bodyColor: colour(this.canvas, "surface"),
+      bodyFont: font(this.canvas),
+      titleFont: font(this.canvas),
+    });
+    this.colourAll();
+    this.chart.update("none");
+  }
+
+  colourAll() {
+    this.chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ place) => {
+      const { token, hollow } = SERIES[place % SERIES.length];
+      dataset.borderColor = dataset.pointBorderColor = colour(this.canvas, token);
+      dataset.pointBackgroundColor = hollow ? colour(this.canvas, "surface") : dataset.borderColor;
+    });
+  }
+
+  fit() {
+    if (!this.chart) return;
+    this.isNarrow = this.canvas.clientWidth < 26 * 16;
+    this.chart.options.layout.padding.right = this.isNarrow ? 8 : LABEL_WIDTH;
+    this.chart.update("none");
+  }
+
+  /**
+   * Writes account and balance at the end of each line, where there is room.
+   * @param {any} chart
+   */
+  writeEnds(chart) {
+    if (this.isNarrow) return;
+    const { ctx: pen, chartArea } = chart;
+    const { family, size } = font(this.canvas);
+    const ends = this.lines.map((line, place) => ({ line, y: chart.getDatasetMeta(place).data.at(-1)?.y ?? 0 }));
+    let free = chartArea.top - 20;
+    pen.save();
+    pen.textAlign = "left";
+    for (const { line, y } of ends.sort((one, other) => one.y - other.y)) {
+      free = Math.max(y, free + 32);
+      pen.fillStyle = colour(this.canvas, "ink");
+      pen.font = `600 ${size}px ${family}`;
+      pen.fillText(line.account, chartArea.right + 10, free - 2, LABEL_WIDTH - 10);
+      pen.fillStyle = colour(this.canvas, "ink-2");
+      pen.font = `${size}px ${family}`;
+      pen.fillText(amount(line.balance_minor), chartArea.right + 10, free + 12, LABEL_WIDTH - 10);
+    }
+    pen.restore();
+  }
+
+  /** @param {any} item */
+  isStep(item) {
+    return item.dataIndex > 0 && item.dataIndex <= this.lines[item.datasetIndex]?.steps.length;
+  }
+
+  /** @param {any} item */
+  tip(item) {
+    const line = this.lines[item.datasetIndex];
+    const [, balance, change] = line.steps[item.dataIndex - 1];
+    return `${line.account}  ${signed(change)} → ${amount(balance)}`;
+  }
+
+  /** Writes which line is whose, for where the lines have no room for their names. */
+  key() {
+    return this.lines.map((line, place) => {
+      const entry = document.createElement("span");
+      const mark = document.createElementNS(SVG, "svg");
+      const stroke = document.createElementNS(SVG, "line");
+      stroke.setAttribute("class", `s${(place % SERIES.length) + 1}`);
+      for (const [name, value] of Object.entries({ x1: 0, x2: 16, y1: 6, y2: 6 })) stroke.setAttribute(name, String(value));
+      const account = document.createElement("b");
+      mark.append(stroke);
+      account.textContent = line.account;
+      entry.append(mark, account, ` ${amount(line.balance_minor)}`);
+      return entry;
+    });
+  }
+
+  sentence() {
+    const ends = this.lines.map((line) =>
+      fill(this.words.balance_ends, {
+        account: line.account,
+        balance: amount(line.steps.at(-1)?.[1] ?? line.start_minor),
+        count: line.steps.length,
+      }),
+    );
+    return [this.words.balance_sentence, ...ends].join(" ");
+  }
+
+  /** The same as a table: heads and rows. */
+  table() {
+    const { words } = this;
+    const heads = [words.account, words.date, words.amount, words.balance];
+    const rows = this.lines.flatMap((line) =>
+      line.steps.map(([at, balance, change]) => [line.account, this.calendar.day(at), signed(change), amount(balance)]),
+    );
+    return { heads, rows, figures: [2, 3] };
+  }
+
+  /** How finely the lines are drawn. */
+  note() {
+    const days = Math.max(0, ...this.lines.map((line) => line.days_a_step));
+    if (days > 1) return fill(this.words.days_a_step, { days });
+    return days ? this.words.step_a_day : this.words.step_a_transaction;
+  }
+
+  /** Names the last step of the first account. */
+  lastStep() {
+    const [line] = this.lines;
+    const step = line?.steps.at(-1);
+    if (!step || line.days_a_step) return "";
+    const [at, balance, change] = step;
+    const before = amount(BigInt(balance) - BigInt(change));
+    return fill(this.words.last_step, { account: line.account, when: this.calendar.recent(at), before, after: amount(balance) });
+  }
+}

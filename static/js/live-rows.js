@@ -1,0 +1,212 @@
+// Tables of transactions that change while they are read.
+
+import { amount, counted, fill, signed } from "./format.js";
+
+/** @typedef {import("./feed.js").Entry} Entry */
+
+const NEW_FOR_MS = 4_000;
+
+/**
+ * Writes rows from the page's own template.
+ */
+export class RowWriter {
+  /**
+   * @param {HTMLElement} page
+   * @param {Record<string, string>} words
+   * @param {import("./format.js").Calendar} calendar
+   */
+  constructor(page, words, calendar) {
+    this.words = words;
+    this.calendar = calendar;
+    this.accountUrl = page.dataset.accountUrl ?? "";
+    this.receiptUrl = page.dataset.receiptUrl ?? "";
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {boolean} isLive whether the time matters more than the business date
+   */
+  row(entry, isLive) {
+    const row = /** @type {HTMLElement} */ (template("row"));
+    const slot = (/** @type {string} */ name) => /** @type {HTMLElement} */ (row.querySelector(`[data-slot=${name}]`));
+    row.dataset.transaction = entry.transaction_id;
+    row.className = entry.outcome === "rejected" ? "is-refused" : "";
+    const dated = this.calendar.dayOf(entry.business_date);
+    slot("when").textContent = isLive && !entry.is_history ? this.calendar.recent(entry.logged_at_ms) : dated;
+    slot("account").textContent = entry.account;
+    slot("account").setAttribute("href", this.addressOf(entry.account));
+    slot("holder").textContent = entry.holder;
+    slot("kind").replaceChildren(template(`kind-${entry.kind}`));
+    slot("amount").textContent = signed(entry.amount_minor);
+    slot("amount").setAttribute("href", this.receiptUrl.replace(/[0-9a-f-]{36}/, entry.transaction_id));
+    slot("balance").textContent = entry.balance_minor === null ? "–" : amount(entry.balance_minor);
+    slot("state").replaceChildren(template(`state-${entry.outcome}`));
+    slot("reason").textContent = this.words[`reason_${entry.reason}`] ?? "";
+    slot("reason").hidden = !entry.reason;
+    return row;
+  }
+
+  /** @param {string} account */
+  addressOf(account) {
+    return this.accountUrl.replace("/-/", `/${encodeURIComponent(account)}/`);
+  }
+}
+
+/**
+ * Copies what a template of the page holds.
+ * @param {string} id
+ */
+export function template(id) {
+  const found = document.getElementById(id);
+  if (!(found instanceof HTMLTemplateElement)) throw new Error(`The page lacks the template ${id}`);
+  return /** @type {Element} */ (/** @type {Element} */ (found.content.firstElementChild).cloneNode(true));
+}
+
+/**
+ * Tells whether somebody points at something in the element, or has the focus there. What they
+ * are on must not move.
+ * @param {HTMLElement} element
+ */
+export function isInUse(element) {
+  return element.matches(":hover") || element.contains(document.activeElement);
+}
+
+/**
+ * Calls back when nobody is on the element any more.
+ * @param {HTMLElement} element
+ * @param {() => void} free
+ */
+export function whenFree(element, free) {
+  const look = () => setTimeout(() => isInUse(element) || free());
+  element.addEventListener("pointerleave", look);
+  element.addEventListener("focusout", look);
+}
+
+/** The newest transactions, with a pause; never moved under somebody's pointer. */
+export class LiveTable {
+  /**
+   * @param {HTMLElement} panel
+   * @param {RowWriter} writer
+   * @param {number} length
+   */
+  constructor(panel, writer, length) {
+    this.panel = panel;
+    this.writer = writer;
+    this.words = writer.words;
+    this.length = length;
+    this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
+    /** @type {Entry[]} */
+    this.waiting = [];
+    this.waitingCount = 0;
+    this.isPaused = false;
+    const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (panel.querySelector(`[data-${name}]`));
+    this.button = part("pause");
+    this.newer = part("newer");
+    this.newerCount = part("newer-count");
+    this.held = part("held");
+    this.empty = part("empty");
+    this.button.hidden = false;
+    part("show-newer").addEventListener("click", () => this.showWaiting());
+    whenFree(this.body, () => this.isPaused || this.showWaiting());
+  }
+
+  /**
+   * Takes in entries, oldest first; ``number`` counts those among them and besides them.
+   * @param {Entry[]} entries
+   * @param {number} number
+   */
+  take(entries, number) {
+    const transactions = entries.filter((entry) => entry.kind !== "account_opened");
+    this.waiting = [...transactions.reverse(), ...this.waiting].slice(0, this.length);
+    this.waitingCount += number;
+    if (this.isPaused || isInUse(this.body)) this.tellWaiting();
+    else this.showWaiting();
+  }
+
+  showWaiting() {
+    const rows = this.waiting.map((entry) => this.writer.row(entry, true));
+    for (const row of rows) {
+      row.classList.add("is-new");
+      setTimeout(() => row.classList.remove("is-new"), NEW_FOR_MS);
+    }
+    this.body.prepend(...rows);
+    while (this.body.children.length > this.length) this.body.lastElementChild?.remove();
+    this.waiting = [];
+    this.waitingCount = 0;
+    this.tellWaiting();
+  }
+
+  /**
+   * Puts other rows in the place of all.
+   * @param {Entry[]} entries newest first
+   */
+  replace(entries) {
+    this.waiting = [];
+    this.waitingCount = 0;
+    this.body.replaceChildren(...entries.map((entry) => this.writer.row(entry, true)));
+    this.tellWaiting();
+  }
+
+  tellWaiting() {
+    const text = this.waitingCount ? counted(this.words, "new", this.waitingCount) : "";
+    this.newerCount.textContent = text;
+    this.held.textContent = text;
+    this.held.hidden = this.isPaused || !text;
+    this.empty.hidden = this.body.children.length > 0;
+  }
+
+  /**
+   * Stops the rows, or lets them go on.
+   * @param {boolean} isPaused
+   */
+  pause(isPaused) {
+    this.isPaused = isPaused;
+    this.button.setAttribute("aria-pressed", String(isPaused));
+    const word = this.button.querySelector("[data-pause-word]");
+    if (word) word.textContent = isPaused ? this.words.resume : this.words.pause;
+    this.button.querySelector("use")?.setAttribute("href", isPaused ? "#i-play" : "#i-pause");
+    const since = this.newer.querySelector("[data-paused-since]");
+    if (since) since.textContent = fill(this.words.paused_since, { time: this.writer.calendar.seconds(Date.now()) });
+    this.newer.hidden = !isPaused;
+    if (isPaused) this.tellWaiting();
+    else this.showWaiting();
+  }
+}
+
+/** The transactions of the period, replaced as a whole when nobody is on them. */
+export class PeriodTable {
+  /**
+   * @param {HTMLElement} panel
+   * @param {RowWriter} writer
+   */
+  constructor(panel, writer) {
+    this.panel = panel;
+    this.writer = writer;
+    this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
+    this.empty = /** @type {HTMLElement} */ (panel.querySelector("[data-empty]"));
+    this.shown = "";
+    /** @type {Entry[] | null} */
+    this.waiting = null;
+    whenFree(this.body, () => this.waiting && this.write(this.waiting));
+  }
+
+  /**
+   * @param {Entry[]} rows newest first
+   */
+  show(rows) {
+    if (isInUse(this.body)) this.waiting = rows;
+    else this.write(rows);
+  }
+
+  /** @param {Entry[]} rows */
+  write(rows) {
+    this.waiting = null;
+    const now = rows.map((entry) => entry.transaction_id).join();
+    if (now === this.shown) return;
+    this.shown = now;
+    this.body.replaceChildren(...rows.map((entry) => this.writer.row(entry, false)));
+    const foot = this.panel.querySelector("[data-period-count]");
+    if (foot) foot.textContent = counted(this.writer.words, "shown", rows.length);
+    this.empty.hidden = rows.length > 0;
+  }
+}

@@ -1,0 +1,85 @@
+// The figures at the top, and the balance of each account that is drawn.
+
+import { amount, count, counted, duration, fill, signed } from "./format.js";
+import { template } from "./live-rows.js";
+
+/**
+ * @typedef {{ deposits: number, deposits_minor: number | bigint, withdrawals: number,
+ *   withdrawals_minor: number | bigint, today: number }} Totals
+ * @typedef {{ number: number, since_ms: number | null }} Waiting
+ * @typedef {{ median_ms: number, ninety_five_ms: number } | null} Delays
+ */
+
+export class Tiles {
+  /**
+   * @param {HTMLElement} page
+   * @param {import("./live-rows.js").RowWriter} writer
+   */
+  constructor(page, writer) {
+    this.page = page;
+    this.writer = writer;
+    this.words = writer.words;
+    this.balances = /** @type {HTMLElement} */ (page.querySelector("[data-balances]"));
+    /** @type {number | null} */
+    this.waitingSince = null;
+    setInterval(() => this.writeAge(), 1000);
+  }
+
+  /**
+   * @param {{ totals: Totals, waiting: Waiting, delays: Delays,
+   *   lines: import("./balance-chart.js").Line[] }} figures
+   */
+  show({ totals, waiting, delays, lines }) {
+    const { words } = this;
+    this.write("transactions", count(totals.deposits + totals.withdrawals));
+    this.write("today", fill(words.today, { count: count(totals.today) }));
+    this.write("deposits_minor", amount(totals.deposits_minor));
+    this.write("deposits", counted(words, "transactions", totals.deposits));
+    this.write("withdrawals_minor", amount(totals.withdrawals_minor));
+    this.write("withdrawals", counted(words, "transactions", totals.withdrawals));
+    this.write("net_minor", signed(BigInt(totals.deposits_minor) - BigInt(totals.withdrawals_minor)));
+    this.write("waiting", count(waiting.number));
+    this.waitingSince = waiting.since_ms;
+    this.writeAge();
+    this.write("median", delays ? duration(delays.median_ms) : "–");
+    this.write("ninety_five", delays ? fill(words.ninety_five, { delay: duration(delays.ninety_five_ms) }) : words.no_delay);
+    this.showBalances(lines);
+  }
+
+  /** @param {import("./balance-chart.js").Line[]} lines */
+  showBalances(lines) {
+    const tiles = lines.map((line) => this.balanceTile(line));
+    tiles.forEach((tile, place) => {
+      if (this.balances.children[place] !== tile) this.balances.insertBefore(tile, this.balances.children[place] ?? null);
+    });
+    while (this.balances.children.length > tiles.length) this.balances.lastElementChild?.remove();
+    this.balances.hidden = !tiles.length;
+  }
+
+  /** @param {import("./balance-chart.js").Line} line */
+  balanceTile(line) {
+    const old = this.balances.querySelector(`[data-account="${CSS.escape(line.account)}"]`);
+    const tile = /** @type {HTMLElement} */ (old ?? template("balance-tile"));
+    const slot = (/** @type {string} */ name) => /** @type {HTMLElement} */ (tile.querySelector(`[data-slot=${name}]`));
+    tile.dataset.account = line.account;
+    slot("account").textContent = line.account;
+    slot("account").setAttribute("href", this.writer.addressOf(line.account));
+    slot("holder").textContent = line.holder;
+    slot("balance").textContent = amount(line.balance_minor);
+    return tile;
+  }
+
+  writeAge() {
+    const age = this.waitingSince === null ? null : Math.max(0, Date.now() - this.waitingSince);
+    this.write("oldest", age === null ? this.words.none_waiting : fill(this.words.oldest, { age: duration(age) }));
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} text
+   */
+  write(name, text) {
+    const element = this.page.querySelector(`[data-figure="${name}"]`);
+    if (element && element.textContent !== text) element.textContent = text;
+  }
+}

@@ -1,0 +1,1 @@
+"""How templates of the live pages write what they show."""
