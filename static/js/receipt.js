@@ -37,7 +37,8 @@ class Watch {
     };
     window.addEventListener("bankportal:entries", this.onEntries);
     document.addEventListener("visibilitychange", () => document.hidden || this.ask());
-    this.wait();
+    // The ledger is often done before the page is here.
+    this.ask();
   }
 
   wait() {
