@@ -1,6 +1,5 @@
 """Imports a history file."""
 
-import signal
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ from streaming.bulk import LedgerStands
 from streaming.importing import Imported, check_history, import_history
 from streaming.kafka.producer import NotDelivered
 from streaming.management.database import said_in_a_line
+from streaming.management.interruption import EXIT_INTERRUPTED, interruptible
 from streaming.stopping import DeliberateStop
-
-EXIT_INTERRUPTED = 130
 
 
 class Command(BaseCommand):
@@ -53,10 +51,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Both ways of asking to stop become the same exception, wherever the work is.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            with said_in_a_line():
+            with interruptible(), said_in_a_line():
                 self._import(options)
         except (HistoryNotUsable, HistoryChanged) as reason:
             raise CommandError(f"{options['file']}: {reason}") from reason

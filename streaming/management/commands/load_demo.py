@@ -1,0 +1,39 @@
+"""Loads the demonstration."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from streaming.bulk import LedgerStands
+from streaming.demonstration import load_demonstration
+from streaming.kafka.producer import NotDelivered
+from streaming.management.database import said_in_a_line
+from streaming.management.interruption import EXIT_INTERRUPTED, interruptible
+from streaming.stopping import DeliberateStop
+
+
+class Command(BaseCommand):
+    help = (
+        "Fill a bank for a demonstration: 3 branches, 300 accounts and 18 months of made-up "
+        "history up to now, published and posted like any other. May be repeated without effect. "
+        "Exit codes: 0 all of it is in the ledger; 1 otherwise; 130 interrupted, and safe to "
+        "run again."
+    )
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with interruptible(), said_in_a_line():
+                count = load_demonstration(say=self._say)
+        except (DeliberateStop, LedgerStands, NotDelivered) as reason:
+            raise CommandError(str(reason)) from reason
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Stopped. Run the same command again to go on; nothing is posted twice.",
+                returncode=EXIT_INTERRUPTED,
+            ) from None
+        self.stdout.write(f"The demonstration is loaded: {count:,} events, the others known.")
+
+    def _say(self, line: str) -> None:
+        self.stderr.write(line, style_func=str)
+        self.stderr.flush()
