@@ -23,19 +23,20 @@ help: ## Say what there is
 	@while IFS= read -r line; do case "$$line" in \
 	[a-z]*": ## "*) printf '  make %-6s %s\n' "$${line%%:*}" "$${line#*## }";; esac; done < Makefile
 
+# The portal replaces the shell, so that make is its parent, and it sees make end.
 run: ## Install what is missing, start everything, print the address; Ctrl-C stops it
 	@$(INSTALL) run
-	@$(VENV) -m bankportal --with-parent
+	@exec $(VENV) -m bankportal --with-parent
 
 demo: ## The same with 18 months of made-up history and a live trickle, in data/demo
 	@$(INSTALL) run
-	@$(VENV) -m bankportal --with-parent --demo
+	@exec $(VENV) -m bankportal --with-parent --demo
 
 test: ## Run the whole suite
 	@$(INSTALL) dev
 	@$(VENV) -m pytest $(PYTEST_ARGS)
 
-lint: ## Check style, types, layers, JavaScript, translations and migrations
+lint: ## Check style, types, layers, JavaScript, translations, migrations and documents
 	@$(INSTALL) dev
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
@@ -45,6 +46,7 @@ lint: ## Check style, types, layers, JavaScript, translations and migrations
 	@$(VENV) .ci/check_translations.py
 	@test node_modules/.package-lock.json -nt package-lock.json || $(NODE) npm ci --ignore-scripts
 	@$(NODE) node node_modules/typescript/bin/tsc --project .
+	@$(VENV) -m pytest -q -n 0 tests/test_documentation.py tests/test_vendored_files.py
 
 bench: ## Run the benchmarks and print their figures
 	@$(INSTALL) dev

@@ -1,6 +1,5 @@
 """One run of the portal on one ``DATA_DIR``: alone there, prepared, supervised, announced."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from bankportal.data_files import (
     sign_in_path,
 )
 from bankportal.lock_watch import LockWatch
+from bankportal.parent import Parent
 from bankportal.plans import portal_plans
 from bankportal.ports import listening_socket
 from bankportal.process import Refused
@@ -34,7 +34,7 @@ LEFTOVERS_S = 20.0
 def run_portal(*, is_demo: bool, with_parent: bool) -> int:
     """Start everything, block until told to stop, end everything; give the exit code."""
     sys.stdout.reconfigure(errors="replace", line_buffering=True)  # type: ignore[union-attr]
-    parent = os.getppid()
+    parent = Parent()
     with alone_in(settings.DATA_DIR) as lock:
         listener = listening_socket(
             settings.BIND_ADDRESS, settings.PORT, is_chosen=settings.PORT_IS_CHOSEN
@@ -49,7 +49,7 @@ def run_portal(*, is_demo: bool, with_parent: bool) -> int:
             folder=settings.BASE_DIR,
             lock_watch=None if settings.DATABASE_URL else LockWatch(database_path()),
             keep_open=(lock,),
-            still_wanted=lambda: not with_parent or os.getppid() == parent,
+            still_wanted=lambda: not with_parent or parent.wants_us(),
         ).run()
 
 
