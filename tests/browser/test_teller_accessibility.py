@@ -1,5 +1,6 @@
 """Every page of a teller: no fault that axe-core finds, and nothing wider than a narrow screen."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -93,3 +94,9 @@ def test_no_page_is_wider_than_a_narrow_screen(page_of, bank, addresses, languag
         widths[name] = page.evaluate("document.documentElement.scrollWidth")
 
     assert widths == dict.fromkeys(addresses, 320)
+
+
+def test_axe_is_the_file_that_was_recorded():
+    recorded = json.loads((AXE.parent / "vendored.json").read_text(encoding="utf-8"))["files"]
+
+    assert recorded == {AXE.name: hashlib.sha256(AXE.read_bytes()).hexdigest()}
