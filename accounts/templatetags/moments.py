@@ -83,7 +83,7 @@ def zone_name() -> str:
     name: str = settings.TIME_ZONE
     if "/" not in name:
         return name
-    return gettext("%(city)s time") % {"city": name.rsplit("/")[-1].replace("_", " ")}
+    return gettext("%(city)s time") % {"city": name.rsplit("/", maxsplit=1)[-1].replace("_", " ")}
 
 
 @register.filter
