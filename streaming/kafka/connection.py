@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -23,6 +24,7 @@ from streaming.kafka.errors import (
     TopicMissing,
 )
 
+_COMPLAINTS_KEPT = 20
 DEFAULT_TIMEOUT_S = 10.0
 
 Answer = TypeVar("Answer")
@@ -65,9 +67,11 @@ class Connection:
     def __init__(self, endpoint: Endpoint, timeout: float = DEFAULT_TIMEOUT_S) -> None:
         self.endpoint = endpoint
         self._deadline = time.monotonic() + timeout
-        self._last_complaint: KafkaError | None = None
-        # What goes wrong here is raised, so it need not be logged as well.
-        quiet = {"error_cb": self._keep_complaint, "log_level": 0}
+        # What goes wrong here is raised, so it need not be logged as well. The client must not
+        # refer to us: its threads would outlive us until the garbage collector comes.
+        complaints: deque[KafkaError] = deque(maxlen=_COMPLAINTS_KEPT)
+        self._complaints = complaints
+        quiet = {"error_cb": complaints.append, "log_level": 0}
         try:
             self.client = AdminClient(client_settings(endpoint, **quiet))
         except KafkaException as failure:
@@ -97,7 +101,8 @@ class Connection:
         try:
             return question.result(self.seconds_left + 1)
         except KafkaException as failure:
-            raise self._named(failure, topic) from failure
+            # The question keeps its failure, whose traceback would keep the question and us.
+            raise self._named(failure, topic) from failure.with_traceback(None)
         except FutureTimeoutError as failure:
             raise BrokerNotReachable(
                 self.endpoint.bootstrap_servers, "no answer in time"
@@ -106,11 +111,6 @@ class Connection:
     def ask_each(self, questions: Mapping[Key, "Future[Any]"], topic: str = "") -> dict[Key, Any]:
         """Wait for an answer each; the first failure is raised."""
         return {key: self.ask(question, topic) for key, question in questions.items()}
-
-    def _keep_complaint(self, error: KafkaError) -> None:
-        # "All brokers are down" follows each real reason and would hide it.
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:
-            self._last_complaint = error
 
     def _named(self, failure: KafkaException, topic: str) -> KafkaUnusable:
         error: KafkaError = failure.args[0]
@@ -124,7 +124,9 @@ class Connection:
     def _no_answer(self, error: KafkaError) -> KafkaUnusable:
         """Give the reason why nothing came, which librdkafka tells apart, and when asked."""
         self.client.poll(0)
-        complaint = self._last_complaint or error
+        # "All brokers are down" follows each real reason and would hide it.
+        real = [each for each in self._complaints if each.code() != KafkaError._ALL_BROKERS_DOWN]
+        complaint = real[-1] if real else error
         address = self.endpoint.bootstrap_servers
         if complaint.code() in _REFUSED:
             return SignInRefused(address, _reason(complaint))
