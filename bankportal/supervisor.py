@@ -179,7 +179,7 @@ class Supervisor:
         if code == 0 and plan.runs_once:
             place.is_over = True
             plan.when_done()
-        elif code in plan.fallbacks:
+        elif code in plan.fallbacks and place.command == plan.command:
             place.command = plan.fallbacks[code].command
             for line in plan.fallbacks[code].notice.splitlines():
                 self._say("portal", line)

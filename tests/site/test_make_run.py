@@ -38,6 +38,8 @@ def test_a_clean_copy_is_started_used_stopped_started_offline_and_killed(run, ma
     pay_in_100_euros(first)
     stop_by_ctrl_c(first)
 
+    # Our own questions to our own server must not go by a proxy.
+    bare["environment"] |= {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     second = run([*without_network(), make, "run"], **bare)
     second.wait_for(READY, NEXT_START_S)
     assert_nothing_was_done_again(second)

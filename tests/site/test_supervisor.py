@@ -114,6 +114,16 @@ def test_an_exit_code_can_lead_to_something_else(supervise):
     assert "unexpectedly" not in supervisor.said
 
 
+def test_something_else_that_fails_in_the_same_way_is_started_again_with_a_delay(supervise):
+    supervisor = supervise(
+        child("broker", "raise SystemExit(69)", fallbacks={"69": "import sys; sys.exit(69)"})
+    )
+
+    supervisor.wait_for("starting it again in 2 s")
+
+    assert supervisor.said.count("Something else runs instead.") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_ends_the_children_in_reverse_order_and_exits_0(supervise, number):
     supervisor = supervise(child("broker", POLITE), child("relay", POLITE), child("web", POLITE))
