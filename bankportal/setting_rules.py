@@ -19,6 +19,10 @@ _CURRENCY_CODES = (
     "USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
 )
 CURRENCIES = frozenset(_CURRENCY_CODES.split())
+_NOT_IN_HUNDREDTHS = frozenset(
+    "BHD BIF CLP DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX VND VUV XAF XOF "
+    "XPF".split()
+)
 
 SHORTEST_SECRET_KEY = 50
 _PLACEHOLDER = re.compile(r"insecure|change.?me|secret.?key|example|placeholder", re.IGNORECASE)
@@ -41,9 +45,12 @@ def one_of(name: str, text: str, choices: Sequence[str]) -> str:
 
 
 def known_currency(text: str) -> str:
-    """Give ``text``, a code of ISO 4217."""
+    """Give ``text``, a code of ISO 4217 whose minor unit is a hundredth."""
     if text not in CURRENCIES:
         raise _wrong("CURRENCY", text, "Set it to a code of ISO 4217, such as EUR.")
+    if text in _NOT_IN_HUNDREDTHS:
+        remedy = "The forms count in hundredths. Set it to a currency that does, such as EUR."
+        raise _wrong("CURRENCY", text, remedy)
     return text
 
 

@@ -34,6 +34,7 @@ def test_a_number_out_of_bounds_is_refused_by_name_and_remedy(text):
         (lambda: known_time_zone(""), "TIME_ZONE"),
         (lambda: known_currency("EURO"), "CURRENCY"),
         (lambda: known_currency("XXX"), "CURRENCY"),
+        (lambda: known_currency("JPY"), "CURRENCY"),
         (lambda: one_of("LANGUAGE_CODE", "de", ["fr", "en"]), "LANGUAGE_CODE"),
         (lambda: topic_name("KAFKA_TOPIC", "a/b"), "KAFKA_TOPIC"),
         (lambda: topic_name("KAFKA_TOPIC", ".."), "KAFKA_TOPIC"),

@@ -7,12 +7,14 @@ from django.core.management.base import BaseCommand, CommandError
 from streaming.endpoint import NoKafkaRunning, required_endpoint
 from streaming.kafka.admin import KafkaUnusable, ensure_topics
 from streaming.kafka.topics import Difference, TopicReport
+from streaming.stopping import EXIT_DELIBERATE
 
 
 class Command(BaseCommand):
     help = (
         "Create the topics that the portal needs, or check and correct those that exist. "
-        "May be repeated. Exit code 1 when something is left that only people can put right."
+        "May be repeated. Exit codes: 1 Kafka could not be asked, 78 something is left that "
+        "only people can put right."
     )
     requires_system_checks = ()
 
@@ -27,7 +29,8 @@ class Command(BaseCommand):
                 self.stdout.write(line)
         if not all(report.is_as_wanted for report in reports):
             raise CommandError(
-                f"Topics on {endpoint.bootstrap_servers} are not all as the settings say."
+                f"Topics on {endpoint.bootstrap_servers} are not all as the settings say.",
+                returncode=EXIT_DELIBERATE,
             )
 
 
