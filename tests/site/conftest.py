@@ -86,7 +86,8 @@ class Run:
 
 def clean_environment() -> dict[str, str]:
     """Give the environment without what is meant for the suite or for its user's portal."""
-    foreign = ("PYTEST_", "DJANGO_", "KAFKA_", "BANKPORTAL_")
+    # Make tells a make inside it that it is not the first.
+    foreign = ("PYTEST_", "DJANGO_", "KAFKA_", "BANKPORTAL_", "MAKE", "MFLAGS")
     settings_of_user = {"PORT", "DATA_DIR", "DATABASE_URL", "ALLOWED_HOSTS", "DEMO_PASSWORD"}
     return {
         name: value

@@ -8,7 +8,7 @@ import pytest
 
 from bankportal import install
 from tests.site.clean_copy import bare_environment, bare_path
-from tests.site.conftest import ROOT
+from tests.site.conftest import ROOT, clean_environment
 
 # What the installation takes to run: the Makefile, the package's first module, the locks.
 PARTS = ("Makefile", "bankportal/__init__.py", "bankportal/install.py", "requirements.txt")
@@ -148,6 +148,7 @@ def test_a_full_disk_is_named_before_anything_is_written(clone, make, tmp_path):
 
     done = subprocess.run(
         ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c", script],
+        env=clean_environment(),
         capture_output=True,
         text=True,
         check=False,
