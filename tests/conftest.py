@@ -32,9 +32,11 @@ def django_db_modify_db_settings(
         )
 
 
-@pytest.fixture(autouse=True, scope="session")
-def static_files() -> None:
-    """Collect the static files as a start does; whoever comes first does it for all."""
+def pytest_sessionstart() -> None:
+    """Collect the static files as a start does; whoever comes first does it for all.
+
+    Before the tests are collected, since some import the site, which looks for them.
+    """
     bring_static_files_up_to_date()
 
 
