@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.contrib.auth import login
@@ -121,7 +121,7 @@ class Browser:
 
 async def in_database(act: Callable[..., Answer], *details: Any, **named: Any) -> Answer:
     """Do something with the database beside the event loop."""
-    return await sync_to_async(act)(*details, **named)
+    return await database_sync_to_async(act)(*details, **named)
 
 
 async def rest() -> None:

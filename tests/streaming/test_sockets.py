@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from django.db import close_old_connections
 
 from accounts.models import Agent, Role
 from accounts.selectors.positions import current_position
@@ -20,6 +21,12 @@ from tests.live import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def connections_that_close(monkeypatch):
+    """Let threads close their connections: Channels' test client keeps them from it."""
+    monkeypatch.setattr("channels.testing.application.no_op", close_old_connections)
 
 
 @pytest.fixture
