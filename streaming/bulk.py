@@ -10,7 +10,7 @@ from accounts.models import Log
 from accounts.selectors.status import next_offsets
 from streaming.endpoint import Endpoint, has_moved
 from streaming.kafka.producer import Acknowledged, NotDelivered, Producer
-from streaming.progress import Say
+from streaming.progress import Console
 
 # What an agent submits meanwhile is behind at most this many events, half a second's posting.
 MOST_AHEAD: Final = 10_000
@@ -37,17 +37,17 @@ class LedgerStands(Exception):
 
 
 class BulkPublisher:
-    """Publishes events in order to one log. ``say`` is told, now and then, what it waits for.
+    """Publishes events in order to one log, and says on ``console`` what it waits for.
 
     May be stopped at any moment: an event published again is recognised by its id.
     """
 
     def __init__(
-        self, endpoint: Endpoint, log: Log, *, say: Say, rate: float | None = None
+        self, endpoint: Endpoint, log: Log, *, console: Console, rate: float | None = None
     ) -> None:
         self._endpoint = endpoint
         self._log = log
-        self._say = say
+        self._console = console
         self._interval = 1 / rate if rate else 0.0
         self._due = self._checked_at = time.monotonic()
         self._producer = Producer(endpoint, **{"linger.ms": 5})
@@ -59,7 +59,7 @@ class BulkPublisher:
     def publish(self, event: Event) -> None:
         """Publish ``event`` as soon as pace and ledger allow.
 
-        Raises ``NotDelivered`` when Kafka refused an event, and ``KafkaMoved``.
+        Raises ``NotDelivered`` when Kafka refused an event, ``KafkaMoved``, and ``Interrupted``.
         """
         self._keep_pace()
         self._refuse_to_stay_behind()
@@ -94,7 +94,7 @@ class BulkPublisher:
 
     def _wait_until_ahead_by(self, most: int, *, patience_s: float | None) -> None:
         """Wait until at most ``most`` events are ahead of the ledger."""
-        waiting = _Waiting(self._endpoint, self._say)
+        waiting = _Waiting(self._endpoint, self._console)
         while (ahead := self._ahead()) > most:
             silent_s = waiting.look(self._on_the_way, ahead)
             self._refuse_to_stay_behind()
@@ -120,6 +120,7 @@ class BulkPublisher:
         return self._on_the_way + sum(max(0, each) for each in behind)
 
     def _let_callbacks_run(self, seconds: float) -> None:
+        self._console.heed()
         if seconds and not len(self._producer):
             time.sleep(seconds)
         self._producer.poll(seconds)
@@ -138,9 +139,9 @@ class BulkPublisher:
 class _Waiting:
     """Notices that nothing moves, and says for whom it is waited."""
 
-    def __init__(self, endpoint: Endpoint, say: Say) -> None:
+    def __init__(self, endpoint: Endpoint, console: Console) -> None:
         self._endpoint = endpoint
-        self._say = say
+        self._console = console
         self._last: tuple[int, int] | None = None
         self._moved_at = time.monotonic()
         self._say_at = self._moved_at + _SAY_AFTER_S
@@ -153,7 +154,7 @@ class _Waiting:
             self._say_at = now + _SAY_AFTER_S
         elif now >= self._say_at:
             self._say_at = now + _SAY_AGAIN_S
-            self._say(self._reason(on_the_way, ahead))
+            self._console.say(self._reason(on_the_way, ahead))
         return now - self._moved_at
 
     def _reason(self, on_the_way: int, ahead: int) -> str:

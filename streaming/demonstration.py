@@ -9,11 +9,11 @@ from accounts.demo.filing import file_demonstration
 from accounts.demo.plan import planned_events, quiet_openings
 from accounts.events import AccountOpened, Event
 from accounts.selectors.outcomes import conclusions_of, unopened
-from streaming.progress import Say
+from streaming.progress import Console
 from streaming.publishing import in_parts, publish_until_concluded
 
 
-def load_demonstration(*, say: Say) -> int:
+def load_demonstration(*, console: Console) -> int:
     """File and publish what the ledger lacks of the demonstration; give the number of events.
 
     May be repeated: the eighteen months end at the first time, so nothing is added later.
@@ -26,7 +26,7 @@ def load_demonstration(*, say: Say) -> int:
         *planned_events(until, currency=settings.CURRENCY, zone=zone),
     ]
     missing = list(_missing(events))
-    publish_until_concluded(lambda: missing, total=len(missing), say=say)
+    publish_until_concluded(lambda: missing, total=len(missing), console=console)
     return len(missing)
 
 

@@ -12,7 +12,7 @@ from accounts.models import Branch, Outcome, Reason
 from accounts.money import plain_amount
 from accounts.selectors.outcomes import Conclusion, conclusions_of, last_entry_id, unopened
 from accounts.services.filing import file_accounts
-from streaming.progress import Progress, Say
+from streaming.progress import Console, Progress
 from streaming.publishing import in_parts, publish_until_concluded
 
 DIFFERENCES_NAMED: Final = 20
@@ -72,9 +72,9 @@ class Imported:
             self.overdrawn += 1
 
 
-def check_history(history: HistoryFile, *, say: Say) -> Survey:
+def check_history(history: HistoryFile, *, console: Console) -> Survey:
     """Read the whole of ``history``, saying how far it is; see ``accounts.history.survey``."""
-    return survey(_Watched(history, say))
+    return survey(_Watched(history, console))
 
 
 def import_history(
@@ -83,7 +83,7 @@ def import_history(
     *,
     branch: Branch | None,
     rate: float | None = None,
-    say: Say,
+    console: Console,
 ) -> Imported:
     """Publish what the ledger lacks of ``history``, wait for it, and compare the balances.
 
@@ -94,9 +94,9 @@ def import_history(
     file_accounts(found.accounts, branch=branch)
     result = Imported(opened=len(unopened(found.accounts)))
     publish_until_concluded(
-        lambda: _events(history, found), total=found.row_count, rate=rate, say=say
+        lambda: _events(history, found), total=found.row_count, rate=rate, console=console
     )
-    progress = Progress(say, "Compared", found.row_count)
+    progress = Progress(console, "Compared", found.row_count)
     for part in in_parts(_facts(history, found)):
         known = conclusions_of([event.transaction_id for _, event in part])
         for row, event in part:
@@ -125,16 +125,16 @@ def _differs(row: HistoryRow, conclusion: Conclusion) -> bool:
 class _Watched:
     """A history file whose reading says how far it is."""
 
-    def __init__(self, history: HistoryFile, say: Say) -> None:
+    def __init__(self, history: HistoryFile, console: Console) -> None:
         self._history = history
-        self._say = say
+        self._console = console
 
     @property
     def most_rows(self) -> int:
         return self._history.most_rows
 
     def rows(self) -> Iterator[HistoryRow | BadLine]:
-        progress = Progress(self._say, "Checked")
+        progress = Progress(self._console, "Checked")
         for row in self._history.rows():
             progress.advance()
             yield row

@@ -1,30 +1,48 @@
-"""What a long command says about how far it is."""
+"""What a long command says to whoever started it, and how it is asked to stop."""
 
 import time
 from collections.abc import Callable
 
-Say = Callable[[str], None]
+from streaming.stopping import StopRequest
 
 _SAY_EVERY_S = 2.0
+
+
+class Interrupted(Exception):
+    """Asked to stop in the middle. What was done stays done."""
+
+
+class Console:
+    """Whoever runs a command: is told how it goes, and may ask it to stop."""
+
+    def __init__(self, write: Callable[[str], None], stop: StopRequest) -> None:
+        self.say = write
+        self.stop = stop
+
+    def heed(self) -> None:
+        """Raise ``Interrupted`` once the command was asked to stop."""
+        if self.stop.is_set():
+            raise Interrupted
 
 
 class Progress:
     """Says every two seconds how many of ``total`` are done, how fast, and what is left."""
 
-    def __init__(self, say: Say, doing: str, total: int | None = None) -> None:
-        self._say = say
+    def __init__(self, console: Console, doing: str, total: int | None = None) -> None:
+        self._console = console
         self._doing = doing
         self._total = total
         self._done = 0
         self._started_at = self._said_at = time.monotonic()
 
     def advance(self, steps: int = 1) -> None:
-        """Take in that ``steps`` more are done."""
+        """Take in that ``steps`` more are done. Raises ``Interrupted`` when asked to stop."""
+        self._console.heed()
         self._done += steps
         now = time.monotonic()
         if now - self._said_at >= _SAY_EVERY_S:
             self._said_at = now
-            self._say(self._line(now - self._started_at))
+            self._console.say(self._line(now - self._started_at))
 
     def _line(self, seconds: float) -> str:
         rate = self._done / seconds

@@ -7,8 +7,7 @@ from typing import Final, TypeVar
 from accounts.events import Event
 from accounts.selectors.outcomes import IDS_AT_A_TIME, conclusions_of
 from streaming.bulk import BulkPublisher, KafkaMoved
-from streaming.progress import Progress, Say
-from streaming.stopping import StopRequest
+from streaming.progress import Console, Interrupted, Progress
 from streaming.waiting import wait_for_log
 
 # How long the ledger may conclude nothing before it counts as standing still.
@@ -18,16 +17,21 @@ Item = TypeVar("Item")
 
 
 def publish_until_concluded(
-    events: Callable[[], Iterable[Event]], *, total: int, rate: float | None = None, say: Say
+    events: Callable[[], Iterable[Event]],
+    *,
+    total: int,
+    rate: float | None = None,
+    console: Console,
 ) -> None:
     """Publish those of ``events()`` that have no outcome yet, in order, and wait for theirs.
 
     ``events`` is called again, and has to give the same ones, when Kafka has gone elsewhere.
     May be repeated, and stopped at any moment. Waits, saying so, for broker, topic and
-    consumer. Raises ``LedgerStands``, ``NotDelivered``, and what ``wait_for_log`` raises.
+    consumer. Raises ``LedgerStands``, ``NotDelivered``, ``Interrupted``,
+    and what ``wait_for_log`` raises.
     """
-    while not _published(events(), total, rate, say):
-        say("Kafka has moved; going on at its new address.")
+    while not _published(events(), total, rate, console):
+        console.say("Kafka has moved; going on at its new address.")
 
 
 def in_parts(items: Iterable[Item], length: int = IDS_AT_A_TIME) -> Iterator[list[Item]]:
@@ -37,12 +41,13 @@ def in_parts(items: Iterable[Item], length: int = IDS_AT_A_TIME) -> Iterator[lis
         yield part
 
 
-def _published(events: Iterable[Event], total: int, rate: float | None, say: Say) -> bool:
+def _published(events: Iterable[Event], total: int, rate: float | None, console: Console) -> bool:
     """Do it at one place; False if Kafka left it meanwhile."""
-    place = wait_for_log(StopRequest())
-    assert place is not None, "nobody asks this wait to stop"  # noqa: S101
-    publisher = BulkPublisher(place[0], place[1], say=say, rate=rate)
-    progress = Progress(say, "Published", total)
+    place = wait_for_log(console.stop)
+    if place is None:
+        raise Interrupted
+    publisher = BulkPublisher(place[0], place[1], console=console, rate=rate)
+    progress = Progress(console, "Published", total)
     try:
         for part in in_parts(events):
             _publish_missing(publisher, part, progress)

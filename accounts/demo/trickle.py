@@ -5,7 +5,7 @@ from random import Random
 from accounts.demo.customers import QUIET_ACCOUNTS
 from accounts.demo.names import TELLERS
 from accounts.identifiers import new_transaction_id
-from accounts.models import Account, Agent, Kind, Submission
+from accounts.models import BRANCH_ROLES, Account, Agent, Kind, Submission
 from accounts.services.submissions import submit_transaction
 
 _USERNAMES = [username for people in TELLERS for username, _first, _last in people]
@@ -38,7 +38,8 @@ def _cents(kind: Kind, random: Random) -> int:
 
 
 def _teller(random: Random) -> Agent | None:
-    tellers = list(Agent.objects.filter(username__in=_USERNAMES, is_active=True))
+    known = Agent.objects.filter(username__in=_USERNAMES, is_active=True)
+    tellers = list(known.filter(role__in=BRANCH_ROLES).select_related("branch"))
     return random.choice(tellers) if tellers else None
 
 

@@ -1,7 +1,6 @@
 """Importing history through a real Kafka and a real consumer, and what bad files get."""
 
 import io
-import shutil
 import signal
 import socket
 import sqlite3
@@ -43,32 +42,9 @@ class Bank(Portal):
         )
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory) -> Path:
-    """A database with its tables, to be copied: making them takes seconds."""
-    folder = tmp_path_factory.mktemp("empty")
-    Portal(folder, "").manage("migrate", "-v0")
-    return folder / "bankportal.sqlite3"
-
-
-@pytest.fixture
-def portal_on(empty_database, tmp_path):
-    """Give a function that makes a bank on a Kafka; all its processes end with the test."""
-    banks = []
-
-    def make(bootstrap_servers: str) -> Bank:
-        shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
-        banks.append(Bank(tmp_path, bootstrap_servers))
-        return banks[-1]
-
-    yield make
-    for bank in banks:
-        bank.close()
-
-
 @pytest.fixture
 def bank(kafka, portal_on) -> Bank:
-    bank = portal_on(kafka.bootstrap_servers)
+    bank = portal_on(kafka.bootstrap_servers, Bank)
     for topic in (bank.topic, f"{bank.topic}.dead"):
         create_topic(kafka, topic, partition_count=3)
     return bank
@@ -325,7 +301,7 @@ def test_without_a_consumer_it_stays_within_its_bound_and_says_whom_it_waits_for
 
 
 def test_a_topic_that_is_not_there_yet_is_waited_for(kafka, portal_on) -> None:
-    bank = portal_on(kafka.bootstrap_servers)
+    bank = portal_on(kafka.bootstrap_servers, Bank)
     importing = bank.start("import_transactions", str(SHIPPED))
     wait_until(
         lambda: "no topic" in bank.output_of("import_transactions"), "it says what is missing"
@@ -343,7 +319,7 @@ def test_kafka_coming_back_elsewhere_in_mid_import_is_followed(
 ) -> None:
     first: BrokerRun = start_broker(tmp_path)
     first.ready()
-    bank = portal_on("")
+    bank = portal_on("", Bank)
     bank.manage("create_topics")
     path = history(tmp_path, deposits(400))
     bank.start("run_consumer")

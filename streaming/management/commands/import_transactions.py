@@ -21,7 +21,8 @@ from streaming.bulk import LedgerStands
 from streaming.importing import Imported, check_history, import_history
 from streaming.kafka.producer import NotDelivered
 from streaming.management.database import said_in_a_line
-from streaming.management.interruption import EXIT_INTERRUPTED, interruptible
+from streaming.management.interruption import stoppable
+from streaming.progress import Console
 from streaming.stopping import DeliberateStop
 
 
@@ -52,31 +53,26 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with interruptible(), said_in_a_line():
-                self._import(options)
+            with stoppable(self._say) as console, said_in_a_line():
+                self._import(options, console)
         except (HistoryNotUsable, HistoryChanged) as reason:
             raise CommandError(f"{options['file']}: {reason}") from reason
         except (DeliberateStop, LedgerStands, NotDelivered) as reason:
             raise CommandError(str(reason)) from reason
-        except KeyboardInterrupt:
-            raise CommandError(
-                "Stopped. Run the same command again to go on; nothing is posted twice.",
-                returncode=EXIT_INTERRUPTED,
-            ) from None
 
-    def _import(self, options: dict[str, Any]) -> None:
+    def _import(self, options: dict[str, Any], console: Console) -> None:
         path: Path = options["file"]
         _refuse_own_database(path)
         branch = _branch(options["branch"])
         with open_history(path, decimals=decimals_of(settings.CURRENCY)) as history:
-            found = self._checked(history, skip=options["skip_bad_lines"])
+            found = self._checked(history, console, skip=options["skip_bad_lines"])
             result = import_history(
-                history, found, branch=branch, rate=options["rate"], say=self._say
+                history, found, branch=branch, rate=options["rate"], console=console
             )
         self._report(found, result)
 
-    def _checked(self, history: HistoryFile, *, skip: bool) -> Survey:
-        found = check_history(history, say=self._say)
+    def _checked(self, history: HistoryFile, console: Console, *, skip: bool) -> Survey:
+        found = check_history(history, console=console)
         for bad in found.bad_lines:
             self._say(str(bad))
         if (unnamed := found.bad_count - len(found.bad_lines)) > 0:

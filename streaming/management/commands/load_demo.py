@@ -8,7 +8,7 @@ from streaming.bulk import LedgerStands
 from streaming.demonstration import load_demonstration
 from streaming.kafka.producer import NotDelivered
 from streaming.management.database import said_in_a_line
-from streaming.management.interruption import EXIT_INTERRUPTED, interruptible
+from streaming.management.interruption import stoppable
 from streaming.stopping import DeliberateStop
 
 
@@ -23,15 +23,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with interruptible(), said_in_a_line():
-                count = load_demonstration(say=self._say)
+            with stoppable(self._say) as console, said_in_a_line():
+                count = load_demonstration(console=console)
         except (DeliberateStop, LedgerStands, NotDelivered) as reason:
             raise CommandError(str(reason)) from reason
-        except KeyboardInterrupt:
-            raise CommandError(
-                "Stopped. Run the same command again to go on; nothing is posted twice.",
-                returncode=EXIT_INTERRUPTED,
-            ) from None
         self.stdout.write(f"The demonstration is loaded: {count:,} events, the others known.")
 
     def _say(self, line: str) -> None:

@@ -1,0 +1,31 @@
+"""Portals whose commands the tests of this folder run, without waiting for migrations each time."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Portal
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory) -> Path:
+    """A database with its tables, to be copied: making them takes seconds."""
+    folder = tmp_path_factory.mktemp("empty")
+    Portal(folder, "").manage("migrate", "-v0")
+    return folder / "bankportal.sqlite3"
+
+
+@pytest.fixture
+def portal_on(empty_database, tmp_path):
+    """Give a function that makes a portal on a Kafka; all its processes end with the test."""
+    made: list[Portal] = []
+
+    def make(bootstrap_servers: str, kind: type[Portal] = Portal) -> Portal:
+        shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+        made.append(kind(tmp_path, bootstrap_servers))
+        return made[-1]
+
+    yield make
+    for portal in made:
+        portal.close()
