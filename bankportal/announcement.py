@@ -13,12 +13,15 @@ LONGEST_WAIT_S = 60.0
 
 @dataclass(frozen=True)
 class Announcement:
-    """What to say once the web server at ``host`` and ``port`` answers and the rest is there."""
+    """What to say once the web server at ``host`` and ``port`` answers.
+
+    The rest is waited for, but not for ever; ``say`` is told whether it is all there.
+    """
 
     host: str
     port: int
     is_all_there: Callable[[], bool]
-    say: Callable[[], None]
+    say: Callable[[bool], None]
 
     def start(self) -> None:
         """Wait in a thread that ends with the process, and then say it."""
@@ -28,9 +31,9 @@ class Announcement:
         while not answers(self.host, self.port):
             time.sleep(LOOK_S)
         deadline = time.monotonic() + LONGEST_WAIT_S
-        while not self.is_all_there() and time.monotonic() < deadline:
+        while not (is_complete := self.is_all_there()) and time.monotonic() < deadline:
             time.sleep(LOOK_S)
-        self.say()
+        self.say(is_complete)
 
 
 def answers(host: str, port: int) -> bool:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from socket import socket
 
@@ -118,19 +119,23 @@ def announce(listener: socket, *, is_demo: bool) -> None:
     """Print where to go and how to sign in, once that works."""
     address, port = listener.getsockname()[:2]
     host = "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104 # compared, not bound
-
-    def is_all_there() -> bool:
-        return (
-            current_endpoint() is not None
-            and not history_due_path(settings.DATA_DIR).exists()
-            and (not is_demo or demo_loaded_path(settings.DATA_DIR).exists())
-        )
-
-    Announcement(host, port, is_all_there, lambda: _welcome(address_of(listener))).start()
+    Announcement(
+        host, port, partial(_is_all_there, is_demo), partial(_welcome, address_of(listener))
+    ).start()
 
 
-def _welcome(address: str) -> None:
-    lines = ["", f"The portal is ready: {address}"]
+def _is_all_there(is_demo: bool) -> bool:
+    return (
+        current_endpoint() is not None
+        and not history_due_path(settings.DATA_DIR).exists()
+        and (not is_demo or demo_loaded_path(settings.DATA_DIR).exists())
+    )
+
+
+def _welcome(address: str, is_complete: bool) -> None:
+    lines = ["", f"The {'portal is' if is_complete else 'pages are'} ready: {address}"]
+    if not is_complete:
+        lines.append("The rest is not, as said above: what is submitted waits until it is.")
     if not settings.IS_LOCAL:
         lines.append(f"for your TLS proxy, which serves it as https://{settings.ALLOWED_HOSTS[0]}/")
     sign_in = sign_in_path(settings.DATA_DIR)

@@ -186,7 +186,7 @@ class Supervisor:
         elif code == EXIT_REFUSED:
             place.is_over = True
             self._say("portal", f"{plan.name} stopped on purpose and is not started again.")
-            self._say("portal", f"It said: {last_line}")
+            self._say("portal", f"It said: {last_line.removeprefix('CommandError: ')}")
             if plan.is_vital:
                 self._exit_code = EXIT_REFUSED
         else:
