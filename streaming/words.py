@@ -35,8 +35,26 @@ def dashboard_words() -> dict[str, str]:
         "date": _("Date"),
         "amount": _("Amount"),
         "balance": _("Balance"),
-        "compared": _("%(shown)s accounts of %(all)s with transactions"),
-        "share": _("These %(shown)s accounts make %(percent)s%% of the amounts"),
+        "compared_one": ngettext(
+            "%(shown)s of %(count)s account with transactions",
+            "%(shown)s of %(count)s accounts with transactions",
+            1,
+        ),
+        "compared_many": ngettext(
+            "%(shown)s of %(count)s account with transactions",
+            "%(shown)s of %(count)s accounts with transactions",
+            2,
+        ),
+        "share_one": ngettext(
+            "This account makes %(percent)s%% of the amounts",
+            "These %(count)s accounts make %(percent)s%% of the amounts",
+            1,
+        ),
+        "share_many": ngettext(
+            "This account makes %(percent)s%% of the amounts",
+            "These %(count)s accounts make %(percent)s%% of the amounts",
+            2,
+        ),
         "shown_one": ngettext("%(count)s shown", "%(count)s shown", 1),
         "shown_many": ngettext("%(count)s shown", "%(count)s shown", 2),
         "remove": _("Remove %(account)s"),
@@ -54,9 +72,22 @@ def dashboard_words() -> dict[str, str]:
 def _sentences() -> dict[str, str]:
     return {
         "balance_sentence": _("Balance after each transaction."),
-        "balance_ends": _("%(account)s ends at %(balance)s after %(count)s steps."),
+        "balance_ends_one": ngettext(
+            "%(account)s ends at %(balance)s after %(count)s step.",
+            "%(account)s ends at %(balance)s after %(count)s steps.",
+            1,
+        ),
+        "balance_ends_many": ngettext(
+            "%(account)s ends at %(balance)s after %(count)s step.",
+            "%(account)s ends at %(balance)s after %(count)s steps.",
+            2,
+        ),
         "heat_sentence": _("Number of transactions by account and kind."),
-        "heat_part": _("%(account)s: %(deposits)s deposits, %(withdrawals)s withdrawals."),
+        "heat_part": _("%(account)s: %(deposits)s, %(withdrawals)s."),
+        "deposits_counted_one": ngettext("%(count)s deposit", "%(count)s deposits", 1),
+        "deposits_counted_many": ngettext("%(count)s deposit", "%(count)s deposits", 2),
+        "withdrawals_counted_one": ngettext("%(count)s withdrawal", "%(count)s withdrawals", 1),
+        "withdrawals_counted_many": ngettext("%(count)s withdrawal", "%(count)s withdrawals", 2),
         "bars_sentence": _("Amounts by account, deposits and withdrawals."),
         "bars_part": _("%(account)s: %(deposits)s paid in, %(withdrawals)s paid out."),
     }

@@ -1,7 +1,7 @@
 // The balance of the chosen accounts: one mark a transaction, stepped.
 
 import { colour, draw, font } from "./charts.js";
-import { amount, fill, roundAmount, signed } from "./format.js";
+import { amount, counted, fill, roundAmount, signed } from "./format.js";
 
 /**
  * @typedef {[number, number | bigint, number | bigint]} Step moment, balance from then, change
@@ -227,10 +227,9 @@ export class BalanceChart {
 
   sentence() {
     const ends = this.lines.map((line) =>
-      fill(this.words.balance_ends, {
+      counted(this.words, "balance_ends", line.steps.length, {
         account: line.account,
         balance: amount(line.steps.at(-1)?.[1] ?? line.start_minor),
-        count: line.steps.length,
       }),
     );
     return [this.words.balance_sentence, ...ends].join(" ");

@@ -2,7 +2,7 @@
 // Names and figures are text on the page; the canvas beside them holds the shapes, row by row.
 
 import { colour, draw, font, hatch, pixels } from "./charts.js";
-import { amount, count, fill, roundAmount, signed } from "./format.js";
+import { amount, count, counted, fill, roundAmount, signed } from "./format.js";
 
 /**
  * @typedef {{ account: string, holder: string, deposits: number, withdrawals: number,
@@ -133,7 +133,11 @@ export class Heatmap {
 
   sentence() {
     const parts = this.rows.map(({ account, deposits, withdrawals }) =>
-      fill(this.words.heat_part, { account, deposits: count(deposits), withdrawals: count(withdrawals) }),
+      fill(this.words.heat_part, {
+        account,
+        deposits: counted(this.words, "deposits_counted", deposits),
+        withdrawals: counted(this.words, "withdrawals_counted", withdrawals),
+      }),
     );
     return [this.words.heat_sentence, ...parts].join(" ");
   }
@@ -259,6 +263,6 @@ export class Bars {
   share(total) {
     const shown = this.rows.reduce((sum, row) => sum + Number(row.deposits_minor) + Number(row.withdrawals_minor), 0);
     const percent = Number(total) ? Math.round((100 * shown) / Number(total)) : 0;
-    return fill(this.words.share, { shown: this.rows.length, percent });
+    return counted(this.words, "share", this.rows.length, { percent });
   }
 }

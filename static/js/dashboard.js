@@ -5,7 +5,7 @@ import { onTheme } from "./charts.js";
 import { ChoiceBar } from "./choice.js";
 import { Bars, Heatmap } from "./comparison.js";
 import { feed } from "./feed.js";
-import { Calendar, count, fill } from "./format.js";
+import { Calendar, counted } from "./format.js";
 import { LiveTable, PeriodTable, RowWriter } from "./live-rows.js";
 import { Tiles } from "./tiles.js";
 
@@ -134,7 +134,7 @@ class Dashboard {
     page.querySelector("[data-key]")?.replaceChildren(...this.balance.key());
     write("steps-note", this.balance.note());
     write("last-step", this.balance.lastStep());
-    write("compared", fill(words.compared, { shown: compared.length, all: count(active) }));
+    write("compared", counted(words, "compared", active, { shown: compared.length }));
     write("share", this.bars.share(BigInt(totals.deposits_minor) + BigInt(totals.withdrawals_minor)));
     setEmpty(panel("balance"), !lines.length);
     for (const name of ["heat", "bars"]) setEmpty(panel(name), !compared.length);

@@ -59,14 +59,15 @@ export function fill(text, values = {}) {
 }
 
 /**
- * Chooses between the words for one and for many.
+ * Chooses between the words for one and for many, and fills in their number.
  * @param {Record<string, string>} words
  * @param {string} name
  * @param {number} number
+ * @param {Record<string, string | number>} values what else the words have marks for
  */
-export function counted(words, name, number) {
+export function counted(words, name, number, values = {}) {
   const form = plural.select(number) === "one" ? "one" : "many";
-  return fill(words[`${name}_${form}`], { count: count(number) });
+  return fill(words[`${name}_${form}`], { ...values, count: count(number) });
 }
 
 /** Dates and times in the portal's time zone, wherever the browser is. */

@@ -16,6 +16,8 @@ from tests.accounts.conftest import (  # noqa: F401
     forgotten_attempts,
     plain_static_files,
 )
+from tests.browser.dashboards import BADGE
+from tests.browser.web_portal import WebPortal, french, sign_in
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -66,12 +68,50 @@ def page_of(chromium, live_server, bank) -> Iterator[Callable[..., Page]]:
                 for name, value in cookies.items()
             ]
         )
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "console", lambda message: wrong.append(message.text) if _is_refusal(message) else 0
-        )
+        return _watched(context.new_page(), wrong)
+
+    expect.set_options(timeout=15_000)
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+# What a test asks of a live page: the entries that its modules heard of, the sockets it opened,
+# and to cut it off from the network.
+_LISTEN = """
+window.heard = [];
+addEventListener("bankportal:entries",
+    (event) => heard.push(...event.detail.entries.map((each) => each.transaction_id)));
+window.sockets = [];
+window.isCut = false;
+const Native = WebSocket;
+window.WebSocket = class extends Native {
+    constructor(...details) {
+        super(...details);
+        sockets.push(this);
+        if (isCut) this.close();
+    }
+};
+"""
+
+
+@pytest.fixture
+def opened_by(chromium, portal: WebPortal) -> Iterator[Callable[..., Page]]:
+    """Open a browser of its own for an agent of the module's ``portal``, and wait until it is
+    live; French. What goes wrong in a page unseen fails the test.
+    """
+    wrong: list[str] = []
+    contexts = []
+
+    def open_page(username: str, address: str = "/dashboard/", **options) -> Page:
+        context = french(chromium.new_context(base_url=portal.url, **options), portal.url)
+        contexts.append(context)
+        context.add_init_script(_LISTEN)
+        page = _watched(context.new_page(), wrong)
+        sign_in(page, username)
+        page.goto(address)
+        expect(page.locator(BADGE).first).to_contain_text("En direct")
         return page
 
     expect.set_options(timeout=15_000)
@@ -79,6 +119,13 @@ def page_of(chromium, live_server, bank) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+def _watched(page: Page, wrong: list[str]) -> Page:
+    page.set_default_timeout(15_000)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if _is_refusal(message) else 0)
+    return page
 
 
 def _is_refusal(message) -> bool:

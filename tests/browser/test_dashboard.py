@@ -1,0 +1,290 @@
+"""The dashboard in real browsers, with a real web server and its sockets."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.dashboards import BADGE, LIVE_ROWS, balance, chart, counts, figure
+from tests.browser.test_teller import is_untouched, mark, text_of
+from tests.browser.test_teller_accessibility import faults
+from tests.browser.web_portal import WebPortal, french, sign_in
+from tests.processes import wait_until
+
+HISTORY = """
+def dated(day, account, amount_minor):
+    build = submitted if amount_minor > 0 else withdrawn
+    return build(
+        abs(amount_minor), account=account, business_date=date(2024, 1, day), source="import"
+    )
+ledger.post(
+    opened(account="C100", business_date=date(2024, 1, 1)),
+    opened(account="C200", business_date=date(2024, 1, 2)),
+    dated(1, "C100", 100_000), dated(2, "C200", 250_000), dated(3, "C200", -20_000),
+    dated(4, "C100", -2_500), dated(5, "C100", -14_500),
+)
+"""
+
+
+@pytest.fixture
+def portal(chromium, tmp_path) -> Iterator[WebPortal]:
+    web = WebPortal(tmp_path)
+    web.post(HISTORY)
+    web.serve()
+    yield web
+    web.close()
+
+
+def test_history_stands_at_830_and_2300_on_first_sight(opened_by):
+    page = opened_by("supervisor")
+
+    expect(balance(page, "C100")).to_have_text("830,00")
+    expect(balance(page, "C200")).to_have_text("2\u202f300,00")
+    expect(figure(page, "transactions")).to_have_text("5")
+    expect(figure(page, "net_minor")).to_have_text("+3\u202f130,00")
+    assert page.locator("[name=range]:checked").get_attribute("value") == "all"
+    assert page.locator(LIVE_ROWS).count() == 5
+    [line] = [each for each in chart(page, "balance")["datasets"] if each["label"] == "C100"]
+    assert [point["y"] for point in line["data"][1:-1]] == [100_000, 97_500, 83_000]
+
+
+def test_a_deposit_changes_row_tile_line_bars_and_heatmap_in_place(opened_by, portal):
+    page = opened_by("auditor")
+    mark(page)
+
+    portal.post("ledger.post(submitted(10_000, **today))")
+
+    row = page.locator(LIVE_ROWS).first
+    expect(row).to_contain_text("+100,00")
+    expect(row.locator("[data-slot=balance]")).to_have_text("930,00")
+    expect(balance(page, "C100")).to_have_text("930,00")
+    expect(figure(page, "deposits")).to_have_text("3 opérations")
+    expect(figure(page, "today")).to_have_text("+1 aujourd’hui")
+    expect(page.locator("[data-last-step]")).to_contain_text("830,00 → 930,00")
+    [line] = [each for each in chart(page, "balance")["datasets"] if each["label"] == "C100"]
+    assert [point["y"] for point in line["data"][1:-1]] == [100_000, 97_500, 83_000, 93_000]
+    paid_in = chart(page, "bars")["datasets"][0]["data"]
+    assert paid_in == [250_000, 110_000]
+    assert counts(page)["C100", "deposits"] == 2
+    expect(page.locator("[data-canvas=heat]")).to_have_attribute(
+        "aria-label", re.compile("C100\u00a0: 2 dépôts, 2 retraits")
+    )
+    expect(page.locator("[data-panel=period] tbody tr").first).to_contain_text("930,00")
+    assert is_untouched(page)
+
+
+def test_shapes_stand_beside_the_rows_that_name_them(opened_by):
+    page = opened_by("auditor")
+
+    for name, rows in (("heat", ".heat__row:not(.heat__head)"), ("bars", ".bars__rows > div")):
+        canvas = page.locator(f"[data-canvas={name}]").bounding_box()
+        middles = [
+            box["y"] + box["height"] / 2
+            for box in (row.bounding_box() for row in page.locator(rows).all())
+        ]
+        drawn = sorted({round(top + canvas["y"]) for top in chart(page, name)["tops"]})
+        offset = 0 if name == "bars" else 15  # a cell's place is its upper edge
+        assert len(drawn) == len(middles)
+        for middle, top in zip(middles, drawn, strict=True):
+            assert abs(middle - top - offset) <= 2
+
+
+def test_a_cut_connection_is_made_up_for_without_gap_or_repetition(opened_by, portal):
+    page = opened_by("auditor")
+    mark(page)
+    portal.post("ledger.post(submitted(100, **today))")
+    expect(page.locator(LIVE_ROWS).first).to_contain_text("+1,00")
+    portal.kill_web()
+    expect(page.locator(BADGE)).to_contain_text("Reconnexion")
+
+    portal.post("for n in range(2, 9): ledger.post(submitted(100 * n, **today))")
+    portal.serve()
+
+    expect(page.locator(BADGE)).to_contain_text("En direct")
+    expect(page.locator(LIVE_ROWS).first).to_contain_text("+8,00")
+    portal.post("ledger.post(submitted(900, **today))")
+    expect(page.locator(LIVE_ROWS).first).to_contain_text("+9,00")
+    shown = [text_of(each) for each in page.locator(f"{LIVE_ROWS} [data-slot=amount]").all()]
+    assert shown[:9] == [f"+{n},00" for n in range(9, 0, -1)]
+    heard = page.evaluate("heard")
+    posted = portal.query("SELECT count(*) FROM accounts_entry WHERE business_date > '2025-01-01'")
+    assert len(heard) == len(set(heard)) == posted[0][0] == 9
+    assert page.evaluate("sockets.length") > 1
+    assert is_untouched(page)
+
+
+def test_figures_grow_stale_and_say_since_when(opened_by, portal):
+    page = opened_by("auditor")
+
+    portal.kill_web()
+
+    expect(page.locator(BADGE)).to_contain_text(
+        re.compile(r"Périmé depuis \d\d:\d\d:\d\d"), timeout=20_000
+    )
+    expect(page.locator("[data-panel=live]")).to_have_class(re.compile("is-stale"))
+    expect(balance(page, "C100")).to_have_text("830,00")
+
+
+def test_a_pause_counts_what_is_new_and_resuming_shows_it(opened_by, portal):
+    page = opened_by("auditor")
+    page.locator("[data-pause]").click()
+    before = chart(page, "bars")
+
+    portal.post("for n in range(3): ledger.post(withdrawn(1_000, **today))")
+
+    expect(page.locator("[data-newer-count]")).to_have_text("3 nouvelles")
+    assert page.locator(LIVE_ROWS).count() == 5
+    assert chart(page, "bars") == before
+    page.locator("[data-pause]").click()
+    expect(page.locator(LIVE_ROWS)).to_have_count(8)
+    expect(page.locator("[data-newer]")).to_be_hidden()
+    wait_until(lambda: chart(page, "bars") != before, "the bars have moved on")
+
+
+def test_new_rows_do_not_move_what_the_pointer_is_on(opened_by, portal):
+    page = opened_by("auditor")
+    row = page.locator(LIVE_ROWS).nth(2)
+    row.hover()
+    place = row.bounding_box()
+
+    portal.post("ledger.post(submitted(4_200, **today))")
+
+    expect(page.locator("[data-held]")).to_have_text("1 nouvelle")
+    assert page.locator(LIVE_ROWS).nth(2).bounding_box() == place
+    page.mouse.move(0, 0)
+    expect(page.locator(LIVE_ROWS).first).to_contain_text("+42,00")
+
+
+def test_a_filter_rules_everything_and_lives_in_the_address(opened_by):
+    page = opened_by("auditor")
+    page.locator("label", has=page.locator("[value=dates]")).click()
+    page.fill("#id_from", "2024-01-03")
+    page.fill("#id_to", "2024-01-04")
+    page.keyboard.press("Enter")
+
+    expect(figure(page, "transactions")).to_have_text("2")
+    expect(page.locator("[data-panel=period] tbody tr")).to_have_count(2)
+    assert "from=2024-01-03" in page.url
+    page.reload()
+    expect(figure(page, "transactions")).to_have_text("2")
+    page.locator("label", has=page.locator("[value=today]")).click()
+    expect(figure(page, "transactions")).to_have_text("0")
+    expect(page.locator("[data-panel=heat] [data-empty]")).to_contain_text("Aucune")
+    page.go_back()
+    expect(figure(page, "transactions")).to_have_text("2")
+    assert page.locator("[name=range]:checked").get_attribute("value") == "dates"
+
+
+def test_accounts_are_drawn_as_chosen_and_an_unknown_one_is_named(opened_by):
+    page = opened_by("auditor", "/dashboard/?accounts=C200")
+    assert page.locator("[data-balances] .tile").count() == 1
+
+    page.locator("#id_accounts").fill("C100")
+    page.keyboard.press("Enter")
+    expect(balance(page, "C100")).to_have_text("830,00")
+    page.locator("#id_accounts").fill("C404")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("[data-accounts-said]")).to_have_text("Compte inconnu : C404")
+    assert [text_of(chip) for chip in page.locator(".chip").all()] == ["C200", "C100"]
+    page.get_by_label("Retirer C200").click()
+    expect(page.locator("[data-balances] .tile")).to_have_count(1)
+
+
+def test_each_chart_is_also_a_sentence_and_a_table(opened_by):
+    page = opened_by("auditor")
+
+    for name, said in (
+        ("balance", "C100 finit à 830,00"),
+        ("heat", "C200 : 1 dépôt, 1 retrait"),
+        ("bars", "C100"),
+    ):
+        canvas = page.locator(f"[data-canvas={name}]")
+        assert canvas.get_attribute("role") == "img"
+        assert said in canvas.get_attribute("aria-label").replace("\u202f", " ").replace(
+            "\u00a0", " "
+        )
+        page.locator(f"[data-panel={name}] [data-as-table]").click()
+        expect(canvas).to_be_hidden()
+        assert page.locator(f"[data-panel={name}] .sheet tbody tr").count() >= 2
+
+
+def test_signing_out_elsewhere_ends_the_live_page(opened_by):
+    page = opened_by("auditor")
+    other = page.context.new_page()
+    other.goto("/auth/logout/")
+    other.locator("main form button").click()
+
+    expect(page.locator(BADGE)).to_contain_text("Déconnecté", timeout=6_000)
+
+
+def test_an_operator_sees_a_badge_and_no_customers(opened_by, portal):
+    page = opened_by("operator")
+
+    portal.post("ledger.post(submitted(10_000, **today))")
+
+    assert page.evaluate("heard") == []
+    assert "C100" not in page.content()
+
+
+def test_without_a_script_the_figures_and_tables_are_there(chromium, portal):
+    context = french(
+        chromium.new_context(base_url=portal.url, java_script_enabled=False), portal.url
+    )
+    page = context.new_page()
+    sign_in(page, "auditor")
+    page.goto("/dashboard/?range=dates&from=2024-01-04&accounts=C100")
+
+    assert text_of(figure(page, "transactions")) == "2"
+    assert text_of(page.locator("[data-balances] [data-slot=balance]")) == "830,00"
+    assert page.locator(LIVE_ROWS).count() == 5
+    assert page.locator("[data-panel=period] tbody tr").count() == 2
+    page.locator("label", has=page.locator("[value=all]")).click()
+    page.locator("[data-apply]").click()
+    assert text_of(figure(page, "transactions")) == "5"
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_dashboard(opened_by, theme):
+    page = opened_by("auditor", color_scheme=theme)
+    found = {"charts": faults(page)}
+
+    for button in page.locator("[data-as-table]").all():
+        button.click()
+    page.locator("[data-pause]").click()
+    found["tables"] = faults(page)
+    page.goto("/dashboard/?range=today&accounts=")
+    found["empty"] = faults(page)
+
+    assert found == {"charts": [], "tables": [], "empty": []}
+
+
+@pytest.mark.parametrize("width", [320, 768, 1440])
+def test_nothing_is_wider_than_the_screen(opened_by, width):
+    page = opened_by("auditor", viewport={"width": width, "height": 900})
+
+    wider = page.evaluate(
+        """() => [...document.querySelectorAll("main *")].filter((each) => {
+            const box = each.getBoundingClientRect();
+            return box.width && box.right > innerWidth + 1 && !each.closest("thead")
+                && getComputedStyle(each).position !== "absolute";
+        }).map((each) => each.outerHTML.slice(0, 100))"""
+    )
+
+    assert wider == []
+
+
+def test_pages_and_scripts_write_amounts_and_dates_alike(opened_by, portal):
+    portal.post("ledger.post(submitted(123_456_789, **today), submitted(1_005, **today))")
+    page = opened_by("auditor")
+    served = json.loads(json.dumps([text_of(each) for each in page.locator(LIVE_ROWS).all()]))
+
+    page.locator("label", has=page.locator("[value='7d']")).click()
+    page.wait_for_url("**range=7d**")
+    page.locator("label", has=page.locator("[value=all]")).click()
+    expect(figure(page, "transactions")).to_have_text("7")
+
+    assert [text_of(each) for each in page.locator(LIVE_ROWS).all()] == served
