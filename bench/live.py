@@ -1,7 +1,8 @@
 """From an agent's POST to the row on another browser's dashboard, through the whole portal.
 
 Runs `python -m bankportal` in a folder of its own, with two Chromium windows. `COUNT` in the
-environment changes the number of deposits.
+environment changes the number of deposits. They come one after the other with a rest between,
+since a page is told at most four times a second.
 """
 
 import os
@@ -19,6 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNT = int(os.environ.get("COUNT", "200"))
+REST_S = 0.3
 PASSWORD = "a password for one bench"  # noqa: S105 it opens nothing but this run
 
 # Notes when each of the bench's amounts first stands in the table of newest transactions.
@@ -110,6 +112,7 @@ def delay_of(teller: Page, watcher: Page, amount: str) -> float:
     sent = teller.evaluate(SUBMIT, amount)
     mark = f"+{amount}"
     watcher.wait_for_function("mark => window.seen[mark]", arg=mark, polling=20)
+    time.sleep(REST_S)
     return float(watcher.evaluate("mark => window.seen[mark]", mark) - sent)
 
 
