@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Callable
 
 from django.conf import settings
 from django.db import OperationalError
@@ -18,6 +17,8 @@ from streaming.stopping import DeliberateStop, StopRequest
 log = logging.getLogger(__name__)
 
 SAY_AGAIN_S = 30.0
+# A broker that starts beside us is there by then.
+USUAL_START_S = 15.0
 
 
 def wait_for_log(stop: StopRequest) -> tuple[Endpoint, Log, LogIdentity] | None:
@@ -79,14 +80,15 @@ def _refuse_forgetful(endpoint: Endpoint, described: LogDescription) -> None:
 
 
 class _Said:
-    """Says each thing once, and again after a while."""
+    """Says each thing once, and again after a while; a warning once that is no usual start."""
 
-    def __init__(self, speak: Callable[[str], None] = log.warning) -> None:
-        self._speak = speak
+    def __init__(self) -> None:
+        self._began = time.monotonic()
         self._last: tuple[str, float] = ("", 0.0)
 
     def __call__(self, text: str) -> None:
         said, at = self._last
-        if text != said or time.monotonic() - at > SAY_AGAIN_S:
-            self._speak(text)
-            self._last = (text, time.monotonic())
+        now = time.monotonic()
+        if text != said or now - at > SAY_AGAIN_S:
+            log.log(logging.INFO if now - self._began < USUAL_START_S else logging.WARNING, text)
+            self._last = (text, now)

@@ -56,6 +56,10 @@ def _security_settings() -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
+# What a broker answers in its first second; the client asks again by itself.
+_PASSING = "Coordinator load in progress"
+
+
 class _Repetitions(logging.Filter):
     """Lets each kind of line through once in ``quiet_seconds``, and hides the password.
 
@@ -71,6 +75,8 @@ class _Repetitions(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether to log ``record``, its text freed of credentials."""
         text = record.getMessage()
+        if _PASSING in text:
+            return False
         record.msg, record.args = _without_credentials(text), None
         kind, now = _kind_of(text), time.monotonic()
         if now - self._said_at.get(kind, -self.quiet_seconds) < self.quiet_seconds:
