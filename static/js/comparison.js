@@ -182,7 +182,8 @@ export class Bars {
       grid: { drawTicks: false, color: (/** @type {any} */ line) => colour(this.canvas, line.tick?.value === 0 ? "chart-axis" : "chart-grid") },
       ticks: { maxTicksLimit: 5, maxRotation: 0, padding: 4, align: "inner", callback: roundAmount },
       afterFit: (/** @type {any} */ axis) => {
-        axis.height = pixels(HEAD_REM);
+        // An axis that is not shown takes no room either.
+        axis.height = this.isNarrow ? 0 : pixels(HEAD_REM);
       },
     };
   }
