@@ -10,6 +10,8 @@ from accounts.models import Account, Agent, Submission
 from accounts.selectors.scope import accounts_seen_by
 
 SHOWN_AT_MOST = 25
+# One more tells that there are more.
+_LOOKED_FOR = SHOWN_AT_MOST + 1
 _SUBMISSIONS_LOOKED_AT = 100
 
 
@@ -35,7 +37,8 @@ def account_seen_by(agent: Agent, number: str) -> Account:
 def accounts_found(agent: Agent, words: str) -> list[Account]:
     """Give the accounts that ``words`` names by number or by part of the holder's name.
 
-    A number given in full, in any case, is found alone. Accents and case do not matter.
+    A number given in full, in any case, is found alone. Accents and case do not matter. More
+    than ``SHOWN_AT_MOST`` are found as one more than that.
     """
     try:
         return [account_seen_by(agent, words)]
@@ -49,10 +52,10 @@ def accounts_used_by(agent: Agent, *, at_most: int = 8) -> list[Account]:
     return _in_order(agent, list(dict.fromkeys(numbers))[:at_most])
 
 
-def first_accounts(agent: Agent, *, at_most: int = SHOWN_AT_MOST) -> list[Account]:
-    """Give the first accounts that the agent may see, by number."""
+def first_accounts(agent: Agent) -> list[Account]:
+    """Give the first accounts that the agent may see, by number; as many as a search finds."""
     accounts = accounts_seen_by(agent).select_related("balance", "branch")
-    return list(accounts.order_by("number")[:at_most])
+    return list(accounts.order_by("number")[:_LOOKED_FOR])
 
 
 def is_number_taken(number: str) -> bool:
@@ -76,7 +79,7 @@ def _by_holder(agent: Agent, words: str) -> list[Account]:
         text = _folded(f"{number} {holder}")
         if all(word in text for word in wanted):
             found.append(number)
-            if len(found) == SHOWN_AT_MOST:
+            if len(found) == _LOOKED_FOR:
                 break
     return _in_order(agent, found)
 

@@ -5,7 +5,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from accounts.models import Role
-from accounts.selectors.accounts import accounts_found, accounts_used_by, first_accounts
+from accounts.selectors.accounts import (
+    SHOWN_AT_MOST,
+    accounts_found,
+    accounts_used_by,
+    first_accounts,
+)
 from accounts.views.doors import AgentRequest, for_agents, with_customer_data
 
 _LONGEST_SEARCH = 120
@@ -31,5 +36,12 @@ def accounts(request: AgentRequest) -> HttpResponse:
     return render(
         request,
         "accounts/accounts.html",
-        {"words": words, "found": found, "used": used, "shown": shown},
+        {
+            "words": words,
+            "found": found,
+            "used": used,
+            "shown": shown[:SHOWN_AT_MOST],
+            "most": SHOWN_AT_MOST,
+            "are_more": len(shown) > SHOWN_AT_MOST,
+        },
     )

@@ -78,3 +78,18 @@ def _identifier() -> str:
     from accounts.identifiers import new_transaction_id
 
     return str(new_transaction_id())
+
+
+def test_a_list_that_is_cut_says_so(bank, signed_in):
+    for place in range(30):
+        number, holder = f"D9{place:02}", f"Durand {place}"
+        Account.objects.create(number=number, holder=holder, branch=bank.teller.branch)
+
+    several = signed_in(bank.teller).get("/accounts/", {"account": "durand"}).content.decode()
+    fewer = signed_in(bank.teller).get("/accounts/", {"account": "durand 1"}).content.decode()
+
+    assert several.count('href="/accounts/D9') == 25
+    assert "Plus de 25 comptes trouvés" in several
+    assert "Les 25 premiers par numéro." in several
+    assert "12 comptes trouvés" in fewer
+    assert "premiers par numéro" not in fewer
