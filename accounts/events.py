@@ -126,4 +126,6 @@ def is_account_number(text: str) -> bool:
 
 
 def _short(error: Exception) -> str:
-    return str(error)[:300] or type(error).__name__
+    # It may quote the message, and a database takes neither NUL nor half a character pair.
+    text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(error))
+    return text[:300] or type(error).__name__

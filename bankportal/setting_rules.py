@@ -3,6 +3,7 @@
 import re
 import zoneinfo
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -28,6 +29,14 @@ SHORTEST_SECRET_KEY = 50
 _PLACEHOLDER = re.compile(r"insecure|change.?me|secret.?key|example|placeholder", re.IGNORECASE)
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _SERVER = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+
+
+def folder(name: str, text: str) -> Path:
+    """Give the folder that ``text`` names, in full; ``~`` is the home folder."""
+    try:
+        return Path(text).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):
+        raise _wrong(name, text, "Set it to the path of a folder.") from None
 
 
 def whole_number(name: str, text: str, *, least: int, most: int) -> int:

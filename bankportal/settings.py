@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bankportal.secrets import kept_secret
 from bankportal.setting_rules import (
+    folder,
     known_currency,
     known_time_zone,
     one_of,
@@ -30,7 +31,7 @@ env.escape_proxy = True
 env.ENVIRON = {name: text.replace("$", r"\$") for name, text in os.environ.items()}
 
 # Where a run keeps its files.
-DATA_DIR = Path(env.str("DATA_DIR", default="") or BASE_DIR / "data").expanduser().resolve()
+DATA_DIR = folder("DATA_DIR", env.str("DATA_DIR", default="") or str(BASE_DIR / "data"))
 HISTORY_FILE = BASE_DIR / "data" / "client_transactions.csv"
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 
+from django.db import IntegrityError
 from django.db.transaction import atomic
 
 from accounts.ledger.messages import NO_LINK, LogIdentity
@@ -29,6 +30,14 @@ def recognise_log(seen: LogIdentity) -> Log:
     Memory mode has another log at each start, so a ledger that knows nothing but memory mode
     takes it as the next one. Raises ``OtherLog``, with what differs, in every other case.
     """
+    try:
+        return _recognised(seen)
+    except IntegrityError:
+        # Another process began with a log in the same moment.
+        return _recognised(seen)
+
+
+def _recognised(seen: LogIdentity) -> Log:
     with atomic():
         known = current_log()
         if known is None:

@@ -30,7 +30,7 @@ def examine_run() -> Finding:
     process = running_process(settings.DATA_DIR)
     if process is None:
         return note("Portal", f"not running on {settings.DATA_DIR}", "Start it with: make run")
-    address = address_path(settings.DATA_DIR).read_text(encoding="utf-8").strip()
+    address = _own_address().strip() or "an address it has not said yet"
     return sound("Portal", f"running as process {process} at {address}")
 
 

@@ -108,7 +108,12 @@ class Reader:
             # The partitions changed hands in between, so some of these may be of before.
             self.restart()
             return []
-        return [self._delivered(each) for each in messages if not _is_passing(each)]
+        try:
+            return [self._delivered(each) for each in messages if not _is_passing(each)]
+        except ReadFailed:
+            # What came before the failure is read again: the client's own position is past it.
+            self.restart()
+            raise
 
     def restart(self) -> None:
         """Go back to the database's positions on all partitions that are still ours."""
