@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -96,5 +97,10 @@ def publish_again_what_got_lost(log_id: int) -> int:
 def _has_outcome() -> Q:
     identifier = OuterRef("submission__transaction_id")
     return Q(Exists(Entry.objects.filter(transaction_id=identifier))) | Q(
-        Exists(DeadLetter.objects.filter(transaction_id=identifier))
+        Exists(own_dead_letters(identifier, key=OuterRef("key"), value=OuterRef("value")))
     )
+
+
+def own_dead_letters(identifier: Any, *, key: Any, value: Any) -> "QuerySet[DeadLetter]":
+    """Dead letters of just those bytes: what others sent with the same id is no outcome of it."""
+    return DeadLetter.objects.filter(transaction_id=identifier, key=key, value=value)

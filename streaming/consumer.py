@@ -27,6 +27,10 @@ IDLE_S = 0.2
 CHECK_ENDPOINT_S = 1.0
 
 
+class Abandoned(Exception):
+    """We are to stop, and the positions from which to read are not to be had."""
+
+
 @dataclass
 class Counts:
     """What this process has done since its start."""
@@ -111,6 +115,8 @@ class _Session:
                     if self._has_moved():
                         log.warning("Kafka has moved; connecting again.")
                         return
+        except Abandoned:
+            log.info("Asked to stop before the database answered; nothing was begun.")
         except LogIncomplete as reason:
             raise DeliberateStop(self._incomplete(str(reason))) from reason
         finally:
@@ -169,7 +175,7 @@ class _Session:
                 found = positions_of(self._log, partitions)
             except OperationalError as reason:
                 if self._stop.is_set():
-                    raise
+                    raise Abandoned from reason
                 log.warning("The database is not to be had (%s); trying again.", reason)
                 connection.close()
                 self._stop.wait(delay_s)

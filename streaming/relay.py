@@ -144,7 +144,7 @@ class _Session:
     def _finish(self) -> None:
         """Wait a moment for what is on its way, so that a restart need not publish it again."""
         if self._failure is not None:
-            # Whatever is behind the refused message stays in the outbox and goes out in order.
+            # Rows that Kafka has not acknowledged by now stay in the outbox, this one first.
             log.error("Kafka refused a message (%s); starting over with it.", self._failure)
             self._stop.wait(1)
         else:

@@ -1,5 +1,6 @@
 """The course of an account's balance over business dates, one step a transaction."""
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from itertools import groupby
@@ -118,15 +119,20 @@ def _by_days(totals: QuerySet[DailyTotal]) -> tuple[int, list[tuple[int, int]]]:
 
 
 def _in_spans(days: Iterable[tuple[date, int]], length: int) -> list[tuple[int, int]]:
-    """Add up what moved in each span of ``length`` days; a span's moment is its end."""
-    spans = groupby(days, key=lambda each: each[0].toordinal() // length)
-    return [
-        (
-            beginning_of(date.fromordinal((place + 1) * length)),
-            sum(moved for _day, moved in of_span),
-        )
-        for place, of_span in spans
-    ]
+    """Add up what moved in each span of ``length`` days; a span's moment is its end.
+
+    The span that goes on is told as of now: nobody knows a balance of tomorrow.
+    """
+    now_ms = time.time_ns() // 1_000_000
+    added: list[tuple[int, int]] = []
+    for place, of_span in groupby(days, key=lambda each: each[0].toordinal() // length):
+        moves = list(of_span)
+        last_day = moves[-1][0]
+        end_ms = beginning_of(date.fromordinal((place + 1) * length))
+        if end_ms > now_ms:
+            end_ms = min(end_ms, max(now_ms, beginning_of(last_day)))
+        added.append((end_ms, sum(moved for _day, moved in moves)))
+    return added
 
 
 def _added_up(start_minor: int, steps: Iterable[tuple[int, int]]) -> list[Step]:

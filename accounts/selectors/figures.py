@@ -5,12 +5,13 @@ from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F, Min, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from msgspec import Meta
 
-from accounts.models import Agent, DailyTotal, Entry, Kind, Outbox
+from accounts.models import Agent, DailyTotal, Entry, Kind
+from accounts.outbox import waiting
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.balance_lines import BalanceLine, balance_line
 from accounts.selectors.live_rows import LiveRow, transactions_of_period
@@ -156,12 +157,9 @@ def _sum(column: str, condition: Q | None = None) -> Coalesce:
 
 
 def _waiting(agent: Agent) -> Waiting:
-    concluded = Entry.objects.filter(transaction_id=OuterRef("submission__transaction_id"))
-    waiting = Outbox.objects.filter(
-        ~Exists(concluded), is_done=False, submission__in=submissions_seen_by(agent)
-    )
-    ends = waiting.aggregate(since_ms=Min("queued_at_ms"))
-    return Waiting(number=waiting.count(), since_ms=ends["since_ms"])
+    mine = waiting().filter(submission__in=submissions_seen_by(agent))
+    ends = mine.aggregate(since_ms=Min("queued_at_ms"))
+    return Waiting(number=mine.count(), since_ms=ends["since_ms"])
 
 
 def _delays(agent: Agent) -> Delays | None:

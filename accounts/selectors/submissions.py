@@ -15,6 +15,7 @@ from accounts.models import (
     Reason,
     Submission,
 )
+from accounts.outbox import own_dead_letters
 from accounts.selectors.scope import accounts_seen_by, entries_seen_by, submissions_seen_by
 
 State = Literal["queued", "posted", "rejected", "dead"]
@@ -141,7 +142,7 @@ def receipt_of(transaction_id: UUID, *, seen_by: Agent) -> Receipt:
         submission=submission,
         outbox=getattr(submission, "outbox", None),
         entry=entry,
-        dead_letter=None if entry else _dead_letter(transaction_id),
+        dead_letter=None if entry else _dead_letter(submission),
         agent_name=_agent_name(entry, submission),
     )
 
@@ -157,8 +158,11 @@ def _account(number: str, agent: Agent) -> Account | None:
     return accounts.filter(number=number).first()
 
 
-def _dead_letter(transaction_id: UUID) -> DeadLetter | None:
-    return DeadLetter.objects.filter(transaction_id=transaction_id).first()
+def _dead_letter(submission: Submission | None) -> DeadLetter | None:
+    row = getattr(submission, "outbox", None)
+    if submission is None or row is None:
+        return None
+    return own_dead_letters(submission.transaction_id, key=row.key, value=row.value).first()
 
 
 def _agent_name(entry: Entry | None, submission: Submission | None) -> str:

@@ -17,6 +17,7 @@ from accounts.models import (
     Outcome,
     Submission,
 )
+from accounts.outbox import own_dead_letters
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.scope import entries_seen_by, submissions_seen_by
 
@@ -147,12 +148,16 @@ def account_page(
 
 def waiting_rows(agent: Agent, number: str) -> list[TransactionRow]:
     """Give the account's submissions that have no outcome yet, the latest first."""
-    same_id = {"transaction_id": OuterRef("transaction_id")}
+    identifier = OuterRef("transaction_id")
+    own = own_dead_letters(identifier, key=OuterRef("outbox__key"), value=OuterRef("outbox__value"))
+    # An outbox row is done with its outcome, also where that is a dead letter.
+    set_aside = DeadLetter.objects.filter(key=number.encode()).values("transaction_id")
     waiting = (
         submissions_seen_by(agent)
-        .filter(account=number, outbox__is_done=False)
-        .filter(~Exists(Entry.objects.filter(**same_id)))
-        .annotate(is_dead=Exists(DeadLetter.objects.filter(**same_id)))
+        .filter(Q(outbox__is_done=False) | Q(transaction_id__in=set_aside), account=number)
+        .filter(~Exists(Entry.objects.filter(transaction_id=identifier)))
+        .annotate(is_dead=Exists(own))
+        .filter(Q(outbox__is_done=False) | Q(is_dead=True))
         .select_related("submitted_by")
         .order_by("-outbox__id")[:_WAITING_SHOWN]
     )

@@ -20,6 +20,7 @@ const SERIES = [
 const SVG = "http://www.w3.org/2000/svg";
 const LABEL_WIDTH = 96;
 const MARKS_UP_TO = 120;
+const MOST_TICKS = 60;
 
 export class BalanceChart {
   /**
@@ -80,10 +81,14 @@ export class BalanceChart {
   buildTicks(axis) {
     const span = this.end - this.begin;
     const wanted = span / DAY_MS / Math.max(2, axis.width / 90);
-    const step = span > 2 * DAY_MS ? (SPANS.find((days) => days >= wanted) ?? 3652) * DAY_MS : span / 4;
     axis.ticks = [];
-    if (!(step > 0)) return;
-    for (let at = this.begin; at <= this.end; at += step) axis.ticks.push({ value: at });
+    if (!(span > 0)) return;
+    const days = span > 2 * DAY_MS ? (SPANS.find((each) => each >= wanted) ?? 3652) : 0;
+    for (let place = 0; place < MOST_TICKS; place += 1) {
+      const at = days ? this.calendar.daysAfter(this.begin, days * place) : this.begin + (span / 4) * place;
+      if (at > this.end) break;
+      axis.ticks.push({ value: at });
+    }
   }
 
   /**

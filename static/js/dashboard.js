@@ -5,7 +5,7 @@ import { onTheme } from "./charts.js";
 import { ChoiceBar } from "./choice.js";
 import { Bars, Heatmap } from "./comparison.js";
 import { feed } from "./feed.js";
-import { Calendar, counted } from "./format.js";
+import { Calendar, counted, parse } from "./format.js";
 import { LiveTable, PeriodTable, RowWriter } from "./live-rows.js";
 import { Tiles } from "./tiles.js";
 
@@ -30,7 +30,7 @@ const words = /** @type {Record<string, string>} */ (read("dashboard-words"));
 
 /** @param {string} id */
 function read(id) {
-  return JSON.parse(document.getElementById(id)?.textContent ?? "null");
+  return parse(document.getElementById(id)?.textContent ?? "null");
 }
 
 /** @param {string} name */
@@ -165,7 +165,7 @@ class Dashboard {
       const response = await fetch(`${page.dataset.figuresUrl}?${this.query}`, { headers: { Accept: "application/json" } });
       if (response.status === 400) return this.refuse((await response.json()).errors);
       if (!response.ok || response.redirected) throw new Error(`The figures answered ${response.status}`);
-      const shown = /** @type {Shown} */ (await response.json());
+      const shown = /** @type {Shown} */ (parse(await response.text()));
       if (turn !== this.turn) return;
       if (restore) this.bar.restore(shown.choice);
       this.live.replace(shown.newest);

@@ -3,6 +3,7 @@
 // What travels over it is described in streaming/frames.py.
 
 import { Badge } from "./badge.js";
+import { parse } from "./format.js";
 
 /**
  * @typedef {{ transaction_id: string, account: string, holder: string, kind: string,
@@ -214,20 +215,6 @@ class Feed extends EventTarget {
 function announce({ entries, count, complete }) {
   const detail = { entries, count, complete };
   window.dispatchEvent(new CustomEvent("bankportal:entries", { detail }));
-}
-
-/**
- * Reads JSON, and whole numbers beyond a double's reach exactly.
- * @param {string} text
- */
-function parse(text) {
-  if (!/\d{16}/.test(text)) return JSON.parse(text);
-  const exact = (/** @type {string} */ _key, /** @type {unknown} */ value, /** @type {any} */ context) =>
-    typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source)
-      ? BigInt(context.source)
-      : value;
-  // TypeScript's library does not know the third argument yet.
-  return JSON.parse(text, /** @type {any} */ (exact));
 }
 
 export const feed = new Feed();

@@ -70,6 +70,20 @@ export function counted(words, name, number, values = {}) {
   return fill(words[`${name}_${form}`], { ...values, count: count(number) });
 }
 
+/**
+ * Reads JSON, and whole numbers beyond a double's reach exactly.
+ * @param {string} text
+ */
+export function parse(text) {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  const exact = (/** @type {string} */ _key, /** @type {unknown} */ value, /** @type {any} */ context) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source)
+      ? BigInt(context.source)
+      : value;
+  // TypeScript's library does not know the third argument yet.
+  return JSON.parse(text, /** @type {any} */ (exact));
+}
+
 /** Dates and times in the portal's time zone, wherever the browser is. */
 export class Calendar {
   /** @param {string} zone */
@@ -104,6 +118,25 @@ export class Calendar {
   dayOf(date) {
     // Noon in London is the same date from Hawaii to Japan, and so in any zone of a portal.
     return this.day(Date.parse(`${date}T12:00:00Z`));
+  }
+
+  /**
+   * Gives the same time of day so many days later, also where a day has 23 or 25 hours.
+   * @param {number} milliseconds
+   * @param {number} days
+   */
+  daysAfter(milliseconds, days) {
+    const later = milliseconds + days * 86_400_000;
+    return later + this.ahead(milliseconds) - this.ahead(later);
+  }
+
+  /**
+   * Gives by how much the zone's clock is ahead of UTC at a moment.
+   * @param {number} milliseconds
+   */
+  ahead(milliseconds) {
+    const [date, time] = [this.iso.format(milliseconds), this.time.format(milliseconds)];
+    return Date.parse(`${date}T${time}Z`) - Math.floor(milliseconds / 1000) * 1000;
   }
 
   today() {
