@@ -35,8 +35,9 @@ class ChildPlan:
     """What to run, when, and what its end means.
 
     ``after``: those that have to be over first. ``runs_once``: it is over when it exits 0,
-    and not started again. ``fallbacks``: what to run instead, by exit code. ``is_vital``:
-    nothing makes sense without it.
+    and not started again. ``final_codes``: exits that starting again does not mend, besides 78.
+    ``fallbacks``: what to run instead, by exit code. ``is_vital``: nothing makes sense without
+    it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ChildPlan:
     after: tuple[str, ...] = ()
     may_start: Callable[[], bool] = always
     when_done: Callable[[], None] = nothing
+    final_codes: frozenset[int] = frozenset()
     fallbacks: Mapping[int, Fallback] = field(default_factory=dict)
     grace_s: float = 10.0
     keep_open: tuple[int, ...] = ()

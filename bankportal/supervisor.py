@@ -183,7 +183,7 @@ class Supervisor:
             place.command = plan.fallbacks[code].command
             for line in plan.fallbacks[code].notice.splitlines():
                 self._say("portal", line)
-        elif code == EXIT_REFUSED:
+        elif code == EXIT_REFUSED or code in plan.final_codes:
             place.is_over = True
             self._say("portal", f"{plan.name} stopped on purpose and is not started again.")
             self._say("portal", f"It said: {last_line.removeprefix('CommandError: ')}")

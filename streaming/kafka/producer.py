@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
@@ -24,6 +24,18 @@ class NotDelivered(Exception):
     """The broker refused a message for good; messages published after it may have been written."""
 
 
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "message.timeout.ms": 0,
+    # The one of Java's producers, so that an account stays on its partition whoever publishes.
+    "partitioner": "murmur2_random",
+    "linger.ms": 0,
+    # A dead letter is as large as the largest message, and has headers besides.
+    "message.max.bytes": 2 * MEBIBYTE,
+    "queue.buffering.max.messages": 100_000,
+}
+
 # Called once for each message, from ``poll`` or ``flush``.
 OnDone = Callable[[Acknowledged | NotDelivered], None]
 
@@ -38,22 +50,7 @@ class Producer:
 
     def __init__(self, endpoint: Endpoint, **overrides: Any) -> None:
         self._process = os.getpid()
-        self._client = Client(
-            client_settings(
-                endpoint,
-                **{
-                    "enable.idempotence": True,
-                    "acks": "all",
-                    "message.timeout.ms": 0,
-                    "partitioner": "murmur2_random",
-                    "linger.ms": 0,
-                    # A dead letter is as large as the largest message, and has headers besides.
-                    "message.max.bytes": 2 * MEBIBYTE,
-                    "queue.buffering.max.messages": 100_000,
-                }
-                | overrides,
-            )
-        )
+        self._client = Client(client_settings(endpoint, **{**_SETTINGS, **overrides}))
 
     def publish(
         self,

@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.events import decode
 from accounts.identifiers import new_transaction_id
 from accounts.models import Entry, Kind, Log, Outbox, Submission
+from accounts.outbox import waiting
 from accounts.receipts import way_of
 from accounts.selectors.submissions import NoSuchTransaction, receipt_of
 from accounts.services.accounts import open_account
@@ -95,15 +96,34 @@ def test_a_receipt_turns_to_rejected_with_its_reason_in_words(bank, signed_in, a
     assert status(client, asked)["state"] == "rejected"
 
 
-def test_a_receipt_whose_message_was_set_aside_says_so(bank, signed_in, asked):
-    # The log holds other bytes under this id, which the ledger cannot read.
-    forged = b'{"transaction_id": "%s"}' % str(asked.transaction_id).encode()
-    bank.ledger.post_messages([raw(forged, bank.ledger.position().next_offset)])
+@pytest.fixture
+def not_understood(asked) -> bytes:
+    """Bytes under the submission's id that the ledger cannot read."""
+    return b'{"transaction_id": "%s"}' % str(asked.transaction_id).encode()
 
-    receipt, _ = pages(signed_in(bank.teller), asked)
+
+def test_a_receipt_whose_message_was_set_aside_says_so(bank, signed_in, asked, not_understood):
+    # As if a later release, which reads it no more, had met what an earlier one wrote.
+    Outbox.objects.update(value=not_understood)
+    bank.ledger.post_messages([raw(not_understood, bank.ledger.position().next_offset)])
+
+    receipt, account = pages(signed_in(bank.teller), asked)
 
     assert "Écartée" in receipt
     assert "Message non compris" in receipt
+    assert "Écartée" in account
+    assert waiting().count() == 0
+
+
+def test_what_others_send_under_its_id_is_no_outcome(bank, signed_in, asked, not_understood):
+    bank.ledger.post_messages([raw(not_understood, bank.ledger.position().next_offset)])
+
+    receipt, account = pages(signed_in(bank.teller), asked)
+
+    assert "Écartée" not in receipt
+    assert "Écartée" not in account
+    assert "En file" in receipt
+    assert waiting().count() == 1
 
 
 def test_a_receipt_that_waits_long_says_that_nothing_is_lost(bank, signed_in, asked):

@@ -1,11 +1,14 @@
 """Posting into the database."""
 
+import json
 import sqlite3
+from hashlib import sha256
 
 import pytest
 from django.db import IntegrityError, connection
 from django.db.transaction import atomic
 
+from accounts.events import encode
 from accounts.ledger.identity import OtherLog, current_log, recognise_log
 from accounts.ledger.messages import NO_LINK, LogIdentity
 from accounts.ledger.posting import BalanceMoved, OffsetMoved
@@ -43,6 +46,45 @@ def test_a_batch_moves_balance_totals_position_and_chain_together(ledger):
     position = ledger.position()
     assert (position.next_offset, position.posted, position.transactions) == (4, 3, 2)
     assert bytes(position.link) == bytes(Entry.objects.latest("id").link) != NO_LINK
+
+
+def test_a_link_is_what_an_auditor_computes_from_the_record(ledger):
+    event = submitted(10_000)
+    ledger.post(opened(), event)
+
+    before, after = Entry.objects.order_by("id")
+
+    place = (0).to_bytes(4, "big") + (1).to_bytes(8, "big")
+    log = "\0".join((A_LOG.cluster_id, A_LOG.topic, A_LOG.topic_id, str(A_LOG.partition_count)))
+    key, value = encode(event)
+    message = len(key).to_bytes(4, "big") + key + b"\x01" + value
+    outcome, reason = bytes([after.outcome]), after.reason.encode()
+    balance = b"\x01" + (10_000).to_bytes(8, "big", signed=True)
+    parts = bytes(before.link), sha256(log.encode()).digest(), place, sha256(message).digest()
+    assert bytes(after.link) == sha256(b"".join((*parts, outcome, balance, reason))).digest()
+
+
+def test_the_leader_epoch_of_the_last_message_is_kept_with_the_position(ledger):
+    ledger.post_messages([delivered(opened(), 0)._replace(leader_epoch=7)])
+
+    assert ledger.position().leader_epoch == 7
+
+
+def test_an_account_counts_what_was_posted_on_it(ledger):
+    ledger.post(opened(), submitted(100), withdrawn(900), submitted(100))
+
+    assert Balance.objects.get(account="C100").posted_count == 3
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800", "\x1b[31m"])
+def test_what_a_dead_letter_says_can_be_stored_whatever_it_quotes(ledger, text):
+    value = json.dumps({"version": 1, "kind": text, "account": "C100"}).encode()
+
+    outcomes = ledger.post_messages([raw(value, 0), delivered(opened(), 1)])
+
+    assert (outcomes.dead, outcomes.posted) == (1, 1)
+    assert DeadLetter.objects.get().detail.isprintable()
+    assert Outbox.objects.get().headers["detail"].isprintable()
 
 
 def test_a_redelivered_submission_is_posted_once(ledger):

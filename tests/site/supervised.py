@@ -44,6 +44,7 @@ def planned(
             for number, instead in (fallbacks or {}).items()
         },
         after=tuple(more.pop("after", ())),
+        final_codes=frozenset(more.pop("final_codes", ())),
         **more,
     )
 

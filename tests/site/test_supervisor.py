@@ -83,6 +83,18 @@ def test_a_child_that_stopped_on_purpose_is_left_alone_and_the_rest_goes_on(supe
     assert len(supervisor.descendants()) == 1
 
 
+def test_what_starting_again_does_not_mend_is_said_once_and_holds_up_nobody(supervise):
+    supervisor = supervise(
+        child("history", "print('line 3'); raise SystemExit(1)", runs_once=True, final_codes=[1]),
+        child("next", "print('after'); import time; time.sleep(600)", after=["history"]),
+    )
+
+    supervisor.wait_for("It said: line 3")
+    supervisor.wait_for("next: after")
+
+    assert "starting it again" not in supervisor.said
+
+
 def test_nothing_goes_on_without_a_vital_child(supervise):
     supervisor = supervise(
         child("other", POLITE), child("web", "raise SystemExit(78)", is_vital=True)

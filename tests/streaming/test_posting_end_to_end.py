@@ -8,7 +8,7 @@ import pytest
 
 from accounts.events import encode
 from streaming.endpoint import Endpoint
-from streaming.kafka.producer import Producer
+from streaming.kafka.producer import _SETTINGS, Producer
 from tests.builders import opened, submitted, withdrawn
 from tests.processes import Portal, wait_until
 
@@ -61,6 +61,42 @@ def bank(kafka, tmp_path):
     bank.manage("create_topics")
     yield bank
     bank.close()
+
+
+def murmur2(key: bytes) -> int:
+    """The hash by which Java's producers choose a partition, after its description."""
+    mask, factor = 0xFFFFFFFF, 0x5BD1E995
+    whole = len(key) & ~3
+    found = 0x9747B28C ^ len(key)
+    for at in range(0, whole, 4):
+        word = int.from_bytes(key[at : at + 4], "little") * factor & mask
+        word = (word ^ word >> 24) * factor & mask
+        found = found * factor & mask ^ word
+    if key[whole:]:
+        found = (found ^ int.from_bytes(key[whole:], "little")) * factor & mask
+    found = (found ^ found >> 13) * factor & mask
+    return found ^ found >> 15
+
+
+def test_accounts_are_on_the_partitions_where_java_would_put_them(bank):
+    keys = [f"C{number}".encode() for number in range(100, 140)]
+    endpoint = Endpoint("external", bank.environment["KAFKA_BOOTSTRAP_SERVERS"])
+    producer = Producer(endpoint)
+    partitions: dict[bytes, int] = {}
+
+    for key in keys:
+        producer.publish(
+            bank.topic, key, b"x", lambda result, key=key: partitions.update({key: result[0]})
+        )
+    producer.flush(30)
+
+    assert partitions == {key: (murmur2(key) & 0x7FFFFFFF) % 3 for key in keys}
+
+
+def test_a_producer_gives_nothing_up_and_repeats_nothing():
+    assert _SETTINGS["enable.idempotence"] is True
+    assert _SETTINGS["acks"] == "all"
+    assert _SETTINGS["message.timeout.ms"] == 0
 
 
 def test_a_submission_travels_to_the_ledger_and_is_done(bank):

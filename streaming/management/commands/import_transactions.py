@@ -23,7 +23,10 @@ from streaming.kafka.producer import NotDelivered
 from streaming.management.database import said_in_a_line
 from streaming.management.interruption import stoppable
 from streaming.progress import Console
-from streaming.stopping import DeliberateStop
+from streaming.stopping import EXIT_DELIBERATE, DeliberateStop
+
+# As sysexits.h has it: a temporary failure.
+EXIT_TRY_AGAIN = 75
 
 
 class Command(BaseCommand):
@@ -31,8 +34,9 @@ class Command(BaseCommand):
         "Publish a history file (transaction_date;account;transaction_value;balance) or the "
         "SQLite file of the system in use until now, wait for the ledger to post it, and "
         "compare the file's balances with the ledger's. May be repeated without effect. "
-        "Exit codes: 0 all of it is in the ledger and the balances agree; 1 otherwise, each "
-        "reason said; 130 interrupted, and safe to run again."
+        "Exit codes: 0 all of it is in the ledger and the balances agree; 1 the file wants a "
+        "person's look, each reason said; 75 and 130 it did not come to its end, and is safe to "
+        "run again; 78 it must not be run on this Kafka."
     )
     requires_system_checks = ()
 
@@ -53,12 +57,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with stoppable(self._say) as console, said_in_a_line():
+            with stoppable(self._say) as console, said_in_a_line(EXIT_TRY_AGAIN):
                 self._import(options, console)
         except (HistoryNotUsable, HistoryChanged) as reason:
             raise CommandError(f"{options['file']}: {reason}") from reason
-        except (DeliberateStop, LedgerStands, NotDelivered) as reason:
-            raise CommandError(str(reason)) from reason
+        except DeliberateStop as reason:
+            raise CommandError(str(reason), returncode=EXIT_DELIBERATE) from reason
+        except (LedgerStands, NotDelivered) as reason:
+            raise CommandError(str(reason), returncode=EXIT_TRY_AGAIN) from reason
 
     def _import(self, options: dict[str, Any], console: Console) -> None:
         path: Path = options["file"]
