@@ -19,7 +19,7 @@ const SERIES = [
 ];
 const SVG = "http://www.w3.org/2000/svg";
 const LABEL_WIDTH = 96;
-const MARKS_UP_TO = 120;
+const LARGE_MARKS_UP_TO = 120;
 const MOST_TICKS = 60;
 
 export class BalanceChart {
@@ -124,7 +124,7 @@ export class BalanceChart {
     const points = line.steps.map(([at, balance]) => ({ x: at, y: Number(balance) }));
     const last = points.at(-1)?.y ?? Number(line.start_minor);
     const data = [{ x: this.begin, y: Number(line.start_minor) }, ...points, { x: until, y: last }];
-    const size = line.steps.length > MARKS_UP_TO ? 0 : 3;
+    const size = line.steps.length > LARGE_MARKS_UP_TO ? 1.5 : 3;
     return {
       label: line.account,
       data,
