@@ -26,7 +26,8 @@ From the server:
     nothing follows before that.
 
 Closed with 4400 not understood, 4401 signed out, 4403 role or branch changed, 4429 too many
-messages, 1009 too large a message, 1013 the database cannot be asked.
+messages, 4413 too large a message, 4503 the database cannot be asked. All are of the range that a
+server may close with itself: Daphne sends no other, and would leave the socket open.
 """
 
 from collections.abc import Iterable
@@ -43,8 +44,8 @@ NOT_UNDERSTOOD: Final = 4400
 SIGNED_OUT: Final = 4401
 RIGHTS_CHANGED: Final = 4403
 TOO_MANY: Final = 4429
-TOO_LARGE: Final = 1009
-TRY_LATER: Final = 1013
+TOO_LARGE: Final = 4413
+TRY_LATER: Final = 4503
 
 
 class Subscribe(msgspec.Struct, tag="subscribe", forbid_unknown_fields=True):

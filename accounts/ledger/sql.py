@@ -65,6 +65,9 @@ _ADD_TOTAL = """
         amount_minor = accounts_dailytotal.amount_minor + excluded.amount_minor
 """
 
+# Below what the relay's producer and the dead-letter topic take, headers included.
+LARGEST_COPY = 1_900_000
+
 
 def wait_for_other_writers(cursor: CursorWrapper) -> None:
     """Hold back until no other batch is being written. SQLite's BEGIN IMMEDIATE has done so."""
@@ -249,11 +252,14 @@ def _dead_row(each: Dead, log_id: int, concluded_at_ms: int) -> tuple[Any, ...]:
 
 def _copy_of(each: Dead, concluded_at_ms: int) -> Outbox:
     message = each.refused.message
+    # Compressed, a message may be larger than any that we can publish; the row keeps all of it.
+    is_too_large = len(message.value or b"") + len(message.key or b"") > LARGEST_COPY
     return Outbox(
         topic=settings.KAFKA_DEAD_LETTER_TOPIC,
-        key=message.key,
-        value=message.value,
+        key=None if is_too_large else message.key,
+        value=None if is_too_large else message.value,
         headers={
+            **({"omitted": "too large to copy"} if is_too_large else {}),
             "topic": settings.KAFKA_TOPIC,
             "partition": str(message.partition),
             "offset": str(message.offset),

@@ -7,6 +7,7 @@ from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Lower
 
 from accounts.models import Account, Agent, Submission
+from accounts.models.account import NUMBER_LENGTH
 from accounts.selectors.scope import accounts_seen_by
 
 SHOWN_AT_MOST = 25
@@ -26,6 +27,8 @@ def account_seen_by(agent: Agent, number: str) -> Account:
     """
     accounts = accounts_seen_by(agent).select_related("branch", "balance")
     number = number.strip()
+    if len(number) > NUMBER_LENGTH:
+        raise NoSuchAccount(number)
     if exact := accounts.filter(number=number).first():
         return exact
     others = list(accounts.filter(number__iexact=number)[:2])

@@ -7,6 +7,8 @@ from typing import Final, Self
 
 from django.utils import timezone
 
+from accounts.events import EARLIEST_DATE, LATEST_DATE
+
 DAYS_BY_NAME: Final[Mapping[str, int]] = {"today": 1, "7d": 7, "30d": 30}
 ALL: Final = "all"
 DATES: Final = "dates"
@@ -26,12 +28,17 @@ class Period:
         if name in DAYS_BY_NAME:
             today = timezone.localdate()
             return cls(today - timedelta(days=DAYS_BY_NAME[name] - 1), today)
-        return cls(first, last) if name == DATES else cls()
+        return cls(_within(first), _within(last)) if name == DATES else cls()
 
     def lookups(self, field: str) -> dict[str, date]:
         """Give the keyword arguments for a queryset's ``filter`` on ``field``."""
         ends = {f"{field}__gte": self.first, f"{field}__lte": self.last}
         return {lookup: day for lookup, day in ends.items() if day is not None}
+
+
+def _within(day: date | None) -> date | None:
+    """Give the nearest date that an entry can have, so that a day more or less is a date too."""
+    return None if day is None else min(max(day, EARLIEST_DATE), LATEST_DATE)
 
 
 def beginning_of(day: date) -> int:

@@ -142,6 +142,16 @@ def test_a_dead_letter_keeps_its_bytes_and_is_copied_through_the_outbox(ledger):
     assert copies[0].headers["reason"] == "not_understood"
 
 
+def test_what_is_too_large_to_copy_is_kept_in_its_row_and_holds_up_nobody(ledger):
+    ledger.post_messages([raw(b" " * 5_000_000, 0)])
+
+    copy = Outbox.objects.get()
+
+    assert len(bytes(DeadLetter.objects.get().value)) == 5_000_000
+    assert copy.value is None
+    assert copy.headers["omitted"] == "too large to copy"
+
+
 def test_an_account_that_nobody_filed_is_filed_without_a_branch(ledger):
     ledger.post(opened(account="X9"))
 

@@ -377,3 +377,26 @@ async def test_too_many_messages_close_the_socket(page):
         await page.send({"type": "received", "count": 0})
 
     assert await page.closed() == frames.TOO_MANY
+
+
+def test_every_close_code_is_one_that_the_web_server_sends():
+    codes = [
+        value
+        for name, value in vars(frames).items()
+        if name.isupper() and name != "LONGEST_MESSAGE"
+    ]
+
+    assert len(codes) == 6
+    assert all(4000 <= code <= 4999 for code in codes)
+
+
+async def test_dates_at_the_end_of_time_harm_nobody(ledger, auditor):
+    await in_database(ledger.post, opened(), submitted(1))
+    browser = Browser(auditor)
+    await browser.connect()
+
+    await browser.subscribe(None, range="dates", **{"from": "0001-01-01", "to": "9999-12-31"})
+    shown = await browser.next("figures")
+    await browser.leave()
+
+    assert shown["figures"]["totals"]["deposits"] == 1
