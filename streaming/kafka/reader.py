@@ -89,6 +89,7 @@ class Reader:
         )
         self.assigned: set[int] = set()
         self._assignments = 0
+        self._unknown: list[int] = []
         self._client.subscribe(
             [topic], on_assign=self._take, on_revoke=self._give, on_lost=self._give
         )
@@ -101,6 +102,9 @@ class Reader:
         """
         assignments = self._assignments
         first = self._client.poll(timeout)
+        if self._unknown:
+            numbers = ", ".join(map(str, self._unknown))
+            raise LogIncomplete(f"{self._topic} has partitions that the ledger lacks: {numbers}")
         if first is None:
             return []
         messages = [first, *self._client.consume(limit - 1, 0)]
@@ -141,7 +145,9 @@ class Reader:
         positions = self._positions(numbers)
         self.assigned = set(numbers)
         self._assignments += 1
-        client.assign([self._start(number, *positions[number]) for number in numbers])
+        # Nothing may be raised in here: it would pass through librdkafka.
+        self._unknown = sorted(self.assigned - positions.keys())
+        client.assign([self._start(number, *at) for number, at in positions.items()])
         log.info("Reading partitions %s.", ", ".join(map(str, sorted(numbers))) or "none")
 
     def _start(self, number: int, next_offset: int, leader_epoch: int) -> TopicPartition:

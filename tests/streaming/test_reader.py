@@ -5,7 +5,7 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from streaming.endpoint import Endpoint
 from streaming.kafka import reader as module
-from streaming.kafka.reader import Reader, ReadFailed
+from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
 
 
 class Message:
@@ -54,6 +54,16 @@ class Client:
 
     def consume(self, _limit, _timeout):
         return self.answers
+
+
+def test_a_partition_that_the_ledger_lacks_is_named(monkeypatch):
+    monkeypatch.setattr(module, "Client", Client)
+    endpoint = Endpoint("external", "127.0.0.1:9")
+    reader = Reader(endpoint, "submissions", "group", lambda _numbers: {})
+    reader._client.answers = [Message(0)]
+
+    with pytest.raises(LogIncomplete, match="lacks: 0"):
+        reader.read(100, 0)
 
 
 def test_what_was_read_beside_a_failure_is_read_again(monkeypatch):
