@@ -1,7 +1,7 @@
 """How a long-running command ends: when asked, with its work finished or untouched."""
 
+import queue
 import signal
-import threading
 from types import FrameType
 
 # A deliberate stop that a restart cannot mend; the supervisor leaves such a child alone.
@@ -16,7 +16,10 @@ class StopRequest:
     """Becomes set at SIGTERM or SIGINT."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._is_set = False
+        # Not an Event: a signal that comes while this thread holds the Event's lock would wait
+        # for that lock for ever. A SimpleQueue may be put to in the midst of its own get.
+        self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def listen(self) -> "StopRequest":
         """Take the signals of this process. Main thread only."""
@@ -26,15 +29,21 @@ class StopRequest:
 
     def set(self) -> None:
         """Ask for the stop from within the process."""
-        self._event.set()
+        self._is_set = True
+        self._asked.put(None)
 
     def is_set(self) -> bool:
         """Say whether to stop."""
-        return self._event.is_set()
+        return self._is_set
 
     def wait(self, seconds: float) -> bool:
         """Wait for the request, at most ``seconds``; say whether it came."""
-        return self._event.wait(seconds)
+        try:
+            self._asked.get(timeout=max(seconds, 0))
+        except queue.Empty:
+            return self._is_set
+        self._asked.put(None)  # for whoever waits next
+        return True
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._event.set()
+        self.set()

@@ -16,15 +16,12 @@ def balance(page: Page, account: str) -> Locator:
     return page.locator(f'[data-balances] [data-account="{account}"] [data-slot=balance]')
 
 
-def chart(page: Page, name: str) -> dict:
-    """What the chart holds, and where it draws it."""
+def chart(page: Page, name: str) -> list[dict]:
+    """What the chart holds: each dataset's label and data."""
     return page.evaluate(
         """(name) => {
             const chart = Chart.getChart(document.querySelector(`[data-canvas=${name}]`));
-            return {
-                datasets: chart.data.datasets.map(({ label, data }) => ({ label, data })),
-                tops: chart.getDatasetMeta(0).data.map((each) => each.y),
-            };
+            return chart.data.datasets.map(({ label, data }) => ({ label, data }));
         }""",
         name,
     )
@@ -32,5 +29,5 @@ def chart(page: Page, name: str) -> dict:
 
 def counts(page: Page) -> dict[tuple[str, str], int]:
     """The heatmap's number for each account and kind."""
-    [cells] = chart(page, "heat")["datasets"]
+    [cells] = chart(page, "heat")
     return {(cell["y"], cell["x"]): cell["v"] for cell in cells["data"]}
