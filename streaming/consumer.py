@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections, connection
 
 from accounts.ledger.conclusions import Refused, Understood, understand
-from accounts.ledger.identity import positions_of
+from accounts.ledger.identity import Position, positions_of
 from accounts.ledger.messages import Delivered, LogIdentity
 from accounts.ledger.posting import OffsetMoved, Outcomes, post_batch
 from accounts.models import Log
@@ -168,7 +168,7 @@ class _Session:
                     f"{self._expected[each.partition] - 1}"
                 )
 
-    def _positions(self, partitions: Iterable[int]) -> Mapping[int, tuple[int, int]]:
+    def _positions(self, partitions: Iterable[int]) -> Mapping[int, Position]:
         delay_s = 0.05
         while True:
             try:
@@ -181,7 +181,7 @@ class _Session:
                 self._stop.wait(delay_s)
                 delay_s = min(delay_s * 2, 2.0)
             else:
-                self._expected = {number: at for number, (at, _epoch) in found.items()}
+                self._expected = {number: at.next_offset for number, at in found.items()}
                 return found
 
     def _has_moved(self) -> bool:
@@ -189,6 +189,7 @@ class _Session:
 
     def _incomplete(self, reason: str) -> str:
         return (
-            f"The log lacks what the ledger has to read next ({reason}). Nothing was skipped. "
-            "Bring the complete log back, or set DATA_DIR (or DATABASE_URL) to another place."
+            f"The log lacks what the ledger has read, or has to read next ({reason}). Nothing was "
+            "skipped. Bring the complete log back, or set DATA_DIR (or DATABASE_URL) to another "
+            "place."
         )

@@ -96,6 +96,7 @@ class Tally:
     next_offset: int
     link: bytes
     leader_epoch: int = -1
+    last_digest: bytes | None = None
     transactions: int = 0
     posted: int = 0
     rejected: int = 0
@@ -143,6 +144,7 @@ def conclude(messages: Iterable[Understood | Refused], books: Books) -> None:
         tally = books.partitions[read.message.partition]
         tally.next_offset = read.message.offset + 1
         tally.leader_epoch = read.message.leader_epoch
+        tally.last_digest = read.digest
         if isinstance(read, Refused):
             _bury(read, tally, books)
             continue

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from django.db import IntegrityError
 from django.db.transaction import atomic
@@ -12,6 +13,17 @@ from accounts.models.ledger import Log, LogPosition
 
 class OtherLog(Exception):
     """The log in front of us is not the one that the ledger was concluded from."""
+
+
+class Position(NamedTuple):
+    """How far the ledger has read a partition, and how to tell that it still is that log.
+
+    ``last_digest`` is of the message before ``next_offset``; None where we know of none.
+    """
+
+    next_offset: int
+    leader_epoch: int
+    last_digest: bytes | None
 
 
 def identity_of(log: Log) -> LogIdentity:
@@ -50,10 +62,17 @@ def _recognised(seen: LogIdentity) -> Log:
         raise OtherLog(_difference(identity_of(known), seen))
 
 
-def positions_of(log: Log, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """Give the next offset and the leader epoch of each of ``partitions``."""
+def positions_of(log: Log, partitions: Iterable[int]) -> dict[int, Position]:
+    """Give the ledger's position in each of ``partitions`` that it knows."""
     rows = LogPosition.objects.filter(log=log, partition__in=list(partitions))
-    return {row.partition: (row.next_offset, row.leader_epoch) for row in rows}
+    return {row.partition: _position_of(row) for row in rows}
+
+
+def _position_of(row: LogPosition) -> Position:
+    # Somebody may have set the next offset back, to have everything read again as repeats.
+    is_known = row.last_offset == row.next_offset - 1
+    digest = bytes(row.last_digest) if is_known and row.last_digest is not None else None
+    return Position(row.next_offset, row.leader_epoch, digest)
 
 
 def _follow(seen: LogIdentity, *, reason: str) -> Log:

@@ -27,8 +27,9 @@ _MOVE_POSITION = """
 """
 _RECORD_PROGRESS = """
     UPDATE accounts_logposition
-    SET leader_epoch = %s, link = %s, transactions = transactions + %s, posted = posted + %s,
-        rejected = rejected + %s, dead = dead + %s, repeats = repeats + %s
+    SET leader_epoch = %s, last_offset = %s, last_digest = %s, link = %s,
+        transactions = transactions + %s, posted = posted + %s, rejected = rejected + %s,
+        dead = dead + %s, repeats = repeats + %s
     WHERE log_id = %s AND partition = %s AND next_offset = %s
 """
 _ADD_ENTRY = """
@@ -190,6 +191,8 @@ def record_progress(cursor: CursorWrapper, log_id: int, partition: int, tally: T
         _RECORD_PROGRESS,
         [
             tally.leader_epoch,
+            tally.next_offset - 1,
+            tally.last_digest,
             tally.link,
             tally.transactions,
             tally.posted,

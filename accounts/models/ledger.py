@@ -100,6 +100,9 @@ class LogPosition(models.Model):
     partition = models.IntegerField(_("partition"))
     next_offset = models.BigIntegerField(_("next offset"), default=0)
     leader_epoch = models.IntegerField(_("leader epoch"), default=-1)
+    # The last message that was read, whatever its fate: a log that goes on must still hold it.
+    last_offset = models.BigIntegerField(_("last offset"), null=True)
+    last_digest = models.BinaryField(_("last digest"), max_length=HASH_LENGTH, null=True)
     link = models.BinaryField(_("last link"), max_length=HASH_LENGTH)
     # Messages by fate; transactions are the posted entries that moved money.
     transactions = models.BigIntegerField(_("transactions"), default=0)

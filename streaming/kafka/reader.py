@@ -2,28 +2,30 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from accounts.ledger.messages import Delivered
+from accounts.ledger.identity import Position
+from accounts.ledger.messages import Delivered, digest_of
 from streaming.endpoint import Endpoint
 from streaming.kafka.config import client_settings
 
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 3.0
+# How long a partition that answers an error is left alone, so that the others go on.
+REST_S = 10.0
+# A new leader may not have the last message to give for a moment (KIP-207).
+SHORT_FOR_S = 10.0
 
-# Gives the next offset and the leader epoch of each partition asked for.
-Positions = Callable[[Iterable[int]], Mapping[int, tuple[int, int]]]
+# Gives the ledger's position in each partition asked for, where it knows the partition.
+Positions = Callable[[Iterable[int]], Mapping[int, Position]]
 
-_LOST = {
-    KafkaError._AUTO_OFFSET_RESET,
-    KafkaError.OFFSET_OUT_OF_RANGE,
-    KafkaError._LOG_TRUNCATION,
-}
+_NOT_THERE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 _PASSING = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TRANSPORT,
@@ -40,17 +42,24 @@ _PASSING = {
 
 
 class LogIncomplete(Exception):
-    """The log does not hold the offset that the ledger has to read next."""
+    """The log does not hold what the ledger has to read next, or what it read last."""
 
 
 class ReadFailed(Exception):
-    """The broker answered with an error that waiting does not mend."""
+    """The broker answered with an error, for ``partition`` or, with None, for all of them."""
+
+    def __init__(self, text: str, partition: int | None) -> None:
+        super().__init__(text)
+        self.partition = partition
 
 
 class Reader:
     """A member of the consumer group, started from ``positions`` whenever it is assigned some.
 
-    Kafka's own committed offsets are written as a hint for its tools and never read.
+    It begins one message before each position: where that is not the message which the ledger
+    read there, the log is another one, though ids, offsets and leader epochs agree, as in a log
+    that was restored from an older copy and has grown since. Kafka's own committed offsets are
+    written as a hint for its tools and never read.
     """
 
     def __init__(
@@ -75,7 +84,9 @@ class Reader:
                     "auto.offset.reset": "error",
                     "enable.auto.commit": False,
                     "enable.auto.offset.store": False,
-                    "enable.partition.eof": False,
+                    "enable.partition.eof": True,
+                    # A bit that turned over on the disk is no event.
+                    "check.crcs": True,
                     "session.timeout.ms": 6_000,
                     "heartbeat.interval.ms": 1_500,
                     "max.poll.interval.ms": 300_000,
@@ -90,6 +101,10 @@ class Reader:
         self.assigned: set[int] = set()
         self._assignments = 0
         self._unknown: list[int] = []
+        self._starts: dict[int, int] = {}
+        self._before: dict[int, Position] = {}
+        self._short_since: dict[int, float] = {}
+        self._rests_until: dict[int, float] = {}
         self._client.subscribe(
             [topic], on_assign=self._take, on_revoke=self._give, on_lost=self._give
         )
@@ -97,14 +112,17 @@ class Reader:
     def read(self, limit: int, timeout: float) -> list[Delivered]:
         """Give up to ``limit`` messages, waiting for the first one only.
 
-        Raises ``LogIncomplete`` where the next message is not there any more, and
-        ``ReadFailed`` for what waiting does not mend. An unreachable broker gives nothing.
+        Raises ``LogIncomplete`` where the next message, or the one before it, is not there any
+        more, and ``ReadFailed`` for what waiting does not mend; a partition that failed rests
+        for a while, and the others go on. An unreachable broker gives nothing.
         """
+        self._end_rests()
         assignments = self._assignments
         first = self._client.poll(timeout)
         if self._unknown:
             numbers = ", ".join(map(str, self._unknown))
             raise LogIncomplete(f"{self._topic} has partitions that the ledger lacks: {numbers}")
+        self._refuse_shorter()
         if first is None:
             return []
         messages = [first, *self._client.consume(limit - 1, 0)]
@@ -113,11 +131,14 @@ class Reader:
             self.restart()
             return []
         try:
-            return [self._delivered(each) for each in messages if not _is_passing(each)]
-        except ReadFailed:
-            # What came before the failure is read again: the client's own position is past it.
+            delivered = [self._delivered(each) for each in messages if not self._is_passing(each)]
+        except ReadFailed as failure:
+            if failure.partition is not None:
+                self._rests_until[failure.partition] = time.monotonic() + REST_S
+            # What came beside the failure is read again: the client's own position is past it.
             self.restart()
             raise
+        return [each for each in delivered if not self._is_known(each)]
 
     def restart(self) -> None:
         """Go back to the database's positions on all partitions that are still ours."""
@@ -147,14 +168,33 @@ class Reader:
         self._assignments += 1
         # Nothing may be raised in here: it would pass through librdkafka.
         self._unknown = sorted(self.assigned - positions.keys())
-        client.assign([self._start(number, *at) for number, at in positions.items()])
+        self._before = {
+            number: at for number, at in positions.items() if at.last_digest is not None
+        }
+        self._short_since.clear()
+        begun = [
+            self._start(number, at)
+            for number, at in positions.items()
+            if number not in self._rests_until
+        ]
+        self._starts = {each.partition: each.offset for each in begun}
+        client.assign(begun)
         log.info("Reading partitions %s.", ", ".join(map(str, sorted(numbers))) or "none")
 
-    def _start(self, number: int, next_offset: int, leader_epoch: int) -> TopicPartition:
-        if leader_epoch < 0:
-            return TopicPartition(self._topic, number, next_offset)
+    def _start(self, number: int, at: Position) -> TopicPartition:
+        offset = at.next_offset - (at.last_digest is not None)
+        if at.leader_epoch < 0:
+            return TopicPartition(self._topic, number, offset)
         # With the epoch the broker can tell that its log was cut and has grown again.
-        return TopicPartition(self._topic, number, next_offset, leader_epoch=leader_epoch)
+        return TopicPartition(self._topic, number, offset, leader_epoch=at.leader_epoch)
+
+    def _end_rests(self) -> None:
+        now = time.monotonic()
+        rested = [number for number, until in self._rests_until.items() if until <= now]
+        for number in rested:
+            del self._rests_until[number]
+        if self.assigned.intersection(rested):
+            self.restart()
 
     def _give(self, client: Client, partitions: list[TopicPartition]) -> None:
         self.assigned -= {each.partition for each in partitions}
@@ -162,10 +202,11 @@ class Reader:
 
     def _delivered(self, message: Message) -> Delivered:
         if error := message.error():
-            where = f"partition {message.partition()}" if message.partition() is not None else ""
-            if error.code() in _LOST:
+            partition = message.partition()
+            where = f"partition {partition}" if partition is not None else ""
+            if self._is_lost(message, error):
                 raise LogIncomplete(f"{self._topic} {where}: {error.str()}")
-            raise ReadFailed(f"{self._topic} {where}: {error.name()}: {error.str()}")
+            raise ReadFailed(f"{self._topic} {where}: {error.name()}: {error.str()}", partition)
         epoch = message.leader_epoch()
         return Delivered(
             cast(int, message.partition()),
@@ -176,10 +217,47 @@ class Reader:
             -1 if epoch is None else epoch,
         )
 
+    def _is_lost(self, message: Message, error: KafkaError) -> bool:
+        """Say whether what we have to read is not there, by the error in place of a message.
 
-def _is_passing(message: Message) -> bool:
-    error = message.error()
-    if error is None or error.code() not in _PASSING:
-        return False
-    log.debug("Kafka: %s", error.str())
-    return True
+        Behind a damaged batch librdkafka takes some of its bytes for the next offset, so only
+        an answer about the offset where we began counts; another one makes us begin again.
+        """
+        if error.code() == KafkaError._LOG_TRUNCATION:
+            return True
+        start = self._starts.get(cast(int, message.partition()))
+        return error.code() in _NOT_THERE and message.offset() == start
+
+    def _is_known(self, message: Delivered) -> bool:
+        """Say whether ``message`` is the one before our position; refuse another in its place."""
+        before = self._before.pop(message.partition, None)
+        if before is None:
+            return False
+        offset = before.next_offset - 1
+        is_there = message.offset == offset
+        if is_there and digest_of(message.key, message.value) == before.last_digest:
+            return True
+        raise LogIncomplete(
+            f"{self._topic} partition {message.partition}: at offset {offset}, the last one read, "
+            + ("is another message now" if is_there else f"is nothing; {message.offset} follows")
+        )
+
+    def _refuse_shorter(self) -> None:
+        """Refuse a log that has kept ending before the message that we read last."""
+        now = time.monotonic()
+        for number, since in self._short_since.items():
+            if number in self._before and now - since > SHORT_FOR_S:
+                raise LogIncomplete(
+                    f"{self._topic} partition {number}: ends before offset "
+                    f"{self._before[number].next_offset - 1}, the last one read"
+                )
+
+    def _is_passing(self, message: Message) -> bool:
+        error = message.error()
+        if error is None or error.code() not in _PASSING:
+            return False
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._short_since.setdefault(cast(int, message.partition()), time.monotonic())
+        else:
+            log.debug("Kafka: %s", error.str())
+        return True

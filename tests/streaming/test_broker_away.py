@@ -1,13 +1,19 @@
 """What happens to submissions while the broker is away, killed, or back on another port."""
 
+import re
+import shutil
+from itertools import count
+from pathlib import Path
+from subprocess import Popen
+
 import pytest
 
-from accounts.events import encode
+from accounts.events import Event, encode
 from streaming.endpoint import endpoint_path, running_endpoint
 from streaming.kafka.producer import Producer
-from tests.builders import opened
+from tests.builders import opened, submitted
 from tests.processes import Portal, wait_until
-from tests.streaming.test_posting_end_to_end import SUBMIT
+from tests.streaming.test_posting_end_to_end import SUBMIT, murmur2
 
 
 class BankWithBroker(Portal):
@@ -15,6 +21,12 @@ class BankWithBroker(Portal):
 
     def submit(self, *movements: tuple[str, int]) -> None:
         self.python(SUBMIT.format(movements=list(movements)))
+
+    def publish(self, *events: Event) -> None:
+        producer = Producer(running_endpoint(self.folder))
+        for event in events:
+            producer.publish(self.topic, *encode(event), lambda _result: None)
+        assert producer.flush(30) == 0
 
     def start_broker(self):
         process = self.start("run_broker")
@@ -37,9 +49,7 @@ def bank(kafka, tmp_path):
 def test_submissions_outlive_a_killed_broker_and_drain_in_order_on_another_port(bank):
     broker = bank.start_broker()
     bank.manage("create_topics")
-    producer = Producer(running_endpoint(bank.folder))
-    producer.publish("submissions", *encode(opened()), lambda _result: None)
-    assert producer.flush(30) == 0
+    bank.publish(opened())
     bank.start("run_consumer", "--member", "one")
     bank.start("run_relay")
     bank.submit(("DEPOSIT", 100))
@@ -61,6 +71,56 @@ def test_submissions_outlive_a_killed_broker_and_drain_in_order_on_another_port(
     assert bank.value("SELECT count(*) FROM accounts_entry") == 6
 
 
+def test_a_log_restored_from_an_older_copy_and_grown_past_the_ledger_stops_it(bank):
+    broker = bank.start_broker()
+    bank.manage("create_topics")
+    bank.publish(opened(), submitted(1))
+    consumer = bank.start("run_consumer")
+    wait_until(lambda: bank.balance("C100") == 1, "the first are posted")
+    stop(broker)
+    older = bank.folder / "older"
+    shutil.copytree(bank.folder / "kafka", older)
+    broker = bank.start_broker()
+    bank.publish(*[submitted(10) for _ in range(3)])
+    wait_until(lambda: bank.balance("C100") == 31, "what the copy lacks is posted")
+    stop(consumer)
+    stop(broker)
+
+    shutil.rmtree(bank.folder / "kafka")
+    older.rename(bank.folder / "kafka")
+    bank.start_broker()
+    # Cluster, topic, offsets and leader epoch are the ledger's own; only the messages are not.
+    bank.publish(*[submitted(1_000) for _ in range(6)])
+    stopped = bank.start("run_consumer")
+
+    assert stopped.wait(60) == 78
+    said = bank.output_of("run_consumer")
+    assert re.search(r"submissions partition \d: at offset 4, .* another message now", said)
+    assert bank.balance("C100") == 31
+
+
+def test_a_damaged_partition_holds_up_no_other(bank):
+    bank.start_broker()
+    bank.manage("create_topics")
+    accounts = {partition: account_on(partition) for partition in range(3)}
+    bank.publish(*[opened(account=each) for each in accounts.values()])
+    segment = bank.folder / "kafka" / "log" / "submissions-1" / f"{0:020d}.log"
+    start = segment.stat().st_size
+    bank.publish(submitted(10, account=accounts[1], reference="to be damaged"))
+    whole = segment.read_bytes()
+    damaged = start + whole[start:].index(b"to be damaged")
+    write_at(segment, damaged, b"XX")
+
+    bank.start("run_consumer")
+
+    wait_until(lambda: "failed CRC32C check" in bank.output_of("run_consumer"), "it has said so")
+    bank.publish(*[submitted(5, account=accounts[each]) for each in range(3)])
+    wait_until(lambda: bank.balance(accounts[0]) == bank.balance(accounts[2]) == 5, "both post")
+    assert bank.balance(accounts[1]) in {None, 0}
+    write_at(segment, damaged, b"to")
+    wait_until(lambda: bank.balance(accounts[1]) == 15, "the mended one posts all")
+
+
 def test_asked_to_stop_while_the_broker_is_away_both_end_with_exit_code_0(bank):
     broker = bank.start_broker()
     bank.manage("create_topics")
@@ -74,6 +134,23 @@ def test_asked_to_stop_while_the_broker_is_away_both_end_with_exit_code_0(bank):
     relay.terminate()
 
     assert (consumer.wait(15), relay.wait(15)) == (0, 0)
+
+
+def account_on(partition: int) -> str:
+    """Give an account that has its place on that one of three partitions."""
+    numbers = (f"C{number}" for number in count(100))
+    return next(each for each in numbers if (murmur2(each.encode()) & 0x7FFFFFFF) % 3 == partition)
+
+
+def stop(process: Popen) -> None:
+    process.terminate()
+    assert process.wait(60) == 0
+
+
+def write_at(file: Path, place: int, content: bytes) -> None:
+    with file.open("r+b") as opened_file:
+        opened_file.seek(place)
+        opened_file.write(content)
 
 
 def free_port() -> int:
