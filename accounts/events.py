@@ -11,10 +11,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from accounts.money import GREATEST_MINOR
+from accounts.bounds import EARLIEST_DATE, LATEST_DATE
+from accounts.money import GREATEST_BALANCE_MINOR, GREATEST_MINOR
 
-EARLIEST_DATE: Final = date(1900, 1, 1)
-LATEST_DATE: Final = date(2199, 12, 31)
 IMPORT_SOURCE: Final = "import"
 PORTAL_SOURCE: Final = "portal"
 
@@ -26,7 +25,7 @@ AccountNumber = Annotated[str, Meta(pattern=ACCOUNT_NUMBER)]
 Amount = Annotated[int, Meta(ge=1, le=GREATEST_MINOR)]
 OpeningBalance = Annotated[int, Meta(ge=0, le=GREATEST_MINOR)]
 LeastBalance = Annotated[int, Meta(ge=-GREATEST_MINOR, le=0)]
-ClaimedBalance = Annotated[int, Meta(ge=-(10**18), le=10**18)]
+ClaimedBalance = Annotated[int, Meta(ge=-GREATEST_BALANCE_MINOR, le=GREATEST_BALANCE_MINOR)]
 Currency = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
 Moment = Annotated[datetime, Meta(tz=True)]
 Name = Annotated[str, Meta(min_length=1, max_length=150, pattern=_PRINTABLE)]

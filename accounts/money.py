@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 # The greatest amount an agent may type, and the greatest one an event may carry.
 GREATEST_TYPED_MINOR = 99_999_999_999
 GREATEST_MINOR = 10**15
+# What one account may hold, and what may go through it in all its life: both far inside the
+# 64 bits of a column, as is then each sum over one account.
+GREATEST_BALANCE_MINOR = 10**18
+GREATEST_TURNOVER_MINOR = 9 * 10**18
 
 MINUS = "\N{MINUS SIGN}"
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -37,13 +42,26 @@ else:
 
 
 class MoneyField(_BigIntegerField):
-    """An amount in minor units. The only field that holds money."""
+    """An amount in minor units. The only field that holds money, and nothing but integers."""
 
     description = _("Amount in minor units")
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
+        # SQLite would keep a fraction, or text, in a column of integers.
+        return integer_check(self, connection)
 
     def deconstruct(self) -> Any:
         name, _path, args, kwargs = super().deconstruct()
         return name, "accounts.money.MoneyField", args, kwargs
+
+
+def integer_check(
+    field: "models.BigIntegerField[Any, Any]", connection: BaseDatabaseWrapper
+) -> str | None:
+    """Give the check that keeps all but integers out of the column, where the type does not."""
+    if connection.vendor != "sqlite":
+        return None
+    return f"typeof({connection.ops.quote_name(field.column or '')}) IN ('integer', 'null')"
 
 
 def decimals_of(currency: str) -> int:

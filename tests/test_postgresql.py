@@ -29,7 +29,17 @@ def database_url(tmp_path_factory: pytest.TempPathFactory):
 def test_the_ledger_keeps_its_promises_on_postgresql(database_url: str, tmp_path: Path) -> None:
     run = subprocess.run(
         # The database goes with its server, so it need not be dropped first.
-        [sys.executable, "-m", "pytest", "tests/ledger", "-n", "0", "-q", "--reuse-db"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "tests/ledger",
+            "tests/accounts",
+            "-n",
+            "0",
+            "-q",
+            "--reuse-db",
+        ],
         cwd=ROOT,
         env=os.environ | {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path)},
         capture_output=True,

@@ -5,11 +5,9 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-from accounts.events import EARLIEST_DATE, LATEST_DATE, is_account_number
-from accounts.money import GREATEST_MINOR
-
-# What an event may carry as a claimed balance, in minor units.
-GREATEST_BALANCE_MINOR = 10**18
+from accounts.bounds import EARLIEST_DATE, LATEST_DATE
+from accounts.events import is_account_number
+from accounts.money import GREATEST_BALANCE_MINOR, GREATEST_MINOR
 
 _DAY_FIRST = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ][0-9:.+Z-]*)?")

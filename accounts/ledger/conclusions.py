@@ -18,9 +18,7 @@ from accounts.events import (
 from accounts.ledger.messages import Delivered, digest_of, link_of
 from accounts.models.account import AccountStatus
 from accounts.models.ledger import DeadReason, Kind, Outcome, Reason
-
-# A balance stays far inside 64 bits, so that no sum of two overflows.
-GREATEST_BALANCE_MINOR: Final = 10**18
+from accounts.money import GREATEST_BALANCE_MINOR, GREATEST_TURNOVER_MINOR
 
 # How a dead letter stands in the chain, beside the outcomes of entries.
 DEAD: Final = 3
@@ -36,7 +34,7 @@ _KINDS: Final[dict[type, int]] = {
 
 @dataclass(slots=True)
 class AccountState:
-    """An account while a batch is concluded."""
+    """An account while a batch is concluded. The turnover is all that was paid in and out."""
 
     number: str
     currency: str
@@ -44,6 +42,7 @@ class AccountState:
     least_balance_minor: int
     status: int
     posted_count: int
+    turnover_minor: int
 
 
 @dataclass(slots=True)
@@ -207,6 +206,7 @@ def _open(
         least_balance_minor=event.least_balance_minor,
         status=AccountStatus.OPEN.value,
         posted_count=1,
+        turnover_minor=0,
     )
     books.accounts[event.account] = opened
     books.opened.append(opened)
@@ -222,13 +222,15 @@ def _move(event: Deposit | Withdrawal, account: AccountState | None) -> tuple[in
         return _REJECTED, Reason.OTHER_CURRENCY.value
     change_minor = event.amount_minor if isinstance(event, Deposit) else -event.amount_minor
     balance_minor = account.balance_minor + change_minor
-    if abs(balance_minor) > GREATEST_BALANCE_MINOR:
+    turnover_minor = account.turnover_minor + event.amount_minor
+    if abs(balance_minor) > GREATEST_BALANCE_MINOR or turnover_minor > GREATEST_TURNOVER_MINOR:
         return _REJECTED, Reason.OUT_OF_RANGE.value
     too_low = balance_minor < account.least_balance_minor
     # History happened: it is posted even where today's rule would have refused it.
     if too_low and change_minor < 0 and event.source != IMPORT_SOURCE:
         return _REJECTED, Reason.OVERDRAFT.value
     account.balance_minor = balance_minor
+    account.turnover_minor = turnover_minor
     account.posted_count += 1
     return _POSTED, Reason.OVERDRAWN.value if too_low else ""
 

@@ -104,7 +104,13 @@ def _write(
 ) -> None:
     sql.open_accounts(cursor, books.opened, now_ms)
     moves = [
-        (state.balance_minor, state.posted_count, number, *before[number])
+        (
+            state.balance_minor,
+            state.turnover_minor,
+            state.posted_count,
+            number,
+            *before[number],
+        )
         for number, state in books.accounts.items()
         if number in before and before[number][0] != state.posted_count
     ]

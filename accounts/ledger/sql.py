@@ -51,11 +51,12 @@ _FILE_ACCOUNT = """
 """
 _OPEN_BALANCE = """
     INSERT INTO accounts_balance (
-        account, currency, balance_minor, least_balance_minor, status, posted_count
-    ) VALUES (%s, %s, %s, %s, %s, %s)
+        account, currency, balance_minor, least_balance_minor, status, posted_count,
+        turnover_minor
+    ) VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 _MOVE_BALANCE = """
-    UPDATE accounts_balance SET balance_minor = %s, posted_count = %s
+    UPDATE accounts_balance SET balance_minor = %s, turnover_minor = %s, posted_count = %s
     WHERE account = %s AND posted_count = %s AND balance_minor = %s
 """
 _ADD_TOTAL = """
@@ -112,7 +113,7 @@ def states_of(cursor: CursorWrapper, numbers: Sequence[str]) -> dict[str, Accoun
         part = numbers[start : start + _PARAMETERS]
         cursor.execute(
             f"SELECT account, currency, balance_minor, least_balance_minor, status, "  # noqa: S608
-            f"posted_count FROM accounts_balance WHERE account IN ({_marks(part)})",
+            f"posted_count, turnover_minor FROM accounts_balance WHERE account IN ({_marks(part)})",
             part,
         )
         found.update((row[0], AccountState(*row)) for row in cursor.fetchall())
@@ -159,14 +160,17 @@ def open_accounts(
                 each.least_balance_minor,
                 each.status,
                 each.posted_count,
+                each.turnover_minor,
             )
             for each in opened
         ],
     )
 
 
-def move_balances(cursor: CursorWrapper, moves: Sequence[tuple[int, int, str, int, int]]) -> bool:
-    """Write (new balance and count, account, old count and balance); False if one had moved."""
+def move_balances(
+    cursor: CursorWrapper, moves: Sequence[tuple[int, int, int, str, int, int]]
+) -> bool:
+    """Write (new balance, turnover, count, account, old count, balance); False if one had moved."""
     if not moves:
         return True
     cursor.executemany(_MOVE_BALANCE, moves)

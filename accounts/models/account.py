@@ -1,11 +1,19 @@
 """A customer's account as the bank files it, and its balance as the ledger concluded it."""
 
 from django.db import models
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import Branch
-from accounts.money import MoneyField
+from accounts.money import (
+    GREATEST_BALANCE_MINOR,
+    GREATEST_MINOR,
+    GREATEST_TURNOVER_MINOR,
+    MoneyField,
+)
 
+CURRENCY_LENGTH = 3  # ISO 4217
 NUMBER_LENGTH = 34  # room for an IBAN
 
 
@@ -55,7 +63,7 @@ class Balance(models.Model):
         db_constraint=False,
         verbose_name=_("account"),
     )
-    currency = models.CharField(_("currency"), max_length=3)
+    currency = models.CharField(_("currency"), max_length=CURRENCY_LENGTH)
     balance_minor = MoneyField(_("balance"))
     least_balance_minor = MoneyField(_("least balance"))
     status = models.SmallIntegerField(
@@ -64,13 +72,27 @@ class Balance(models.Model):
     # How many entries were posted, the opening among them. A writer states the number it
     # read, so that two who computed from the same balance cannot both write.
     posted_count = models.BigIntegerField(_("posted entries"))
+    # All that was paid in and out: it bounds every sum over the account.
+    turnover_minor = MoneyField(_("turnover"), default=0)
 
     class Meta:
         verbose_name = _("balance")
         verbose_name_plural = _("balances")
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(least_balance_minor__lte=0), name="balance_least_not_above_zero"
+                condition=models.Q(
+                    balance_minor__range=(-GREATEST_BALANCE_MINOR, GREATEST_BALANCE_MINOR),
+                    least_balance_minor__range=(-GREATEST_MINOR, 0),
+                    turnover_minor__range=(0, GREATEST_TURNOVER_MINOR),
+                ),
+                name="balance_in_range",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=AccountStatus.values), name="balance_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Exact(Length("currency"), CURRENCY_LENGTH),
+                name="balance_currency_is_a_code",
             ),
             models.CheckConstraint(
                 condition=models.Q(posted_count__gte=1), name="balance_counts_its_opening"

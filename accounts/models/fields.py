@@ -7,6 +7,8 @@ from uuid import UUID
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from accounts.money import integer_check
+
 # Django's fields take type arguments for the type checker only.
 if TYPE_CHECKING:
     _UUIDField = models.UUIDField[Any, Any]
@@ -20,6 +22,12 @@ class IdentifierField(_UUIDField):
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
         return "uuid" if connection.features.has_native_uuid_field else "blob"
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
+        if connection.features.has_native_uuid_field:
+            return None
+        column = connection.ops.quote_name(self.column or "")
+        return f"length({column}) = 16 AND typeof({column}) IN ('blob', 'null')"
 
     def get_db_prep_value(
         self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
@@ -46,6 +54,9 @@ class IdentifierField(_UUIDField):
 
 class InstantField(_BigIntegerField):
     """A moment in milliseconds since 1970-01-01 UTC, the unit of Kafka's own timestamps."""
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
+        return integer_check(self, connection)
 
 
 def instant(milliseconds: int) -> datetime:

@@ -1,15 +1,21 @@
 """The ledger: what the bank concluded from the log, in log order."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models.account import NUMBER_LENGTH, Account
+from accounts.models.account import CURRENCY_LENGTH, NUMBER_LENGTH, Account
 from accounts.models.fields import IdentifierField, InstantField, instant
-from accounts.models.submission import REFERENCE_LENGTH
-from accounts.money import MoneyField
+from accounts.models.submission import DATES, REFERENCE_LENGTH
+from accounts.money import GREATEST_BALANCE_MINOR, GREATEST_MINOR, MoneyField
 
 HASH_LENGTH = 32
+
+
+def _hashes(*names: str) -> Q:
+    return Q(*(Exact(Length(name), HASH_LENGTH) for name in names))
 
 
 class EntryKind(models.Model):
@@ -57,7 +63,7 @@ class Reason(models.TextChoices):
     FROZEN = "frozen", _("Account frozen")
     OTHER_CURRENCY = "other_currency", _("Other currency")
     ALREADY_OPEN = "already_open", _("Account already open")
-    OUT_OF_RANGE = "out_of_range", _("Balance too large")
+    OUT_OF_RANGE = "out_of_range", _("Beyond the limits of an account")
     OVERDRAWN = "overdrawn", _("Overdrawn")
 
 
@@ -84,6 +90,7 @@ class Log(models.Model):
         verbose_name = _("log")
         verbose_name_plural = _("logs")
         constraints = (
+            models.CheckConstraint(condition=Q(partition_count__gte=1), name="log_has_partitions"),
             models.UniqueConstraint(
                 fields=["is_current"], condition=Q(is_current=True), name="log_one_current"
             ),
@@ -116,7 +123,21 @@ class LogPosition(models.Model):
         verbose_name_plural = _("positions")
         constraints = (
             models.UniqueConstraint(fields=["log", "partition"], name="position_per_partition"),
-            models.CheckConstraint(condition=Q(next_offset__gte=0), name="position_not_negative"),
+            models.CheckConstraint(
+                condition=Q(partition__gte=0, next_offset__gte=0), name="position_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    transactions__range=(0, F("posted")),
+                    rejected__gte=0,
+                    dead__gte=0,
+                    repeats__gte=0,
+                ),
+                name="position_counts_messages",
+            ),
+            models.CheckConstraint(
+                condition=_hashes("last_digest", "link"), name="position_has_hashes"
+            ),
         )
 
     def __str__(self) -> str:
@@ -140,7 +161,7 @@ class Entry(models.Model):
     outcome = models.SmallIntegerField(_("outcome"), choices=Outcome)
     reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
     amount_minor = MoneyField(_("amount"))
-    currency = models.CharField(_("currency"), max_length=3)
+    currency = models.CharField(_("currency"), max_length=CURRENCY_LENGTH)
     # After posting, in log order; null where there is no account.
     balance_minor = MoneyField(_("balance after"), null=True)
     business_date = models.DateField(_("business date"), db_index=True)
@@ -165,9 +186,21 @@ class Entry(models.Model):
         ordering = ("-id",)
         constraints = (
             models.CheckConstraint(
-                condition=Q(amount_minor__gte=0, amount_minor__lte=10**15),
-                name="entry_amount_bounded",
+                condition=Q(
+                    amount_minor__range=(0, GREATEST_MINOR),
+                    balance_minor__range=(-GREATEST_BALANCE_MINOR, GREATEST_BALANCE_MINOR),
+                )
+                & (Q(kind=Kind.ACCOUNT_OPENED) | Q(amount_minor__gte=1)),
+                name="entry_amounts_in_range",
             ),
+            models.CheckConstraint(
+                condition=Q(Exact(Length("currency"), CURRENCY_LENGTH), business_date__range=DATES),
+                name="entry_in_a_currency_on_a_day",
+            ),
+            models.CheckConstraint(
+                condition=Q(partition__gte=0, offset__gte=0), name="entry_has_its_place"
+            ),
+            models.CheckConstraint(condition=_hashes("digest", "link"), name="entry_has_hashes"),
             models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="entry_concluded"),
             models.CheckConstraint(
                 condition=Q(outcome=Outcome.POSTED, balance_minor__isnull=False)
@@ -211,6 +244,11 @@ class DailyTotal(models.Model):
             models.UniqueConstraint(
                 fields=["account", "business_date", "kind"], name="total_per_account_day_kind"
             ),
+            models.CheckConstraint(
+                # Each transaction moves something.
+                condition=Q(count__gte=1, amount_minor__gte=F("count"), business_date__range=DATES),
+                name="total_counts_what_moved",
+            ),
         )
         indexes = (models.Index(fields=["business_date"], name="total_by_date"),)
 
@@ -242,6 +280,13 @@ class DeadLetter(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=["log", "partition", "offset"], name="dead_letter_per_offset"
+            ),
+            models.CheckConstraint(
+                condition=Q(partition__gte=0, offset__gte=0, reason__in=DeadReason.values),
+                name="dead_letter_with_place_and_reason",
+            ),
+            models.CheckConstraint(
+                condition=_hashes("digest", "link"), name="dead_letter_has_hashes"
             ),
         )
 

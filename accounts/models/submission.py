@@ -1,14 +1,19 @@
 """What agents asked, and the outbox from which the relay publishes it."""
 
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models.account import NUMBER_LENGTH
+from accounts.bounds import EARLIEST_DATE, LATEST_DATE
+from accounts.models.account import CURRENCY_LENGTH, NUMBER_LENGTH
 from accounts.models.fields import IdentifierField, InstantField, instant
 from accounts.models.people import Agent
-from accounts.money import MoneyField
+from accounts.money import GREATEST_MINOR, MoneyField
 
 REFERENCE_LENGTH = 140
+DATES = (EARLIEST_DATE, LATEST_DATE)
 
 
 class Submission(models.Model):
@@ -23,7 +28,7 @@ class Submission(models.Model):
     )
     amount_minor = MoneyField(_("amount"))
     least_balance_minor = MoneyField(_("least balance"), null=True)
-    currency = models.CharField(_("currency"), max_length=3)
+    currency = models.CharField(_("currency"), max_length=CURRENCY_LENGTH)
     reference = models.CharField(_("reference"), max_length=REFERENCE_LENGTH, blank=True)
     business_date = models.DateField(_("business date"))
     submitted_at_ms = InstantField(_("submitted at"))
@@ -34,8 +39,23 @@ class Submission(models.Model):
         verbose_name_plural = _("submissions")
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(amount_minor__gte=0, amount_minor__lte=10**15),
-                name="submission_amount_bounded",
+                # Only an opening has a least balance, and only it may come with nothing.
+                condition=Q(
+                    kind=1,
+                    amount_minor__range=(0, GREATEST_MINOR),
+                    least_balance_minor__range=(-GREATEST_MINOR, 0),
+                    least_balance_minor__isnull=False,
+                )
+                | Q(
+                    ~Q(kind=1),
+                    amount_minor__range=(1, GREATEST_MINOR),
+                    least_balance_minor__isnull=True,
+                ),
+                name="submission_amounts_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(Exact(Length("currency"), CURRENCY_LENGTH), business_date__range=DATES),
+                name="submission_in_a_currency_on_a_day",
             ),
         )
 
@@ -75,15 +95,21 @@ class Outbox(models.Model):
             models.Index(
                 fields=["id"],
                 name="outbox_unpublished",
-                condition=models.Q(published_at_ms=None),
+                condition=Q(published_at_ms=None),
             ),
-            models.Index(fields=["id"], name="outbox_open", condition=models.Q(is_done=False)),
+            models.Index(fields=["id"], name="outbox_open", condition=Q(is_done=False)),
         )
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(is_done=False) | models.Q(published_at_ms__isnull=False),
+                condition=Q(is_done=False) | Q(published_at_ms__isnull=False),
                 name="outbox_done_was_published",
             ),
+            models.CheckConstraint(
+                condition=Q(published_at_ms=None)
+                | Q(log__isnull=False, partition__gte=0, offset__gte=0, attempts__gte=1),
+                name="outbox_published_somewhere",
+            ),
+            models.CheckConstraint(condition=Q(attempts__gte=0), name="outbox_counts_attempts"),
         )
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """The figures of a dashboard: exact, as of one moment, for what one agent may see."""
 
 import time
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -17,6 +18,7 @@ from accounts.selectors.balance_lines import BalanceLine, balance_line
 from accounts.selectors.live_rows import LiveRow, transactions_of_period
 from accounts.selectors.periods import ALL, Period, beginning_of
 from accounts.selectors.scope import accounts_seen_by, submissions_seen_by, totals_seen_by
+from accounts.selectors.sums import ExactSum
 
 MOST_LINES: Final = 4
 ACCOUNTS_COMPARED: Final = 10
@@ -129,26 +131,26 @@ def accounts_counted(agent: Agent) -> int:
 def _totals(agent: Agent, totals: QuerySet[DailyTotal]) -> Totals:
     today = totals_seen_by(agent).filter(business_date=timezone.localdate())
     return Totals(
-        **totals.aggregate(**_sums()),
+        **totals.aggregate(**_sums(ExactSum)),
         today=today.aggregate(number=_sum("count"))["number"],
     )
 
 
 def _compared(agent: Agent, totals: QuerySet[DailyTotal]) -> list[AccountSums]:
-    sums = totals.values("account").annotate(**_sums())
+    sums = totals.values("account").annotate(**_sums(_sum))
     by_amount = sums.order_by((F("deposits_minor") + F("withdrawals_minor")).desc(), "account")
     found: list[Any] = list(by_amount[:ACCOUNTS_COMPARED])
     holders = holders_of((each["account"] for each in found), seen_by=agent)
     return [AccountSums(holder=holders.get(each["account"], ""), **each) for each in found]
 
 
-def _sums() -> dict[str, Coalesce]:
+def _sums(sum_of: Callable[[str, Q], Any]) -> dict[str, Any]:
     deposit, withdrawal = Q(kind=Kind.DEPOSIT), Q(kind=Kind.WITHDRAWAL)
     return {
         "deposits": _sum("count", deposit),
-        "deposits_minor": _sum("amount_minor", deposit),
+        "deposits_minor": sum_of("amount_minor", deposit),
         "withdrawals": _sum("count", withdrawal),
-        "withdrawals_minor": _sum("amount_minor", withdrawal),
+        "withdrawals_minor": sum_of("amount_minor", withdrawal),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from django.utils import timezone
 
-from accounts.events import EARLIEST_DATE, LATEST_DATE
+from accounts.bounds import EARLIEST_DATE, LATEST_DATE
 
 DAYS_BY_NAME: Final[Mapping[str, int]] = {"today": 1, "7d": 7, "30d": 30}
 ALL: Final = "all"

@@ -6,6 +6,7 @@ from django.db.models import Sum
 
 from accounts import outbox
 from accounts.models import Balance, Log, LogPosition
+from accounts.selectors.sums import ExactSum
 
 _FATES = ("transactions", "posted", "rejected", "dead", "repeats")
 
@@ -37,7 +38,7 @@ def ledger_status() -> LedgerStatus:
         dead_letters=dead,
         submissions_waiting=outbox.waiting().count(),
         accounts=Balance.objects.count(),
-        total_balance_minor=Balance.objects.aggregate(sum=Sum("balance_minor", default=0))["sum"],
+        total_balance_minor=Balance.objects.aggregate(sum=ExactSum("balance_minor"))["sum"],
     )
 
 

@@ -11,6 +11,7 @@ from accounts.models import (
     TRANSACTION_KINDS,
     Account,
     Agent,
+    Balance,
     Branch,
     DailyTotal,
     Entry,
@@ -29,6 +30,7 @@ from accounts.selectors.figures import (
 from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.snapshot import snapshot
+from accounts.selectors.status import ledger_status
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
 
 AUDITOR = Agent(role=Role.AUDITOR)
@@ -362,3 +364,24 @@ def test_totals_and_history_file_agree(history, settings):
     assert shown.deposits_minor == sum(v for v in values if v > 0) * 100
     assert -shown.withdrawals_minor == sum(v for v in values if v < 0) * 100
     assert DailyTotal.objects.count() == 5
+
+
+def test_sums_over_accounts_hold_more_than_a_column(ledger):
+    numbers = [f"C{number}" for number in range(20)]
+    ledger.post(*[opened(account=each) for each in numbers])
+    ledger.post(*[submitted(1, account=each) for each in numbers])
+    most = 9 * 10**18 - 1
+    Balance.objects.update(balance_minor=-(10**18))
+    DailyTotal.objects.update(amount_minor=most)
+
+    shown = figures(AUDITOR, Choice())
+
+    assert shown.totals.deposits_minor == 20 * most
+    assert shown.totals.withdrawals_minor == 0
+    assert shown.compared[0].deposits_minor == most
+    assert ledger_status().total_balance_minor == -20 * 10**18
+
+
+def test_sums_over_nothing_are_zero(ledger):
+    assert figures(AUDITOR, Choice()).totals.deposits_minor == 0
+    assert ledger_status().total_balance_minor == 0

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.events import decode
 from accounts.identifiers import new_transaction_id
+from accounts.ledger.identity import recognise_log
 from accounts.models import Entry, Kind, Log, Outbox, Submission
 from accounts.outbox import waiting
 from accounts.receipts import way_of
@@ -14,7 +15,7 @@ from accounts.selectors.submissions import NoSuchTransaction, receipt_of
 from accounts.services.accounts import open_account
 from accounts.services.submissions import submit_transaction
 from tests.accounts.test_submit_page import plain
-from tests.builders import raw, submitted, withdrawn
+from tests.builders import A_LOG, raw, submitted, withdrawn
 
 
 @pytest.fixture
@@ -126,6 +127,11 @@ def test_what_others_send_under_its_id_is_no_outcome(bank, signed_in, asked, not
     assert waiting().count() == 1
 
 
+def published(at_ms: int) -> None:
+    log = recognise_log(A_LOG)
+    Outbox.objects.update(published_at_ms=at_ms, log=log, partition=0, offset=9, attempts=1)
+
+
 def test_a_receipt_that_waits_long_says_that_nothing_is_lost(bank, signed_in, asked):
     Submission.objects.update(submitted_at_ms=asked.submitted_at_ms - 6_000)
     client = signed_in(bank.teller)
@@ -133,7 +139,7 @@ def test_a_receipt_that_waits_long_says_that_nothing_is_lost(bank, signed_in, as
     receipt, _ = pages(client, asked)
     assert "Kafka est peut-être absent. Rien n’est perdu" in receipt
 
-    Outbox.objects.update(published_at_ms=asked.submitted_at_ms, partition=0, offset=9)
+    published(asked.submitted_at_ms)
     receipt, _ = pages(client, asked)
     assert "Kafka l’a reçue ; le grand livre est en retard." in receipt
 
@@ -182,7 +188,7 @@ def test_the_receipt_of_an_opening_tells_its_least_balance(bank, signed_in):
 
 def test_the_way_counts_from_step_to_step_and_never_back(bank, asked):
     bank.ledger.post(event_of(asked))
-    Outbox.objects.update(published_at_ms=asked.submitted_at_ms + 30)
+    published(asked.submitted_at_ms + 30)
     Entry.objects.filter(transaction_id=asked.transaction_id).update(
         logged_at_ms=asked.submitted_at_ms + 20, posted_at_ms=asked.submitted_at_ms + 10
     )

@@ -23,7 +23,12 @@ def books(*accounts: AccountState) -> Books:
 
 
 def account(number="C100", balance_minor=0, least_balance_minor=0, **changes) -> AccountState:
-    state = {"currency": "EUR", "status": int(AccountStatus.OPEN), "posted_count": 1} | changes
+    state = {
+        "currency": "EUR",
+        "status": int(AccountStatus.OPEN),
+        "posted_count": 1,
+        "turnover_minor": 0,
+    } | changes
     return AccountState(
         number=number,
         balance_minor=balance_minor,
@@ -96,6 +101,16 @@ def test_a_balance_that_would_leave_the_range_is_rejected():
     rich = account(balance_minor=10**18)
 
     assert concluded(books(rich), submitted(1)) == [(Outcome.REJECTED, Reason.OUT_OF_RANGE, 10**18)]
+
+
+def test_no_more_goes_through_an_account_than_its_sums_hold():
+    busy = account(balance_minor=5, turnover_minor=9 * 10**18 - 3)
+
+    assert concluded(books(busy), submitted(2), withdrawn(2), withdrawn(1)) == [
+        (Outcome.POSTED, "", 7),
+        (Outcome.REJECTED, Reason.OUT_OF_RANGE, 7),
+        (Outcome.POSTED, "", 6),
+    ]
 
 
 def test_the_same_bytes_again_are_a_repeat_and_other_content_is_dead():
