@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db import DataError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +25,16 @@ else:
 def watcher(request: HttpRequest) -> Agent:
     """Give the agent who looks."""
     return cast(Agent, request.user)
+
+
+class WatchedList(ChangeList):
+    """Takes an address that no column can hold for a wrong one, where it meets the database."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            super().get_results(request)
+        except (OverflowError, TypeError, ValueError, DataError) as reason:
+            raise IncorrectLookupParameters from reason
 
 
 class WatchedAdmin(_ModelAdmin):
@@ -49,6 +62,9 @@ class WatchedAdmin(_ModelAdmin):
         match = request.resolver_match
         is_list = match is not None and not match.kwargs
         return rows.defer(*self.left_out_of_lists) if is_list else rows
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return WatchedList
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return watcher(request).role in self.viewed_by

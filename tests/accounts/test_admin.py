@@ -435,3 +435,31 @@ def test_an_account_filed_but_not_opened_is_shown_as_such(bank, signed_in) -> No
 
     assert page.status_code == 200
     assert listed(signed_in(bank.auditor), Account) == 4
+
+
+@pytest.mark.parametrize("model", [*WATCHED, *KEPT])
+def test_no_address_of_a_list_is_an_error_of_ours(full, signed_in, model) -> None:
+    client = signed_in(full.administrator)
+    many = "9" * 30
+    lookups = ["q", "p", "o", "e", "_facets", "pk", "id__in", "pk__in", "id__gte", "account"]
+    for field in model._meta.fields:
+        lookups += [f"{field.name}{end}" for end in ("", "__exact", "__in", "__isnull", "__year")]
+    site = admin.site._registry[model]
+    lookups += [each.parameter_name for each in site.list_filter if hasattr(each, "parameter_name")]
+
+    answers = {
+        (lookup, value): client.get(address(model), {lookup: value}).status_code
+        for lookup in lookups
+        for value in (many, "-1", "\0", "é")
+    }
+
+    assert len(answers) > 60
+    assert set(answers.values()) <= {200, 302, 400, 403}, answers
+
+
+@pytest.mark.parametrize("model", [*WATCHED, *KEPT])
+def test_a_row_that_cannot_be_is_not_found(full, signed_in, model) -> None:
+    client = signed_in(full.administrator)
+
+    for key in ("9" * 30, "-1", "é", "x" * 300):
+        assert client.get(address(model, "change", key), follow=True).status_code in {200, 404}
