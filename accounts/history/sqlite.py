@@ -20,6 +20,7 @@ from accounts.history.rows import BadLine, HistoryNotUsable, HistoryRow
 
 TABLE = "transactions"
 COLUMNS = ("transaction_date", "account", "transaction_value", "balance", "transaction_type")
+_IS_A_TABLE = "SELECT type = 'table' FROM sqlite_master WHERE lower(name) = 'transactions'"
 _COLUMNS_OF = f"PRAGMA table_info({TABLE})"
 _LAST_ROW = "SELECT max(rowid) FROM transactions"
 _ROW_COUNT = "SELECT count(*) FROM transactions"
@@ -66,7 +67,8 @@ class SqliteHistory:
 
     def _check_columns(self) -> None:
         found = {name.casefold() for _, name, *_ in self._ask(_COLUMNS_OF)}
-        if not found:
+        # A view has no rows of its own, and may have no end of them.
+        if not found or self._ask(_IS_A_TABLE) != [(1,)]:
             raise HistoryNotUsable(f"It is a SQLite file without a table {TABLE}.")
         if missing := [name for name in COLUMNS if name not in found]:
             raise HistoryNotUsable(f"Its table {TABLE} lacks the column {missing[0]}.")

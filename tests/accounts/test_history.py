@@ -257,6 +257,13 @@ def test_text_that_is_no_utf_8_in_the_sqlite_file_is_a_bad_row(tmp_path) -> None
     ("table", "reason"),
     [
         ("CREATE TABLE others (a, b, c, d, e)", "without a table transactions"),
+        (
+            "CREATE VIEW transactions AS WITH RECURSIVE without_end(n) AS "
+            "(SELECT 1 UNION ALL SELECT n + 1 FROM without_end) "
+            "SELECT n AS rowid, n AS transaction_date, n AS account, n AS transaction_value, "
+            "n AS balance, n AS transaction_type FROM without_end",
+            "without a table transactions",
+        ),
         (TODAY.replace("balance", "total"), "lacks the column balance"),
         (TODAY, "is empty"),
     ],
