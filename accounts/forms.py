@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.events import is_account_number
-from accounts.identifiers import new_transaction_id
+from accounts.identifiers import new_transaction_id, stands_for_a_row
 from accounts.models import TRANSACTION_KINDS, Balance, Kind, Outcome
 from accounts.models.account import NUMBER_LENGTH
 from accounts.models.submission import REFERENCE_LENGTH
@@ -61,6 +62,12 @@ class IdentifiedForm(forms.Form):
             "invalid": _("The form came with a broken number. Please submit it again."),
         },
     )
+
+    def clean_transaction_id(self) -> UUID:
+        identifier: UUID = self.cleaned_data["transaction_id"]
+        if stands_for_a_row(identifier):
+            raise ValidationError(self.fields["transaction_id"].error_messages["invalid"])
+        return identifier
 
     @property
     def identifier(self) -> str:

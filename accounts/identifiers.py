@@ -37,3 +37,8 @@ def derived_transaction_id(day: date, identity: str) -> UUID:
     return UUID(
         int=milliseconds << 80 | _VERSION_8 | (random >> 62) << 64 | _VARIANT | random & (2**62 - 1)
     )
+
+
+def stands_for_a_row(identifier: UUID) -> bool:
+    """Say whether ``identifier`` is a derived one, which no form may take from its row."""
+    return identifier.version == 8

@@ -38,6 +38,8 @@ def test_the_ledger_keeps_its_promises_on_postgresql(database_url: str, tmp_path
             "-n",
             "0",
             "-q",
+            "-rf",
+            "--tb=short",
             "--reuse-db",
         ],
         cwd=ROOT,

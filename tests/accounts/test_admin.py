@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -447,11 +448,13 @@ def test_no_address_of_a_list_is_an_error_of_ours(full, signed_in, model) -> Non
     site = admin.site._registry[model]
     lookups += [each.parameter_name for each in site.list_filter if hasattr(each, "parameter_name")]
 
-    answers = {
-        (lookup, value): client.get(address(model), {lookup: value}).status_code
-        for lookup in lookups
-        for value in (many, "-1", "\0", "é")
-    }
+    answers = {}
+    for lookup in lookups:
+        for value in (many, "-1", "\0", "é"):
+            # PostgreSQL takes nothing more in a transaction in which a statement was refused.
+            before = transaction.savepoint()
+            answers[lookup, value] = client.get(address(model), {lookup: value}).status_code
+            transaction.savepoint_rollback(before)
 
     assert len(answers) > 60
     assert set(answers.values()) <= {200, 302, 400, 403}, answers

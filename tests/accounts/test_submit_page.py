@@ -1,11 +1,12 @@
 """The form of a transaction: what it refuses, what it keeps, where it leads."""
 
 import re
+from datetime import date
 
 import pytest
 from django.db import connection
 
-from accounts.identifiers import new_transaction_id
+from accounts.identifiers import derived_transaction_id, new_transaction_id
 from accounts.models import Submission
 from tests.accounts.amounts import REFUSED
 from tests.accounts.conftest import build_bank
@@ -215,3 +216,13 @@ def _identifier_in(response) -> str:
     found = re.search(r'name="transaction_id" value="([^"]+)"', response.content.decode())
     assert found
     return found[1]
+
+
+def test_a_form_cannot_take_the_id_of_a_row_of_history(bank, signed_in):
+    of_a_row = str(derived_transaction_id(date(2024, 1, 1), "a row that will be imported"))
+
+    response = signed_in(bank.teller).post("/transactions/new/", form(transaction_id=of_a_row))
+
+    assert response.status_code == 422
+    assert not Submission.objects.exists()
+    assert _identifier_in(response) != of_a_row
