@@ -46,7 +46,7 @@ def test_the_ledger_keeps_its_promises_on_postgresql(database_url: str, tmp_path
         env=os.environ | {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
         check=False,
     )
 
