@@ -17,7 +17,8 @@ from accounts.events import (
 )
 from accounts.ledger.messages import Delivered, digest_of, link_of
 from accounts.models.account import AccountStatus
-from accounts.models.ledger import DeadReason, Kind, Outcome, Reason
+from accounts.models.dead_letter import DeadReason
+from accounts.models.ledger import Kind, Outcome, Reason
 from accounts.money import GREATEST_BALANCE_MINOR, GREATEST_TURNOVER_MINOR
 
 # How a dead letter stands in the chain, beside the outcomes of entries.

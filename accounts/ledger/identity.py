@@ -8,7 +8,7 @@ from django.db import IntegrityError
 from django.db.transaction import atomic
 
 from accounts.ledger.messages import NO_LINK, LogIdentity
-from accounts.models.ledger import Log, LogPosition
+from accounts.models.log import Log, LogPosition
 
 
 class OtherLog(Exception):

@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 
 from accounts.ledger.conclusions import AccountState, Books, Concluded, Dead, Tally
 from accounts.models.fields import instant
-from accounts.models.ledger import LogPosition
+from accounts.models.log import LogPosition
 from accounts.models.submission import Outbox
 
 # The advisory lock that makes posting on PostgreSQL one writer at a time, as SQLite is by

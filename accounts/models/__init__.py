@@ -1,20 +1,18 @@
 """The tables of the bank."""
 
 from accounts.models.account import Account, AccountStatus, Balance
+from accounts.models.dead_letter import DeadLetter, DeadLetterDecision, DeadReason, Decision
 from accounts.models.ledger import (
     KIND_BY_CODE,
     TRANSACTION_KINDS,
     DailyTotal,
-    DeadLetter,
-    DeadReason,
     Entry,
     EntryKind,
     Kind,
-    Log,
-    LogPosition,
     Outcome,
     Reason,
 )
+from accounts.models.log import Log, LogPosition
 from accounts.models.people import ADMIN_ROLES, BRANCH_ROLES, Agent, Branch, Role
 from accounts.models.submission import Outbox, Submission
 
@@ -30,7 +28,9 @@ __all__ = [
     "Branch",
     "DailyTotal",
     "DeadLetter",
+    "DeadLetterDecision",
     "DeadReason",
+    "Decision",
     "Entry",
     "EntryKind",
     "Kind",

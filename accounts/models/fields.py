@@ -6,6 +6,9 @@ from uuid import UUID
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Q
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
 
 from accounts.money import integer_check
 
@@ -62,3 +65,12 @@ class InstantField(_BigIntegerField):
 def instant(milliseconds: int) -> datetime:
     """Give the moment of ``milliseconds`` since 1970 as an aware datetime in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+# Bytes of SHA-256.
+HASH_LENGTH = 32
+
+
+def hashes(*names: str) -> Q:
+    """Give the condition that the columns ``names`` hold hashes, where they hold anything."""
+    return Q(*(Exact(Length(name), HASH_LENGTH) for name in names))

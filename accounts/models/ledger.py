@@ -7,15 +7,10 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.account import CURRENCY_LENGTH, NUMBER_LENGTH, Account
-from accounts.models.fields import IdentifierField, InstantField, instant
+from accounts.models.fields import HASH_LENGTH, IdentifierField, InstantField, hashes, instant
+from accounts.models.log import Log
 from accounts.models.submission import DATES, REFERENCE_LENGTH
 from accounts.money import GREATEST_BALANCE_MINOR, GREATEST_MINOR, MoneyField
-
-HASH_LENGTH = 32
-
-
-def _hashes(*names: str) -> Q:
-    return Q(*(Exact(Length(name), HASH_LENGTH) for name in names))
 
 
 class EntryKind(models.Model):
@@ -65,83 +60,6 @@ class Reason(models.TextChoices):
     ALREADY_OPEN = "already_open", _("Account already open")
     OUT_OF_RANGE = "out_of_range", _("Beyond the limits of an account")
     OVERDRAWN = "overdrawn", _("Overdrawn")
-
-
-class DeadReason(models.TextChoices):
-    """Why a message became a dead letter. Part of the chain, unlike the wording of the detail."""
-
-    NOT_UNDERSTOOD = "not_understood", _("Not understood")
-    ID_REUSED = "id_reused", _("Id used again with other content")
-
-
-class Log(models.Model):
-    """The identity of a log that the ledger was concluded from (law 7). Ids count its epochs."""
-
-    cluster_id = models.CharField(_("cluster"), max_length=80)
-    topic = models.CharField(_("topic"), max_length=249)
-    topic_id = models.CharField(_("topic id"), max_length=80, blank=True)
-    partition_count = models.IntegerField(_("partitions"))
-    is_memory = models.BooleanField(_("forgets at exit"), default=False)
-    adopted_at_ms = InstantField(_("adopted at"))
-    reason = models.CharField(_("reason"), max_length=200, blank=True)
-    is_current = models.BooleanField(_("current"))
-
-    class Meta:
-        verbose_name = _("log")
-        verbose_name_plural = _("logs")
-        constraints = (
-            models.CheckConstraint(condition=Q(partition_count__gte=1), name="log_has_partitions"),
-            models.UniqueConstraint(
-                fields=["is_current"], condition=Q(is_current=True), name="log_one_current"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.cluster_id}/{self.topic}"
-
-
-class LogPosition(models.Model):
-    """How far one partition of a log has been concluded, and what came of it."""
-
-    log = models.ForeignKey(Log, models.PROTECT, verbose_name=_("log"))
-    partition = models.IntegerField(_("partition"))
-    next_offset = models.BigIntegerField(_("next offset"), default=0)
-    leader_epoch = models.IntegerField(_("leader epoch"), default=-1)
-    # The last message that was read, whatever its fate: a log that goes on must still hold it.
-    last_offset = models.BigIntegerField(_("last offset"), null=True)
-    last_digest = models.BinaryField(_("last digest"), max_length=HASH_LENGTH, null=True)
-    link = models.BinaryField(_("last link"), max_length=HASH_LENGTH)
-    # Messages by fate; transactions are the posted entries that moved money.
-    transactions = models.BigIntegerField(_("transactions"), default=0)
-    posted = models.BigIntegerField(_("posted"), default=0)
-    rejected = models.BigIntegerField(_("rejected"), default=0)
-    dead = models.BigIntegerField(_("dead letters"), default=0)
-    repeats = models.BigIntegerField(_("repeats"), default=0)
-
-    class Meta:
-        verbose_name = _("position")
-        verbose_name_plural = _("positions")
-        constraints = (
-            models.UniqueConstraint(fields=["log", "partition"], name="position_per_partition"),
-            models.CheckConstraint(
-                condition=Q(partition__gte=0, next_offset__gte=0), name="position_not_negative"
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    transactions__range=(0, F("posted")),
-                    rejected__gte=0,
-                    dead__gte=0,
-                    repeats__gte=0,
-                ),
-                name="position_counts_messages",
-            ),
-            models.CheckConstraint(
-                condition=_hashes("last_digest", "link"), name="position_has_hashes"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.partition}:{self.next_offset}"
 
 
 class Entry(models.Model):
@@ -200,7 +118,7 @@ class Entry(models.Model):
             models.CheckConstraint(
                 condition=Q(partition__gte=0, offset__gte=0), name="entry_has_its_place"
             ),
-            models.CheckConstraint(condition=_hashes("digest", "link"), name="entry_has_hashes"),
+            models.CheckConstraint(condition=hashes("digest", "link"), name="entry_has_hashes"),
             models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="entry_concluded"),
             models.CheckConstraint(
                 condition=Q(outcome=Outcome.POSTED, balance_minor__isnull=False)
@@ -254,43 +172,3 @@ class DailyTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} {self.business_date}"
-
-
-class DeadLetter(models.Model):
-    """A message that could not be understood, with its original bytes."""
-
-    log = models.ForeignKey(Log, models.PROTECT, verbose_name=_("log"))
-    partition = models.IntegerField(_("partition"))
-    offset = models.BigIntegerField(_("offset"))
-    key = models.BinaryField(_("key"), null=True)
-    value = models.BinaryField(_("value"), null=True)
-    reason = models.CharField(_("reason"), max_length=20, choices=DeadReason)
-    detail = models.CharField(_("detail"), max_length=300)
-    # Where the message could be read that far.
-    transaction_id = IdentifierField(_("transaction"), null=True, db_index=True)
-    logged_at_ms = InstantField(_("logged at"))
-    concluded_at_ms = InstantField(_("concluded at"))
-    digest = models.BinaryField(_("digest of key and value"), max_length=HASH_LENGTH)
-    link = models.BinaryField(_("link of the chain"), max_length=HASH_LENGTH)
-
-    class Meta:
-        verbose_name = _("dead letter")
-        verbose_name_plural = _("dead letters")
-        ordering = ("-id",)
-        constraints = (
-            models.UniqueConstraint(
-                fields=["log", "partition", "offset"], name="dead_letter_per_offset"
-            ),
-            models.CheckConstraint(
-                condition=Q(partition__gte=0, offset__gte=0, reason__in=DeadReason.values),
-                name="dead_letter_with_place_and_reason",
-            ),
-            models.CheckConstraint(
-                condition=_hashes("digest", "link"), name="dead_letter_has_hashes"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.partition}:{self.offset}"
-
-    logged_at = property(lambda self: instant(self.logged_at_ms))

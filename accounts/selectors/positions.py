@@ -31,9 +31,13 @@ class Position:
 
 
 def current_epoch() -> str:
-    """Name the log that the ledger is concluded from; empty before there is one."""
-    log = Log.objects.filter(is_current=True).values_list("id", "adopted_at_ms").first()
-    return f"{log[0]}.{log[1]:x}" if log else ""
+    """Name the log that the ledger is concluded from, and when its rows were put in place.
+
+    Empty before there is a log.
+    """
+    logs = Log.objects.filter(is_current=True)
+    log = logs.values_list("id", "adopted_at_ms", "rebuilt_at_ms").first()
+    return f"{log[0]}.{log[2] or log[1]:x}" if log else ""
 
 
 def current_position() -> Position:
