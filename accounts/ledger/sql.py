@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from accounts.ledger.conclusions import AccountState, Books, Concluded, Dead, Tally
-from accounts.models.fields import instant
+from accounts.models.fields import instant, milliseconds_at
 from accounts.models.log import LogPosition
 from accounts.models.submission import Outbox
 
@@ -227,7 +227,7 @@ def _entry_row(
         event.reference,
         event.source,
         event.submitted_by,
-        int(event.submitted_at.timestamp() * 1000),
+        milliseconds_at(event.submitted_at),
         message.logged_at_ms,
         posted_at_ms,
         log_id,

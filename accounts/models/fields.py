@@ -1,6 +1,6 @@
 """Columns that the ledger needs and Django lacks."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -60,6 +60,15 @@ class InstantField(_BigIntegerField):
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
         return integer_check(self, connection)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def milliseconds_at(moment: datetime) -> int:
+    """Give the milliseconds from 1970 to ``moment``, rounded down; a float would miss by one."""
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def instant(milliseconds: int) -> datetime:

@@ -41,9 +41,9 @@ def test_the_example_of_the_contract_is_an_event():
 
 
 def test_an_unknown_field_is_ignored():
-    key, value = changed(colour="green")
+    key, value = changed(colour=["green", json.loads("[" * 29 + "9" * 4_000 + "]" * 29)])
 
-    assert decode(key, value).account == "C100"
+    assert decode(key, value.replace(b"9999", b"99999999")).account == "C100"
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,26 @@ def test_a_wrong_or_missing_field_is_not_understood(changes):
 def test_what_is_no_event_is_not_understood(value):
     with pytest.raises(NotUnderstood):
         decode(b"C100", value)
+
+
+@pytest.mark.parametrize(
+    "addition",
+    [
+        b',"amount_minor":10000',
+        b',"colour":{"a":1,"a":2}',
+        b',"colour":"\xff"',
+        b',"\xed\xa0\x80":1',
+        b',"colour":' + b"[" * 32 + b"]" * 32,
+    ],
+    ids=lambda addition: repr(addition)[:24],
+)
+def test_what_readers_of_json_differ_on_is_not_understood(addition):
+    key, value = encode(submitted())
+
+    with pytest.raises(NotUnderstood) as refusal:
+        decode(key, value[:-1] + addition + b"}")
+
+    assert refusal.value.transaction_id is None
 
 
 @pytest.mark.parametrize("key", [None, b"", b"C200", b"C100 ", b"\xff"])
