@@ -1,6 +1,6 @@
 """The posting core: from messages and books to entries and books, without a database or clock."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -110,13 +110,15 @@ class Books:
 
     ``accounts`` holds each account that the batch names and that is open; ``concluded`` the
     digest of each id of the batch that has an outcome already; ``partitions`` the state of
-    each partition that the batch reads from. ``conclude`` changes all three.
+    each partition that the batch reads from. ``conclude`` changes all three. ``buried`` holds
+    partition and offset of each message that is a dead letter already.
     """
 
     fingerprint: bytes
     accounts: dict[str, AccountState]
     concluded: dict[UUID, bytes]
     partitions: dict[int, Tally]
+    buried: Collection[tuple[int, int]] = ()
     entries: list[Concluded] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     opened: list[AccountState] = field(default_factory=list)
@@ -145,6 +147,10 @@ def conclude(messages: Iterable[Understood | Refused], books: Books) -> None:
         tally.next_offset = read.message.offset + 1
         tally.leader_epoch = read.message.leader_epoch
         tally.last_digest = read.digest
+        if books.buried and (read.message.partition, read.message.offset) in books.buried:
+            # Read again, it stays dead, also where today's code would understand it.
+            tally.repeats += 1
+            continue
         if isinstance(read, Refused):
             _bury(read, tally, books)
             continue

@@ -17,6 +17,7 @@ from accounts.ledger.conclusions import (
     Understood,
     conclude,
 )
+from accounts.ledger.dead_letters import add_dead_letters, buried_among
 from accounts.ledger.messages import LogIdentity
 
 
@@ -88,6 +89,7 @@ def _books_for(
         accounts=sql.states_of(cursor, list({event.account for event in events})),
         concluded=sql.outcomes_of(cursor, list({event.transaction_id for event in events})),
         partitions={number: Tally(next_offset=0, link=link) for number, link in links.items()},
+        buried=buried_among(cursor, log_id, (read.message for read in messages)),
     )
 
 
@@ -117,7 +119,7 @@ def _write(
     if not sql.move_balances(cursor, moves):
         raise BalanceMoved("A balance changed while a batch was being posted; nothing is written.")
     sql.add_entries(cursor, log_id, books.entries, now_ms)
-    sql.add_dead_letters(cursor, log_id, books.dead, now_ms)
+    add_dead_letters(cursor, log_id, books.dead, now_ms)
     sql.add_totals(cursor, books)
     for partition, tally in books.partitions.items():
         sql.record_progress(cursor, log_id, partition, tally)

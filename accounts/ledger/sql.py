@@ -5,14 +5,12 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from accounts.ledger.conclusions import AccountState, Books, Concluded, Dead, Tally
+from accounts.ledger.conclusions import AccountState, Books, Concluded, Tally
 from accounts.models.fields import instant, milliseconds_at
 from accounts.models.log import LogPosition
-from accounts.models.submission import Outbox
 
 # The advisory lock that makes posting on PostgreSQL one writer at a time, as SQLite is by
 # nature: the ids of the ledger then appear in their own order, and a reader misses none.
@@ -39,12 +37,6 @@ _ADD_ENTRY = """
         logged_at_ms, posted_at_ms, log_id, partition, "offset", digest, link
     ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-_ADD_DEAD_LETTER = """
-    INSERT INTO accounts_deadletter (
-        log_id, partition, "offset", "key", value, reason, detail, transaction_id,
-        logged_at_ms, concluded_at_ms, digest, link
-    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
 _FILE_ACCOUNT = """
     INSERT INTO accounts_account (number, holder, branch_id, created_at)
     VALUES (%s, '', NULL, %s) ON CONFLICT (number) DO NOTHING
@@ -66,9 +58,6 @@ _ADD_TOTAL = """
     SET count = accounts_dailytotal.count + excluded.count,
         amount_minor = accounts_dailytotal.amount_minor + excluded.amount_minor
 """
-
-# Below what the relay's producer and the dead-letter topic take, headers included.
-LARGEST_COPY = 1_900_000
 
 
 def wait_for_other_writers(cursor: CursorWrapper) -> None:
@@ -94,7 +83,7 @@ def links_of(log_id: int, partitions: Iterable[int]) -> dict[int, bytes]:
 def outcomes_of(cursor: CursorWrapper, identifiers: Sequence[UUID]) -> dict[UUID, bytes]:
     """Give the digest of each of ``identifiers`` that has an outcome already."""
     found: dict[UUID, bytes] = {}
-    stored = _identifier_of()
+    stored = identifier_of()
     for start in range(0, len(identifiers), _PARAMETERS):
         part = [stored(each) for each in identifiers[start : start + _PARAMETERS]]
         cursor.execute(
@@ -124,22 +113,10 @@ def add_entries(
     cursor: CursorWrapper, log_id: int, entries: Iterable[Concluded], posted_at_ms: int
 ) -> None:
     """Append ``entries`` in their order."""
-    stored = _identifier_of()
+    stored = identifier_of()
     rows = [_entry_row(each, stored, log_id, posted_at_ms) for each in entries]
     if rows:
         cursor.executemany(_ADD_ENTRY, rows)
-
-
-def add_dead_letters(
-    cursor: CursorWrapper, log_id: int, dead: Sequence[Dead], concluded_at_ms: int
-) -> None:
-    """Record ``dead`` with their bytes, and queue a copy of each for the dead-letter topic."""
-    if not dead:
-        return
-    cursor.executemany(
-        _ADD_DEAD_LETTER, [_dead_row(each, log_id, concluded_at_ms) for each in dead]
-    )
-    Outbox.objects.bulk_create(_copy_of(each, concluded_at_ms) for each in dead)
 
 
 def open_accounts(
@@ -238,46 +215,7 @@ def _entry_row(
     )
 
 
-def _dead_row(each: Dead, log_id: int, concluded_at_ms: int) -> tuple[Any, ...]:
-    refused, message = each.refused, each.refused.message
-    identifier = refused.transaction_id
-    return (
-        log_id,
-        message.partition,
-        message.offset,
-        message.key,
-        message.value,
-        refused.reason,
-        refused.detail,
-        _identifier_of()(identifier) if identifier else None,
-        message.logged_at_ms,
-        concluded_at_ms,
-        refused.digest,
-        each.link,
-    )
-
-
-def _copy_of(each: Dead, concluded_at_ms: int) -> Outbox:
-    message = each.refused.message
-    # Compressed, a message may be larger than any that we can publish; the row keeps all of it.
-    is_too_large = len(message.value or b"") + len(message.key or b"") > LARGEST_COPY
-    return Outbox(
-        topic=settings.KAFKA_DEAD_LETTER_TOPIC,
-        key=None if is_too_large else message.key,
-        value=None if is_too_large else message.value,
-        headers={
-            **({"omitted": "too large to copy"} if is_too_large else {}),
-            "topic": settings.KAFKA_TOPIC,
-            "partition": str(message.partition),
-            "offset": str(message.offset),
-            "reason": each.refused.reason,
-            "detail": each.refused.detail,
-        },
-        queued_at_ms=concluded_at_ms,
-    )
-
-
-def _identifier_of() -> Callable[[UUID], bytes | UUID]:
+def identifier_of() -> Callable[[UUID], bytes | UUID]:
     """Give how this database takes an id: once a batch, since asking costs as much as a row."""
     return _as_it_is if connection.vendor == "postgresql" else attrgetter("bytes")
 

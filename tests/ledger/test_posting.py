@@ -98,6 +98,37 @@ def test_a_redelivered_submission_is_posted_once(ledger):
     assert Entry.objects.count() == 2
 
 
+def test_dead_letters_that_are_read_again_are_repeats_and_stay_as_they_are(ledger):
+    event = submitted(100)
+    _key, other = encode(submitted(200, transaction_id=event.transaction_id))
+    messages = [
+        delivered(opened(), 0),
+        delivered(event, 1),
+        raw(other, 2),
+        raw(b"no JSON", 3),
+    ]
+    ledger.post_messages(messages)
+    before = list(DeadLetter.objects.values()), ledger.position().link
+    LogPosition.objects.update(next_offset=0)
+
+    outcomes = ledger.post_messages(messages)
+
+    assert (outcomes.repeats, outcomes.dead) == (4, 0)
+    assert (list(DeadLetter.objects.values()), ledger.position().link) == before
+    assert Outbox.objects.count() == 2
+
+
+def test_a_dead_letter_read_again_stays_dead_though_it_would_be_understood_now(ledger):
+    ledger.post_messages([raw(b"not yet", 0), delivered(opened(), 1)])
+    LogPosition.objects.update(next_offset=0)
+
+    # As a later release reads the same bytes, here an event.
+    outcomes = ledger.post_messages([delivered(submitted(5), 0)])
+
+    assert (outcomes.repeats, outcomes.posted) == (1, 0)
+    assert balance_of() == 0
+
+
 def test_a_stale_batch_is_refused_and_writes_nothing(ledger):
     ledger.post(opened(), submitted(100))
 
