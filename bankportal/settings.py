@@ -213,6 +213,20 @@ refuse_half_a_sign_in(
 )
 KAFKA_SSL_CA_LOCATION = env.str("KAFKA_SSL_CA_LOCATION", default="")
 
+# Where the consumer stops for somebody's look; what becomes of a message never depends on it.
+DEAD_LETTER_MOST_IN_A_ROW = whole_number(
+    "DEAD_LETTER_MOST_IN_A_ROW",
+    env.str("DEAD_LETTER_MOST_IN_A_ROW", default="1000"),
+    least=1,
+    most=999_999_999,
+)
+DEAD_LETTER_MOST_PERCENT = whole_number(
+    "DEAD_LETTER_MOST_PERCENT",
+    env.str("DEAD_LETTER_MOST_PERCENT", default="50"),
+    least=1,
+    most=100,
+)
+
 # Static files.
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"

@@ -3,7 +3,7 @@
 import gc
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from accounts.ledger.identity import Position, positions_of
 from accounts.ledger.messages import Delivered, LogIdentity
 from accounts.ledger.posting import OffsetMoved, Outcomes, post_batch
 from accounts.models import Log
+from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooManyDead
 from streaming.endpoint import Endpoint, has_moved
 from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
 from streaming.stopping import DeliberateStop, StopRequest
@@ -53,9 +54,14 @@ def consume(stop: StopRequest, *, member: str = "") -> Counts:
     """Post what the log holds until asked to stop.
 
     Waits, saying so, for a broker or topic that is not there. Raises ``DeliberateStop`` where
-    the log is not the ledger's or lacks what has to be read next.
+    the log is not the ledger's or lacks what has to be read next, and at the limit of dead
+    letters.
     """
     counts = Counts()
+    limit = DeadLetterLimit(
+        most_in_a_row=settings.DEAD_LETTER_MOST_IN_A_ROW,
+        most_percent=settings.DEAD_LETTER_MOST_PERCENT,
+    )
     _collect_garbage_less()
     while not stop.is_set():
         found = wait_for_log(stop)
@@ -63,7 +69,7 @@ def consume(stop: StopRequest, *, member: str = "") -> Counts:
             break
         endpoint, known, identity = found
         log.info("Posting from %s at %s.", known.topic, endpoint.bootstrap_servers)
-        _Session(endpoint, known, identity, stop, counts, member).run()
+        _Session(endpoint, known, identity, stop, counts, limit, member).run()
     log.info(
         "Stopped: %d posted, %d rejected, %d dead, %d repeats.",
         counts.posted,
@@ -91,6 +97,7 @@ class _Session:
         identity: LogIdentity,
         stop: StopRequest,
         counts: Counts,
+        limit: DeadLetterLimit,
         member: str,
     ) -> None:
         self._endpoint = endpoint
@@ -98,6 +105,7 @@ class _Session:
         self._identity = identity
         self._stop = stop
         self._counts = counts
+        self._limit = limit
         self._expected: dict[int, int] = {}
         self._reader = Reader(
             endpoint, known.topic, settings.KAFKA_CONSUMER_GROUP, self._positions, member=member
@@ -142,7 +150,11 @@ class _Session:
                     log_id=self._log.pk,
                     identity=self._identity,
                     expected=self._expected,
+                    review=self._limit.review,
                 )
+            except TooManyDead as reached:
+                # Nothing of the batch is written; all up to the limit is, and then we stop.
+                understood = understood[: reached.length]
             except OffsetMoved as reason:
                 self._counts.refused_batches += 1
                 log.warning("A stale batch was refused: %s Reading again from there.", reason)
@@ -158,7 +170,15 @@ class _Session:
                 self._expected |= outcomes.following
                 self._counts.add(outcomes)
                 self._reader.commit_hint(outcomes.following)
+                self._stop_at_the_limit(understood, outcomes)
                 return
+
+    def _stop_at_the_limit(
+        self, posted: Sequence[Understood | Refused], outcomes: Outcomes
+    ) -> None:
+        reached = self._limit.count(posted, outcomes.dead_letters)
+        if reached is not None:
+            raise DeliberateStop(_at_the_limit(reached))
 
     def _refuse_truncated(self, messages: list[Delivered]) -> None:
         for each in messages:
@@ -193,3 +213,21 @@ class _Session:
             "skipped. Bring the complete log back, or set DATA_DIR (or DATABASE_URL) to another "
             "place."
         )
+
+
+def _at_the_limit(reached: Reached) -> str:
+    letter, setting = reached.letter, reached.setting
+    place = letter.message
+    many = (
+        f"{reached.in_a_row:,} dead letters in a row"
+        if setting == "DEAD_LETTER_MOST_IN_A_ROW"
+        else f"{reached.in_window:,} dead letters among the last {WINDOW:,} messages"
+    )
+    return (
+        f"{many} on partition {place.partition}, the last at offset {place.offset} "
+        f"({letter.reason}: {letter.detail.rstrip('.')}). They are kept, all before them is "
+        "concluded, and nothing was skipped. Look at them in the admin under dead letters, or with "
+        "manage.py redrive --all --dry-run, and put right what publishes them. Then start "
+        "run_consumer again: it goes on behind the last one, for as many again. Where they are to "
+        f"be expected, raise {setting} (now {getattr(settings, setting)})."
+    )

@@ -1,7 +1,7 @@
 """One batch of messages, one database transaction."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
@@ -12,6 +12,7 @@ from accounts.ledger import sql
 from accounts.ledger.conclusions import (
     AccountState,
     Books,
+    Dead,
     Refused,
     Tally,
     Understood,
@@ -19,6 +20,8 @@ from accounts.ledger.conclusions import (
 )
 from accounts.ledger.dead_letters import add_dead_letters, buried_among
 from accounts.ledger.messages import LogIdentity
+
+Review = Callable[[Sequence[Understood | Refused], Sequence[Dead]], None]
 
 
 class OffsetMoved(Exception):
@@ -42,6 +45,7 @@ class Outcomes:
     dead: int
     repeats: int
     following: dict[int, int]
+    dead_letters: Sequence[Dead] = ()
 
 
 def post_batch(
@@ -50,13 +54,16 @@ def post_batch(
     log_id: int,
     identity: LogIdentity,
     expected: Mapping[int, int],
+    review: Review | None = None,
 ) -> Outcomes:
     """Conclude each message once, in log order, and move the offsets with them.
 
     ``expected`` holds, for each partition in ``messages``, the offset that the caller believes
     to be the next one. Raises ``OffsetMoved`` where the database stands elsewhere; nothing is
-    written then, and the caller must start again from the database's position. May be repeated
-    after any failure of the database: it writes all of the batch or nothing.
+    written then, and the caller must start again from the database's position. ``review`` is
+    shown the messages and the dead letters among them before anything is written; what it
+    raises is passed on, and nothing is written. May be repeated after any failure of the
+    database: it writes all of the batch or nothing.
     """
     partitions = _last_offsets(messages)
     now_ms = time.time_ns() // 1_000_000
@@ -68,6 +75,8 @@ def post_batch(
         books = _books_for(cursor, messages, log_id, identity)
         before = {each.number: _copy(each) for each in books.accounts.values()}
         conclude(messages, books)
+        if review is not None:
+            review(messages, books.dead)
         _write(cursor, books, before, log_id, now_ms)
     return _outcomes(books)
 
@@ -133,4 +142,5 @@ def _outcomes(books: Books) -> Outcomes:
         dead=sum(each.dead for each in tallies),
         repeats=sum(each.repeats for each in tallies),
         following={number: each.next_offset for number, each in books.partitions.items()},
+        dead_letters=books.dead,
     )

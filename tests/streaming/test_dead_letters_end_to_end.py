@@ -1,0 +1,174 @@
+"""Poison on a real Kafka, before the real consumer: faults 11, 12 and 13."""
+
+import shutil
+
+import pytest
+
+from accounts.events import encode
+from tests.builders import opened, submitted
+from tests.processes import wait_until
+from tests.streaming.test_posting_end_to_end import Bank
+
+_KEY, GOOD = encode(submitted(5))
+
+
+def changed(before: bytes, after: bytes) -> bytes:
+    value = GOOD.replace(before, after)
+    assert value != GOOD
+    return value
+
+
+# Fault 11, one of each.
+POISON = {
+    "broken JSON": (b"C100", b"{broken"),
+    "wrong type": (b"C100", changed(b'"amount_minor":5', b'"amount_minor":"5"')),
+    "unknown version": (b"C100", changed(b'"version":1', b'"version":99')),
+    "unknown kind": (b"C100", changed(b"deposit", b"present")),
+    "negative amount": (b"C100", changed(b'"amount_minor":5', b'"amount_minor":-5')),
+    "huge amount": (b"C100", changed(b'"amount_minor":5', b'"amount_minor":%d' % 10**20)),
+    "1,000,000 bytes": (b"C100", b"x" * 1_000_000),
+    "no key": (None, GOOD),
+    "key of another account": (b"C200", GOOD),
+    "tombstone": (b"C100", None),
+    "invalid UTF-8": (b"C100", changed(b'"teller"', b'"\xff\xfe"')),
+    "NUL in text": (b"C100", changed(b'"teller"', rb'"tel\u0000ler"')),
+    "absurd date": (b"C100", changed(b"2026-11-23", b"9999-12-31")),
+    "id used again": (b"C100", changed(b'"amount_minor":5', b'"amount_minor":6')),
+}
+
+
+@pytest.fixture
+def bank(portal_on, kafka):
+    def make(**limits: int) -> Bank:
+        bank = portal_on(kafka.bootstrap_servers, Bank)
+        bank.environment |= {name: str(value) for name, value in limits.items()}
+        # One partition, so that the order of what is published is the order of the log.
+        bank.environment["KAFKA_PARTITIONS"] = "1"
+        bank.manage("create_topics")
+        return bank
+
+    return make
+
+
+def dead_offsets(bank: Bank) -> list[int]:
+    rows = bank.query('SELECT "offset" FROM accounts_deadletter ORDER BY "offset"')
+    return [offset for (offset,) in rows]
+
+
+def test_each_kind_of_poison_is_dead_at_its_offset_and_its_neighbours_post(bank):
+    bank = bank()
+    messages = [encode(opened()), (b"C100", GOOD)]
+    for poison in POISON.values():
+        messages += [poison, encode(submitted(1))]
+    bank.publish(*messages)
+
+    bank.start("run_consumer")
+
+    bank.waits_for_entries(len(POISON) + 2)
+    assert dead_offsets(bank) == list(range(2, 2 + 2 * len(POISON), 2))
+    assert bank.balance("C100") == 5 + len(POISON)
+    kept = bank.query('SELECT "key", value FROM accounts_deadletter ORDER BY "offset"')
+    assert kept == list(POISON.values())
+    reasons = bank.query('SELECT reason FROM accounts_deadletter ORDER BY "offset"')
+    assert reasons == [("not_understood",)] * (len(POISON) - 1) + [("id_reused",)]
+
+
+def test_one_poison_among_five_hundred_and_the_rest_posts(bank):
+    bank = bank()
+    events = [encode(opened()), *(encode(submitted(1)) for _ in range(499))]
+    bank.publish(*events[:250], (b"C100", b"{broken"), *events[250:])
+
+    bank.start("run_consumer")
+
+    bank.waits_for_entries(500)
+    assert (dead_offsets(bank), bank.balance("C100")) == ([250], 499)
+
+
+def test_nothing_but_poison_stops_the_consumer_at_its_limit_and_each_start_goes_on(bank):
+    bank = bank(DEAD_LETTER_MOST_IN_A_ROW=40)
+    bank.publish(encode(opened()), *[(b"C100", b"{broken")] * 100, encode(submitted(7)))
+
+    stopped = bank.start("run_consumer")
+
+    assert stopped.wait(60) == 78
+    assert dead_offsets(bank) == list(range(1, 41))
+    assert bank.value("SELECT sum(next_offset) FROM accounts_logposition") == 41
+    said = bank.output_of("run_consumer")
+    assert "40 dead letters in a row on partition 0, the last at offset 40 (not_understood" in said
+    assert "raise DEAD_LETTER_MOST_IN_A_ROW (now 40)" in said
+    assert "Traceback" not in said
+
+    assert bank.start("run_consumer").wait(60) == 78
+    assert dead_offsets(bank) == list(range(1, 81))
+
+    bank.start("run_consumer")
+    wait_until(lambda: bank.balance("C100") == 7, "what follows the poison is posted")
+    assert dead_offsets(bank) == list(range(1, 101))
+
+
+def test_ids_used_again_count_toward_the_limit_as_well(bank):
+    bank = bank(DEAD_LETTER_MOST_IN_A_ROW=5)
+    event = submitted(1)
+    again = [encode(submitted(n, transaction_id=event.transaction_id)) for n in range(2, 12)]
+    bank.publish(encode(opened()), encode(event), *again, encode(submitted(3)))
+
+    stopped = bank.start("run_consumer")
+
+    assert stopped.wait(60) == 78
+    assert dead_offsets(bank) == [2, 3, 4, 5, 6]
+    assert (bank.entries(), bank.balance("C100")) == (2, 1)
+
+
+def test_too_large_a_share_stops_the_consumer(bank):
+    bank = bank(DEAD_LETTER_MOST_PERCENT=20)
+    messages = [
+        (b"C100", b"{broken") if number % 4 == 0 else encode(submitted(1))
+        for number in range(2_400)
+    ]
+    bank.publish(encode(opened()), *messages)
+
+    stopped = bank.start("run_consumer")
+
+    assert stopped.wait(60) == 78
+    said = bank.output_of("run_consumer")
+    assert "dead letters among the last 2,000 messages on partition 0" in said
+    # The first dead letter with a full window behind it.
+    assert dead_offsets(bank)[-1] == 2_001
+    assert bank.value("SELECT sum(next_offset) FROM accounts_logposition") == 2_002
+    assert bank.entries() == 2_002 - len(dead_offsets(bank))
+
+
+def test_where_the_consumer_stops_changes_no_outcome(bank, empty_database):
+    """Law 1: the chain is the same whatever the limit is."""
+    bank = bank(DEAD_LETTER_MOST_IN_A_ROW=2)
+    messages = [encode(opened())]
+    for number in range(6):
+        messages += [(b"C100", b"{broken %d" % number)] * 3 + [encode(submitted(number + 1))]
+    bank.publish(*messages)
+
+    stops = 0
+    while concluded(bank) < len(messages):
+        assert bank.start("run_consumer").wait(60) == 78
+        stops += 1
+        if stops == 6:
+            consume_all(bank, len(messages))
+    chain = bank.query("SELECT link, dead, posted FROM accounts_logposition")
+    for file in bank.folder.glob("bankportal.sqlite3*"):
+        file.unlink()
+    shutil.copy(empty_database, bank.folder / "bankportal.sqlite3")
+    bank.environment["DEAD_LETTER_MOST_IN_A_ROW"] = "1000"
+    consume_all(bank, len(messages))
+
+    assert stops == 6
+    assert bank.query("SELECT link, dead, posted FROM accounts_logposition") == chain
+
+
+def concluded(bank: Bank) -> int:
+    return bank.value("SELECT coalesce(sum(next_offset), 0) FROM accounts_logposition")
+
+
+def consume_all(bank: Bank, count: int) -> None:
+    consumer = bank.start("run_consumer")
+    wait_until(lambda: concluded(bank) == count, "all of the log is concluded")
+    consumer.terminate()
+    assert consumer.wait(20) == 0
