@@ -9,6 +9,7 @@ from django.db.backends.utils import CursorWrapper
 from accounts.ledger.conclusions import Dead
 from accounts.ledger.messages import Delivered
 from accounts.ledger.sql import identifier_of
+from accounts.ledger.tables import LIVE, LedgerTables
 from accounts.models.submission import Outbox
 
 _ADD_DEAD_LETTER = """
@@ -27,7 +28,10 @@ LARGEST_COPY = 1_900_000
 
 
 def buried_among(
-    cursor: CursorWrapper, log_id: int, messages: Iterable[Delivered]
+    cursor: CursorWrapper,
+    log_id: int,
+    messages: Iterable[Delivered],
+    tables: LedgerTables = LIVE,
 ) -> set[tuple[int, int]]:
     """Give partition and offset of those of ``messages`` that are dead letters already."""
     spans: dict[int, tuple[int, int]] = {}
@@ -36,21 +40,26 @@ def buried_among(
         spans[each.partition] = first, each.offset
     found: set[tuple[int, int]] = set()
     for partition, (first, last) in spans.items():
-        cursor.execute(_BURIED, [log_id, partition, first, last])
+        cursor.execute(tables.sql(_BURIED), [log_id, partition, first, last])
         found.update((partition, offset) for (offset,) in cursor.fetchall())
     return found
 
 
 def add_dead_letters(
-    cursor: CursorWrapper, log_id: int, dead: Sequence[Dead], concluded_at_ms: int
+    cursor: CursorWrapper,
+    log_id: int,
+    dead: Sequence[Dead],
+    concluded_at_ms: int,
+    tables: LedgerTables = LIVE,
 ) -> None:
-    """Record ``dead`` with their bytes, and queue a copy of each for the dead-letter topic."""
+    """Record ``dead`` with their bytes; a live one's copy is queued for the dead-letter topic."""
     if not dead:
         return
     cursor.executemany(
-        _ADD_DEAD_LETTER, [_dead_row(each, log_id, concluded_at_ms) for each in dead]
+        tables.sql(_ADD_DEAD_LETTER), [_dead_row(each, log_id, concluded_at_ms) for each in dead]
     )
-    Outbox.objects.bulk_create(_copy_of(each, concluded_at_ms) for each in dead)
+    if tables.are_live:
+        Outbox.objects.bulk_create(_copy_of(each, concluded_at_ms) for each in dead)
 
 
 def _dead_row(each: Dead, log_id: int, concluded_at_ms: int) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ from accounts.ledger.conclusions import (
 )
 from accounts.ledger.dead_letters import add_dead_letters, buried_among
 from accounts.ledger.messages import LogIdentity
+from accounts.ledger.tables import LIVE, LedgerTables
 
 Review = Callable[[Sequence[Understood | Refused], Sequence[Dead]], None]
 
@@ -48,13 +49,14 @@ class Outcomes:
     dead_letters: Sequence[Dead] = ()
 
 
-def post_batch(
+def post_batch(  # noqa: PLR0913 each is said by name
     messages: Sequence[Understood | Refused],
     *,
     log_id: int,
     identity: LogIdentity,
     expected: Mapping[int, int],
     review: Review | None = None,
+    tables: LedgerTables = LIVE,
 ) -> Outcomes:
     """Conclude each message once, in log order, and move the offsets with them.
 
@@ -63,21 +65,24 @@ def post_batch(
     written then, and the caller must start again from the database's position. ``review`` is
     shown the messages and the dead letters among them before anything is written; what it
     raises is passed on, and nothing is written. May be repeated after any failure of the
-    database: it writes all of the batch or nothing.
+    database: it writes all of the batch or nothing. Where ``tables`` are those of a rebuild,
+    nothing is written beside them: no account filed, no copy queued.
     """
     partitions = _last_offsets(messages)
     now_ms = time.time_ns() // 1_000_000
     with atomic(), connection.cursor() as cursor:
-        sql.wait_for_other_writers(cursor)
+        if tables.are_live:
+            sql.wait_for_other_writers(cursor)
         for partition, last in partitions.items():
-            if not sql.move_position(cursor, log_id, partition, expected[partition], last + 1):
-                raise OffsetMoved(partition, expected[partition])
-        books = _books_for(cursor, messages, log_id, identity)
+            at = expected[partition]
+            if not sql.move_position(cursor, log_id, partition, at, last + 1, tables):
+                raise OffsetMoved(partition, at)
+        books = _books_for(cursor, messages, log_id, identity, tables)
         before = {each.number: _copy(each) for each in books.accounts.values()}
         conclude(messages, books)
         if review is not None:
             review(messages, books.dead)
-        _write(cursor, books, before, log_id, now_ms)
+        _write(cursor, books, before, log_id, now_ms, tables)
     return _outcomes(books)
 
 
@@ -90,15 +95,17 @@ def _books_for(
     messages: Sequence[Understood | Refused],
     log_id: int,
     identity: LogIdentity,
+    tables: LedgerTables,
 ) -> Books:
     events = [read.event for read in messages if isinstance(read, Understood)]
-    links = sql.links_of(log_id, _last_offsets(messages))
+    links = sql.links_of(cursor, log_id, _last_offsets(messages), tables)
+    identifiers = {event.transaction_id for event in events}
     return Books(
         fingerprint=identity.fingerprint(),
-        accounts=sql.states_of(cursor, list({event.account for event in events})),
-        concluded=sql.outcomes_of(cursor, list({event.transaction_id for event in events})),
+        accounts=sql.states_of(cursor, list({event.account for event in events}), tables),
+        concluded=sql.outcomes_of(cursor, list(identifiers), tables),
         partitions={number: Tally(next_offset=0, link=link) for number, link in links.items()},
-        buried=buried_among(cursor, log_id, (read.message for read in messages)),
+        buried=buried_among(cursor, log_id, (read.message for read in messages), tables),
     )
 
 
@@ -106,14 +113,15 @@ def _copy(state: AccountState) -> tuple[int, int]:
     return state.posted_count, state.balance_minor
 
 
-def _write(
+def _write(  # noqa: PLR0913, PLR0917 all of one batch
     cursor: CursorWrapper,
     books: Books,
     before: Mapping[str, tuple[int, int]],
     log_id: int,
     now_ms: int,
+    tables: LedgerTables,
 ) -> None:
-    sql.open_accounts(cursor, books.opened, now_ms)
+    sql.open_accounts(cursor, books.opened, now_ms, tables)
     moves = [
         (
             state.balance_minor,
@@ -125,13 +133,13 @@ def _write(
         for number, state in books.accounts.items()
         if number in before and before[number][0] != state.posted_count
     ]
-    if not sql.move_balances(cursor, moves):
+    if not sql.move_balances(cursor, moves, tables):
         raise BalanceMoved("A balance changed while a batch was being posted; nothing is written.")
-    sql.add_entries(cursor, log_id, books.entries, now_ms)
-    add_dead_letters(cursor, log_id, books.dead, now_ms)
-    sql.add_totals(cursor, books)
+    sql.add_entries(cursor, log_id, books.entries, now_ms, tables)
+    add_dead_letters(cursor, log_id, books.dead, now_ms, tables)
+    sql.add_totals(cursor, books, tables)
     for partition, tally in books.partitions.items():
-        sql.record_progress(cursor, log_id, partition, tally)
+        sql.record_progress(cursor, log_id, partition, tally, tables)
 
 
 def _outcomes(books: Books) -> Outcomes:

@@ -1,6 +1,9 @@
-"""The SQL of posting, for SQLite and PostgreSQL. Called inside the transaction of one batch."""
+"""The SQL of posting, for SQLite and PostgreSQL. Called inside the transaction of one batch.
 
-from collections.abc import Callable, Iterable, Sequence
+Each function works on the ledger that everybody reads, unless told other ``tables``.
+"""
+
+from collections.abc import Callable, Container, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -9,8 +12,8 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from accounts.ledger.conclusions import AccountState, Books, Concluded, Tally
+from accounts.ledger.tables import LIVE, LedgerTables
 from accounts.models.fields import instant, milliseconds_at
-from accounts.models.log import LogPosition
 
 # The advisory lock that makes posting on PostgreSQL one writer at a time, as SQLite is by
 # nature: the ids of the ledger then appear in their own order, and a reader misses none.
@@ -23,6 +26,7 @@ _MOVE_POSITION = """
     UPDATE accounts_logposition SET next_offset = %s
     WHERE log_id = %s AND partition = %s AND next_offset = %s
 """
+_LINKS = "SELECT partition, link FROM accounts_logposition WHERE log_id = %s"
 _RECORD_PROGRESS = """
     UPDATE accounts_logposition
     SET leader_epoch = %s, last_offset = %s, last_digest = %s, link = %s,
@@ -30,6 +34,11 @@ _RECORD_PROGRESS = """
         dead = dead + %s, repeats = repeats + %s
     WHERE log_id = %s AND partition = %s AND next_offset = %s
 """
+_OUTCOMES = "SELECT transaction_id, digest FROM accounts_entry WHERE transaction_id IN "
+_STATES = """
+    SELECT account, currency, balance_minor, least_balance_minor, status, posted_count,
+        turnover_minor
+    FROM accounts_balance WHERE account IN """
 _ADD_ENTRY = """
     INSERT INTO accounts_entry (
         transaction_id, account, kind_id, outcome, reason, amount_minor, currency,
@@ -66,69 +75,80 @@ def wait_for_other_writers(cursor: CursorWrapper) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POSTING_LOCK])
 
 
-def move_position(
-    cursor: CursorWrapper, log_id: int, partition: int, expected: int, following: int
+def move_position(  # noqa: PLR0913, PLR0917 a place, and from where to where
+    cursor: CursorWrapper,
+    log_id: int,
+    partition: int,
+    expected: int,
+    following: int,
+    tables: LedgerTables = LIVE,
 ) -> bool:
     """Move a partition's next offset from ``expected``; False where it stands elsewhere."""
-    cursor.execute(_MOVE_POSITION, [following, log_id, partition, expected])
+    cursor.execute(tables.sql(_MOVE_POSITION), [following, log_id, partition, expected])
     return int(cursor.rowcount) == 1
 
 
-def links_of(log_id: int, partitions: Iterable[int]) -> dict[int, bytes]:
-    """Give the last link of each partition's chain."""
-    rows = LogPosition.objects.filter(log_id=log_id, partition__in=list(partitions))
-    return {partition: bytes(link) for partition, link in rows.values_list("partition", "link")}
+def links_of(
+    cursor: CursorWrapper, log_id: int, partitions: Container[int], tables: LedgerTables = LIVE
+) -> dict[int, bytes]:
+    """Give the last link of each of the chains of ``partitions``."""
+    cursor.execute(tables.sql(_LINKS), [log_id])
+    return {number: bytes(link) for number, link in cursor.fetchall() if number in partitions}
 
 
-def outcomes_of(cursor: CursorWrapper, identifiers: Sequence[UUID]) -> dict[UUID, bytes]:
+def outcomes_of(
+    cursor: CursorWrapper, identifiers: Sequence[UUID], tables: LedgerTables = LIVE
+) -> dict[UUID, bytes]:
     """Give the digest of each of ``identifiers`` that has an outcome already."""
     found: dict[UUID, bytes] = {}
     stored = identifier_of()
     for start in range(0, len(identifiers), _PARAMETERS):
         part = [stored(each) for each in identifiers[start : start + _PARAMETERS]]
-        cursor.execute(
-            f"SELECT transaction_id, digest FROM accounts_entry "  # noqa: S608 only marks
-            f"WHERE transaction_id IN ({_marks(part)})",
-            part,
-        )
+        cursor.execute(f"{tables.sql(_OUTCOMES)} ({_marks(part)})", part)
         found.update((_from_row(row[0]), bytes(row[1])) for row in cursor.fetchall())
     return found
 
 
-def states_of(cursor: CursorWrapper, numbers: Sequence[str]) -> dict[str, AccountState]:
+def states_of(
+    cursor: CursorWrapper, numbers: Sequence[str], tables: LedgerTables = LIVE
+) -> dict[str, AccountState]:
     """Give each of the accounts ``numbers`` that is open, as it stands."""
     found: dict[str, AccountState] = {}
     for start in range(0, len(numbers), _PARAMETERS):
         part = numbers[start : start + _PARAMETERS]
-        cursor.execute(
-            f"SELECT account, currency, balance_minor, least_balance_minor, status, "  # noqa: S608
-            f"posted_count, turnover_minor FROM accounts_balance WHERE account IN ({_marks(part)})",
-            part,
-        )
+        cursor.execute(f"{tables.sql(_STATES)} ({_marks(part)})", part)
         found.update((row[0], AccountState(*row)) for row in cursor.fetchall())
     return found
 
 
 def add_entries(
-    cursor: CursorWrapper, log_id: int, entries: Iterable[Concluded], posted_at_ms: int
+    cursor: CursorWrapper,
+    log_id: int,
+    entries: Iterable[Concluded],
+    posted_at_ms: int,
+    tables: LedgerTables = LIVE,
 ) -> None:
     """Append ``entries`` in their order."""
     stored = identifier_of()
     rows = [_entry_row(each, stored, log_id, posted_at_ms) for each in entries]
     if rows:
-        cursor.executemany(_ADD_ENTRY, rows)
+        cursor.executemany(tables.sql(_ADD_ENTRY), rows)
 
 
 def open_accounts(
-    cursor: CursorWrapper, opened: Sequence[AccountState], concluded_at_ms: int
+    cursor: CursorWrapper,
+    opened: Sequence[AccountState],
+    concluded_at_ms: int,
+    tables: LedgerTables = LIVE,
 ) -> None:
-    """Add the balances of newly ``opened`` accounts, and file those that nobody filed before."""
+    """Add the balances of newly ``opened`` accounts; live ones that nobody filed are filed."""
     if not opened:
         return
-    now = instant(concluded_at_ms)
-    cursor.executemany(_FILE_ACCOUNT, [(each.number, now.isoformat(" ")) for each in opened])
+    if tables.are_live:
+        now = instant(concluded_at_ms).isoformat(" ")
+        cursor.executemany(_FILE_ACCOUNT, [(each.number, now) for each in opened])
     cursor.executemany(
-        _OPEN_BALANCE,
+        tables.sql(_OPEN_BALANCE),
         [
             (
                 each.number,
@@ -145,20 +165,22 @@ def open_accounts(
 
 
 def move_balances(
-    cursor: CursorWrapper, moves: Sequence[tuple[int, int, int, str, int, int]]
+    cursor: CursorWrapper,
+    moves: Sequence[tuple[int, int, int, str, int, int]],
+    tables: LedgerTables = LIVE,
 ) -> bool:
     """Write (new balance, turnover, count, account, old count, balance); False if one had moved."""
     if not moves:
         return True
-    cursor.executemany(_MOVE_BALANCE, moves)
+    cursor.executemany(tables.sql(_MOVE_BALANCE), moves)
     return int(cursor.rowcount) == len(moves)
 
 
-def add_totals(cursor: CursorWrapper, books: Books) -> None:
+def add_totals(cursor: CursorWrapper, books: Books, tables: LedgerTables = LIVE) -> None:
     """Add what the batch posted to the daily totals."""
     if books.totals:
         cursor.executemany(
-            _ADD_TOTAL,
+            tables.sql(_ADD_TOTAL),
             [
                 (account, day.isoformat(), kind, count, amount_minor)
                 for (account, day, kind), (count, amount_minor) in books.totals.items()
@@ -166,10 +188,16 @@ def add_totals(cursor: CursorWrapper, books: Books) -> None:
         )
 
 
-def record_progress(cursor: CursorWrapper, log_id: int, partition: int, tally: Tally) -> None:
+def record_progress(
+    cursor: CursorWrapper,
+    log_id: int,
+    partition: int,
+    tally: Tally,
+    tables: LedgerTables = LIVE,
+) -> None:
     """Write the chain's new end and what became of the batch's messages."""
     cursor.execute(
-        _RECORD_PROGRESS,
+        tables.sql(_RECORD_PROGRESS),
         [
             tally.leader_epoch,
             tally.next_offset - 1,
