@@ -10,10 +10,21 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.db import connections
 from django.db.models.signals import post_migrate
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from bankportal.prepare import bring_static_files_up_to_date
 
 pytest_plugins = ["tests.kafka_fixtures"]
+
+# A busy machine is no fault of what is tested, and a landing depends on no dice.
+hypothesis_settings.register_profile(
+    "bankportal",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+hypothesis_settings.load_profile("bankportal")
 
 
 @pytest.fixture(scope="session")
