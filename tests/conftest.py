@@ -14,6 +14,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from bankportal.prepare import bring_static_files_up_to_date
+from tests.processes import let_children_hear_signals
 
 pytest_plugins = ["tests.kafka_fixtures"]
 
@@ -49,6 +50,12 @@ def pytest_sessionstart() -> None:
     Before the tests are collected, since some import the site, which looks for them.
     """
     bring_static_files_up_to_date()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def children_that_hear_signals() -> None:
+    """Only where tests run: the process that starts the others of a run stays deaf with them."""
+    let_children_hear_signals()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -15,6 +15,9 @@ from uuid import uuid4
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 60.0
 
+# Before a command, starts it as ``nohup`` and a script's ``&`` do: deaf to SIGHUP and SIGINT.
+DEAF_LIKE_NOHUP = ["/bin/sh", "-c", 'trap "" HUP INT; exec "$@"', "sh"]
+
 
 def wait_until(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S) -> Any:
     """Ask until the answer is true; fail, saying what was waited for, when patience ends."""
@@ -23,6 +26,18 @@ def wait_until(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S
         assert time.monotonic() < deadline, f"Waited {patience_s} s in vain until {why}."
         time.sleep(0.02)
     return answer
+
+
+def let_children_hear_signals() -> None:
+    """Start programs from here on as a terminal does, also under ``nohup`` or behind ``&``.
+
+    There SIGHUP or SIGINT is inherited as ignored, by us and then by what we start. A handler
+    is not inherited, so one that does nothing leaves us deaf and lets our children hear.
+    Main thread only.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
 
 
 class Portal:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -117,13 +117,18 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
 @pytest.fixture
 def supervise(run: Callable[..., Run], tmp_path: Path) -> Callable[..., Run]:
-    """Start a supervisor with children that are given as keyword dictionaries."""
+    """Start a supervisor with children that are given as keyword dictionaries.
 
-    def start(*children: dict[str, Any], database: Path | None = None) -> Run:
+    ``before`` is a command that runs it, such as one that makes it deaf.
+    """
+
+    def start(
+        *children: dict[str, Any], database: Path | None = None, before: Sequence[str] = ()
+    ) -> Run:
         plan = tmp_path / "plan.json"
         plan.write_text(
             json.dumps({"children": children, "database": str(database) if database else None})
         )
-        return run([sys.executable, "-u", "-m", "tests.site.supervised", str(plan)])
+        return run([*before, sys.executable, "-u", "-m", "tests.site.supervised", str(plan)])
 
     return start

@@ -6,7 +6,7 @@ import time
 import psutil
 import pytest
 
-from tests.processes import wait_until
+from tests.processes import DEAF_LIKE_NOHUP, wait_until
 from tests.site.conftest import are_gone
 
 SLEEP = "import time\nprint('up', flush=True)\ntime.sleep(600)"
@@ -146,6 +146,27 @@ def test_a_stop_ends_the_children_in_reverse_order_and_exits_0(supervise, number
     assert supervisor.ended() == 0
     left = re.findall(r"(\w+): leaving", supervisor.said)
     assert left == ["web", "relay", "broker"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_is_heard_in_the_background_of_a_script_too(supervise, number):
+    supervisor = supervise(child("relay", POLITE), before=DEAF_LIKE_NOHUP)
+    supervisor.wait_for("relay: up")
+
+    supervisor.signal(number)
+
+    assert supervisor.ended() == 0
+    assert "relay: leaving" in supervisor.said
+
+
+def test_under_nohup_the_end_of_the_terminal_ends_nothing(supervise):
+    supervisor = supervise(child("relay", POLITE), before=DEAF_LIKE_NOHUP)
+    supervisor.wait_for("relay: up")
+
+    supervisor.signal(signal.SIGHUP)
+    supervisor.descendants()[0].kill()
+
+    wait_until(lambda: supervisor.said.count("relay: up") == 2, "it starts the relay again")
 
 
 def test_a_ctrl_c_of_the_terminal_reaches_the_supervisor_alone(supervise):
