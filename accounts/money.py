@@ -9,6 +9,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts.currencies import DECIMALS
+
 # The greatest amount an agent may type, and the greatest one an event may carry.
 GREATEST_TYPED_MINOR = 99_999_999_999
 GREATEST_MINOR = 10**15
@@ -19,13 +21,6 @@ GREATEST_TURNOVER_MINOR = 9 * 10**18
 
 MINUS = "\N{MINUS SIGN}"
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
-
-# Currencies of ISO 4217 whose minor unit is not a hundredth.
-_DECIMALS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0),
-    **dict.fromkeys(("UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 
 _PLAIN = re.compile(r"(?P<units>[0-9]+)(?:[.,](?P<cents>[0-9]{1,2}))?")
 _GROUPED_BY_POINT = re.compile(r"(?P<units>[0-9]{1,3}(?:\.[0-9]{3})+),(?P<cents>[0-9]{2})")
@@ -66,7 +61,7 @@ def integer_check(
 
 def decimals_of(currency: str) -> int:
     """Give the number of decimals of ``currency`` (ISO 4217)."""
-    return _DECIMALS.get(currency, 2)
+    return DECIMALS.get(currency, 2)
 
 
 def parse_amount(text: str) -> int:

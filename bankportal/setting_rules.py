@@ -9,21 +9,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-# ISO 4217's currencies in use.
-_CURRENCY_CODES = (
-    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD "
-    "CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS "
-    "GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW "
-    "KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR "
-    "MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR "
-    "SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX "
-    "USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
-)
-CURRENCIES = frozenset(_CURRENCY_CODES.split())
-_CODES_NOT_IN_HUNDREDTHS = (
-    "BHD BIF CLP DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX VND VUV XAF XOF XPF"
-)
-_NOT_IN_HUNDREDTHS = frozenset(_CODES_NOT_IN_HUNDREDTHS.split())
+from accounts.currencies import DECIMALS
 
 SHORTEST_SECRET_KEY = 50
 _PLACEHOLDER = re.compile(r"insecure|change.?me|secret.?key|example|placeholder", re.IGNORECASE)
@@ -55,9 +41,9 @@ def one_of(name: str, text: str, choices: Sequence[str]) -> str:
 
 def known_currency(text: str) -> str:
     """Give ``text``, a code of ISO 4217 whose minor unit is a hundredth."""
-    if text not in CURRENCIES:
+    if text not in DECIMALS:
         raise _wrong("CURRENCY", text, "Set it to a code of ISO 4217, such as EUR.")
-    if text in _NOT_IN_HUNDREDTHS:
+    if DECIMALS[text] != 2:
         remedy = "The forms count in hundredths. Set it to a currency that does, such as EUR."
         raise _wrong("CURRENCY", text, remedy)
     return text

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
+from accounts.currencies import SYMBOLS
 from accounts.models import Kind
 from accounts.money import format_amount
 
@@ -26,7 +27,6 @@ class Operation(Protocol):
         """The amount from the customer's viewpoint."""
 
 
-_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -48,7 +48,7 @@ def money(amount_minor: int) -> str:
     figure, symbol = amount(amount_minor), currency_symbol()
     if _is_french():
         return f"{figure}{NO_BREAK_SPACE}{symbol}"
-    gap = "" if symbol in _SYMBOLS.values() else NO_BREAK_SPACE
+    gap = "" if symbol in SYMBOLS.values() else NO_BREAK_SPACE
     mark = figure[0] if figure[0].isascii() is False else ""
     return f"{mark}{symbol}{gap}{figure.removeprefix(mark)}"
 
@@ -64,7 +64,7 @@ def grand(amount_minor: int, sign: str = "") -> SafeString:
 def currency_symbol() -> str:
     """Give the sign of the portal's currency, or its code where it has none."""
     code: str = settings.CURRENCY
-    return _SYMBOLS.get(code, code)
+    return SYMBOLS.get(code, code)
 
 
 @register.filter

