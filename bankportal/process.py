@@ -21,6 +21,8 @@ _DATABASE_REMEDIES = {
     "disk i/o error": "Free some space on the disk that holds DATA_DIR, and check the disk.",
     "database is locked": "Another program holds the database: end it, or wait, and try again.",
     "file is not a database": "It is damaged or something else: restore it from a backup.",
+    "invalid connection option": "Correct the options at the end of DATABASE_URL.",
+    "connection is bad": "Correct DATABASE_URL.",
     "connection failed": "See that PostgreSQL runs and DATABASE_URL names it.",
     "no such table": "Bring the database up to date with: manage.py migrate.",
 }

@@ -1,6 +1,7 @@
 """What a setting may be. A wrong one is refused in a line that names it and the remedy."""
 
 import re
+import ssl
 import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,10 @@ from accounts.currencies import DECIMALS
 SHORTEST_SECRET_KEY = 50
 _PLACEHOLDER = re.compile(r"insecure|change.?me|secret.?key|example|placeholder", re.IGNORECASE)
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_YES = frozenset({"1", "on", "true", "yes", "y"})
+_NO = frozenset({"", "0", "off", "false", "no", "n"})
+# Where the system has time zones of its own, Django takes no other.
+SYSTEM_ZONES = Path("/usr/share/zoneinfo")
 _SERVER = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 
 
@@ -23,6 +28,14 @@ def folder(name: str, text: str) -> Path:
         return Path(text).expanduser().resolve()
     except (OSError, RuntimeError, ValueError):
         raise _wrong(name, text, "Set it to the path of a folder.") from None
+
+
+def yes_or_no(name: str, text: str) -> bool:
+    """Say whether ``text`` is a yes; nothing is a no."""
+    word = text.strip().lower()
+    if word not in _YES | _NO:
+        raise _wrong(name, text, "Set it to on or off.")
+    return word in _YES
 
 
 def whole_number(name: str, text: str, *, least: int, most: int) -> int:
@@ -53,8 +66,11 @@ def known_time_zone(text: str) -> str:
     """Give ``text``, a name of the time zone database."""
     try:
         zoneinfo.ZoneInfo(text)
+        is_known = not SYSTEM_ZONES.exists() or (SYSTEM_ZONES / text).exists()
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        raise _wrong("TIME_ZONE", text, "Set it to a name such as Europe/Paris.") from None
+        is_known = False
+    if not is_known:
+        raise _wrong("TIME_ZONE", text, "Set it to a name such as Europe/Paris.")
     return text
 
 
@@ -92,6 +108,35 @@ def server_list(name: str, text: str) -> str:
         if not found or not 1 <= int(found["port"] or 9092) <= 65_535:
             raise _wrong(name, text, "Set it to addresses such as kafka1:9092,kafka2:9092.")
     return ",".join(servers)
+
+
+def certificates(name: str, text: str) -> str:
+    """Give the full path of the file of certificates that ``text`` names; none is allowed."""
+    if not text:
+        return ""
+    path = folder(name, text)
+    remedy = "Set it to a file of certificates in PEM form, or unset it for the system's."
+    if not path.is_file():
+        raise _wrong(name, text, f"There is no such file. {remedy}")
+    if not _holds_certificates(path):
+        raise _wrong(name, text, f"No certificate can be read from it. {remedy}")
+    return str(path)
+
+
+def _holds_certificates(path: Path) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except OSError:
+        return False
+    return True
+
+
+def refuse_copies_without_brokers(replication: int, *, servers: str) -> None:
+    """Refuse more copies of a partition than the embedded Kafka, one broker, can keep."""
+    if replication > 1 and not servers:
+        remedy = "The embedded Kafka is one broker: unset it, or set KAFKA_BOOTSTRAP_SERVERS."
+        raise _wrong("KAFKA_REPLICATION", str(replication), remedy)
 
 
 def refuse_half_a_sign_in(protocol: str, *, mechanism: str, username: str, password: str) -> None:

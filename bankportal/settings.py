@@ -9,16 +9,19 @@ from django.utils.translation import gettext_lazy as _
 
 from bankportal.secrets import kept_secret
 from bankportal.setting_rules import (
+    certificates,
     folder,
     known_currency,
     known_time_zone,
     one_of,
     postgresql_database,
+    refuse_copies_without_brokers,
     refuse_half_a_sign_in,
     refuse_unsafe_production,
     server_list,
     topic_name,
     whole_number,
+    yes_or_no,
 )
 from bankportal.sqlite import use_bundled_sqlite
 
@@ -53,7 +56,7 @@ JAVA_HOME = env.str("JAVA_HOME", default="")
 
 # Who may ask, and how.
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = yes_or_no("DEBUG", env.str("DEBUG", default=""))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or LOOPBACK_HOSTS
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 IS_LOCAL = set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS)
@@ -196,13 +199,18 @@ KAFKA_PARTITIONS = whole_number(
 KAFKA_REPLICATION = whole_number(
     "KAFKA_REPLICATION", env.str("KAFKA_REPLICATION", default="1"), least=1, most=100
 )
+refuse_copies_without_brokers(KAFKA_REPLICATION, servers=KAFKA_BOOTSTRAP_SERVERS)
 KAFKA_CONSUMER_GROUP = env.str("KAFKA_CONSUMER_GROUP", default="bankportal")
 KAFKA_SECURITY_PROTOCOL = one_of(
     "KAFKA_SECURITY_PROTOCOL",
     env.str("KAFKA_SECURITY_PROTOCOL", default="PLAINTEXT").upper(),
     ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
 )
-KAFKA_SASL_MECHANISM = env.str("KAFKA_SASL_MECHANISM", default="")
+KAFKA_SASL_MECHANISM = env.str("KAFKA_SASL_MECHANISM", default="").upper()
+if KAFKA_SASL_MECHANISM:
+    # Those that a name and a password are enough for.
+    passwords = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+    one_of("KAFKA_SASL_MECHANISM", KAFKA_SASL_MECHANISM, passwords)
 KAFKA_SASL_USERNAME = env.str("KAFKA_SASL_USERNAME", default="")
 KAFKA_SASL_PASSWORD = env.str("KAFKA_SASL_PASSWORD", default="")
 refuse_half_a_sign_in(
@@ -211,7 +219,9 @@ refuse_half_a_sign_in(
     username=KAFKA_SASL_USERNAME,
     password=KAFKA_SASL_PASSWORD,
 )
-KAFKA_SSL_CA_LOCATION = env.str("KAFKA_SSL_CA_LOCATION", default="")
+KAFKA_SSL_CA_LOCATION = certificates(
+    "KAFKA_SSL_CA_LOCATION", env.str("KAFKA_SSL_CA_LOCATION", default="")
+)
 
 # Where the consumer stops for somebody's look; what becomes of a message never depends on it.
 DEAD_LETTER_MOST_IN_A_ROW = whole_number(

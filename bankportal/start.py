@@ -25,7 +25,9 @@ from bankportal.plans import portal_plans
 from bankportal.ports import listening_socket
 from bankportal.process import Refused
 from bankportal.supervisor import Supervisor
+from streaming.embedded import BrokerRefused
 from streaming.embedded.file_lock import LockedByAnother, held
+from streaming.embedded.java import find_java
 from streaming.endpoint import current_endpoint
 
 # For what a killed run left behind to notice that it is alone, and to end.
@@ -36,6 +38,7 @@ def run_portal(*, is_demo: bool, with_parent: bool) -> int:
     """Start everything, block until told to stop, end everything; give the exit code."""
     sys.stdout.reconfigure(errors="replace", line_buffering=True)  # type: ignore[union-attr]
     parent = Parent()
+    refuse_unusable_java()
     with alone_in(settings.DATA_DIR) as lock:
         listener = listening_socket(
             settings.BIND_ADDRESS, settings.PORT, is_chosen=settings.PORT_IS_CHOSEN
@@ -52,6 +55,15 @@ def run_portal(*, is_demo: bool, with_parent: bool) -> int:
             keep_open=(lock,),
             still_wanted=lambda: not with_parent or parent.wants_us(),
         ).run()
+
+
+def refuse_unusable_java() -> None:
+    """Raise ``Refused`` for a JAVA_HOME with which the embedded Kafka could not start."""
+    if settings.JAVA_HOME and not settings.KAFKA_BOOTSTRAP_SERVERS:
+        try:
+            find_java(settings.JAVA_HOME)
+        except BrokerRefused as reason:
+            raise Refused(str(reason)) from reason
 
 
 @contextmanager

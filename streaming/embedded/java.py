@@ -1,12 +1,15 @@
 """Which Java runs Kafka, and with what options."""
 
 import os
+import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from streaming.embedded import BrokerRefused, JarsNotAvailable
 
 OLDEST_JAVA = 17
+ANSWER_WITHIN_S = 20.0
 
 # Half a gigabyte serves this load; the simplest collector and the quick compiler alone
 # start soonest and stay smallest. A broker out of memory had better end and be restarted.
@@ -62,8 +65,13 @@ def _java_of(java_home: Path) -> Path:
             f"JAVA_HOME is {java_home}, and there is no program {java}. "
             f"Unset it, or set it to a Java {OLDEST_JAVA}, 21 or 25."
         )
-    version = _major_version(java_home)
-    if version and version < OLDEST_JAVA:
+    version = _filed_version(java_home) or _asked_version(java)
+    if not version:
+        raise BrokerRefused(
+            f"JAVA_HOME is {java_home}, and {java} does not say which Java it is. "
+            f"Unset it, or set it to a Java {OLDEST_JAVA}, 21 or 25."
+        )
+    if version < OLDEST_JAVA:
         raise BrokerRefused(
             f"JAVA_HOME is {java_home}, a Java {version}; Kafka needs {OLDEST_JAVA} or newer. "
             "Unset it, or set it to a newer one."
@@ -71,14 +79,36 @@ def _java_of(java_home: Path) -> Path:
     return java
 
 
-def _major_version(java_home: Path) -> int:
+def _filed_version(java_home: Path) -> int:
     """Give the version that the folder says it is, or 0 when it does not say."""
     try:
-        lines = (java_home / "release").read_text(encoding="utf-8").splitlines()
-    except OSError:
+        text = (java_home / "release").read_text(encoding="utf-8")
+    except (OSError, ValueError):
         return 0
-    said = next((line for line in lines if line.startswith("JAVA_VERSION=")), "")
-    numbers = said.partition("=")[2].strip('"').split(".")
+    said = re.search(r'^JAVA_VERSION="?([0-9.]+)', text, re.MULTILINE)
+    return _major(said[1]) if said else 0
+
+
+def _asked_version(java: Path) -> int:
+    """Give the version that the program itself says, or 0 when it says none."""
+    try:
+        run = subprocess.run(  # noqa: S603
+            [java, "-version"],
+            env=java_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=ANSWER_WITHIN_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    said = re.search(rb'version "([0-9.]+)', run.stdout)
+    return _major(said[1].decode()) if said else 0
+
+
+def _major(version: str) -> int:
+    numbers = version.split(".")
     # Java 8 called itself 1.8.
     number = numbers[1] if numbers[0] == "1" and len(numbers) > 1 else numbers[0]
     return int(number) if number.isdigit() else 0

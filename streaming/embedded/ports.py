@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 import socket
 from collections.abc import Iterable
 
@@ -24,6 +25,16 @@ class PortBusy(BrokerRefused):
             f"Port {port} is taken by {holder_of(port)}. "
             "End that, choose another --port, or give none for a free one."
         )
+
+
+def port_asked_for(text: str) -> int:
+    """Give the port that ``text`` names, or 0 for any; raise ``BrokerRefused`` for no port."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65_535:
+        raise BrokerRefused(
+            f"--port is {text!r}, which is no port. Give a number from 1 to 65535, or none for a "
+            "free one."
+        )
+    return int(text)
 
 
 def is_free(port: int) -> bool:

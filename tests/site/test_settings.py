@@ -1,19 +1,26 @@
 import subprocess
 import sys
+import zoneinfo
+from pathlib import Path
 
+import certifi
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from bankportal import setting_rules
 from bankportal.setting_rules import (
+    certificates,
     known_currency,
     known_time_zone,
     one_of,
     postgresql_database,
+    refuse_copies_without_brokers,
     refuse_half_a_sign_in,
     refuse_unsafe_production,
     server_list,
     topic_name,
     whole_number,
+    yes_or_no,
 )
 from tests.site.conftest import ROOT, clean_environment
 
@@ -32,6 +39,12 @@ def test_a_number_out_of_bounds_is_refused_by_name_and_remedy(text):
         (lambda: known_time_zone("Mars/Olympus"), "TIME_ZONE"),
         (lambda: known_time_zone("../etc/passwd"), "TIME_ZONE"),
         (lambda: known_time_zone(""), "TIME_ZONE"),
+        (lambda: known_time_zone("Europe"), "TIME_ZONE"),
+        (lambda: yes_or_no("DEBUG", "maybe"), "DEBUG"),
+        (lambda: certificates("KAFKA_SSL_CA_LOCATION", "/nowhere"), "KAFKA_SSL_CA_LOCATION"),
+        (lambda: certificates("KAFKA_SSL_CA_LOCATION", "/"), "KAFKA_SSL_CA_LOCATION"),
+        (lambda: certificates("KAFKA_SSL_CA_LOCATION", __file__), "KAFKA_SSL_CA_LOCATION"),
+        (lambda: refuse_copies_without_brokers(3, servers=""), "KAFKA_REPLICATION"),
         (lambda: known_currency("EURO"), "CURRENCY"),
         (lambda: known_currency("XXX"), "CURRENCY"),
         (lambda: known_currency("JPY"), "CURRENCY"),
@@ -51,6 +64,35 @@ def test_a_number_out_of_bounds_is_refused_by_name_and_remedy(text):
 def test_a_wrong_setting_is_refused_by_name(check, name):
     with pytest.raises(ImproperlyConfigured, match=f"^{name}"):
         check()
+
+
+@pytest.mark.parametrize(
+    ("texts", "meaning"),
+    [(["1", "on", "On", "TRUE", " yes "], True), (["", " ", "0", "off", "False", "no"], False)],
+)
+def test_a_yes_and_a_no_are_read_as_people_write_them(texts, meaning):
+    assert {yes_or_no("DEBUG", text) for text in texts} == {meaning}
+
+
+def test_a_file_of_certificates_is_taken_by_its_full_path(monkeypatch):
+    bundle = Path(certifi.where()).resolve()
+    monkeypatch.chdir(bundle.parent)
+
+    assert certificates("KAFKA_SSL_CA_LOCATION", bundle.name) == str(bundle)
+    assert certificates("KAFKA_SSL_CA_LOCATION", "") == ""
+
+
+def test_copies_are_for_a_kafka_from_elsewhere():
+    refuse_copies_without_brokers(3, servers="kafka:9092")
+    refuse_copies_without_brokers(1, servers="")
+
+
+def test_a_time_zone_that_the_system_lacks_is_refused_as_django_would(monkeypatch, tmp_path):
+    zoneinfo.ZoneInfo("Europe/Paris")
+    monkeypatch.setattr(setting_rules, "SYSTEM_ZONES", tmp_path)
+
+    with pytest.raises(ImproperlyConfigured, match=r"^TIME_ZONE"):
+        known_time_zone("Europe/Paris")
 
 
 def test_the_password_of_a_wrong_database_url_is_not_shown():

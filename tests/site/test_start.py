@@ -127,3 +127,52 @@ def test_a_wrong_setting_is_said_in_a_line(tmp_path):
         assert done.returncode == 78
         assert done.stderr.startswith("TIME_ZONE is 'Europe/Atlantis'")
         assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "DEBUG=maybe",
+        "PORT=99999",
+        "PORT=http",
+        "TIME_ZONE=Europe",
+        "LANGUAGE_CODE=de",
+        "CURRENCY=EURO",
+        "DATABASE_URL=mysql://bank@localhost/bank",
+        "KAFKA_PARTITIONS=many",
+        "KAFKA_REPLICATION=3",
+        "KAFKA_SECURITY_PROTOCOL=TLS",
+        "KAFKA_SASL_MECHANISM=GSSAPI",
+        "KAFKA_SSL_CA_LOCATION=/nowhere",
+        "JAVA_HOME=/nowhere",
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name_before_anything_starts(tmp_path, setting):
+    name, _, text = setting.partition("=")
+
+    done = once(tmp_path, "-m", "bankportal", **{name: text})
+
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith(f"{name} ")
+    assert len(done.stderr.splitlines()) == 1
+    assert {each.name for each in tmp_path.iterdir()} <= {"secret-key.txt"}
+
+
+@pytest.mark.parametrize("option", ["nonsense=1", "sslmode=nonsense"])
+def test_a_wrong_option_of_the_database_is_said_in_a_line(tmp_path, option):
+    url = f"postgres://bank@{NOWHERE}/bank?{option}"
+
+    done = once(tmp_path, "-m", "bankportal", DATABASE_URL=url)
+
+    assert done.returncode == 78
+    assert "nonsense" in done.stderr
+    assert "DATABASE_URL" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_java_that_the_embedded_kafka_does_not_need_is_not_looked_at(run, kafka, tmp_path):
+    servers = {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "KAFKA_TOPIC": "no-java"}
+
+    run(PORTAL, environment=on(tmp_path, JAVA_HOME="/nowhere", **servers))
+
+    wait_until((tmp_path / "address.txt").exists, "it starts")

@@ -118,6 +118,17 @@ def test_a_taken_port_is_refused_with_its_holder(start_broker, tmp_path) -> None
     assert f"Port {port} is taken by process {os.getpid()}" in run.said()
 
 
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_what_is_no_port_is_refused_in_a_line(tmp_path, port) -> None:
+    run = BrokerRun(tmp_path, "--port", port)
+
+    code = run.process.wait(60)
+
+    assert code == EXIT_REFUSED
+    assert f"--port is '{port}'" in run.said()
+    assert len(run.said().splitlines()) == 1
+
+
 def test_the_broker_listens_on_this_machine_only(kafka: Endpoint) -> None:
     java = next(c for c in psutil.Process(kafka.pid).children() if "java" in c.name())
 

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 
 from accounts.ledger.identity import current_log
 from streaming.embedded import BrokerRefused, BrokerStopped, LedgerInMemory
+from streaming.embedded.ports import port_asked_for
 from streaming.embedded.service import Place, run_embedded, run_in_memory
 
 
@@ -26,8 +27,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--port",
-            type=int,
-            default=0,
+            default="0",
             help="where to listen on 127.0.0.1 (default: the last port, or a free one)",
         )
         parser.add_argument(
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         for wanted in (signal.SIGTERM, signal.SIGINT):
             signal.signal(wanted, _stop)
         try:
-            self._run(port=options["port"], in_memory=options["memory"])
+            self._run(port=port_asked_for(options["port"]), in_memory=options["memory"])
         except BrokerRefused as refused:
             raise CommandError(str(refused), returncode=refused.exit_code) from refused
         except BrokerStopped as stopped:
