@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Lower
 
-from accounts.models import Account, Agent, Submission
+from accounts.models import Account, Agent, Entry, Submission
 from accounts.models.account import NUMBER_LENGTH
 from accounts.selectors.scope import accounts_seen_by
 
@@ -64,6 +64,12 @@ def first_accounts(agent: Agent) -> list[Account]:
 def is_number_taken(number: str) -> bool:
     """Tell whether any branch has an account of that number, in any case."""
     return Account.objects.annotate(lower=Lower("number")).filter(lower=number.lower()).exists()
+
+
+def is_anybodys(number: str) -> bool:
+    """Tell whether the bank files an account of just that number, or the ledger has met it."""
+    filed = Account.objects.filter(number=number)
+    return filed.exists() or Entry.objects.filter(account_id=number).exists()
 
 
 def holders_of(numbers: Iterable[str], *, seen_by: Agent) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.csv_rows import csv_text, safe_cell
+from accounts.models import Account
 from accounts.selectors import exports
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
 
@@ -114,6 +115,25 @@ def test_a_filter_that_means_nothing_is_refused(arguments, message) -> None:
         exported(*arguments)
 
 
+@pytest.mark.parametrize("number", ["C999", "c100"])
+def test_an_account_that_is_nobodys_is_refused_and_nothing_is_written(ledger, number) -> None:
+    ledger.post(opened(), submitted())
+    out = io.StringIO()
+
+    with pytest.raises(CommandError, match=f"There is no account '{number}'") as refused:
+        call_command("export_transactions", f"--account={number}", stdout=out)
+
+    assert refused.value.returncode == 1
+    assert out.getvalue() == ""
+
+
+def test_an_account_without_transactions_exports_the_header(ledger) -> None:
+    Account.objects.create(number="C200")
+    ledger.post(opened())
+
+    assert exported("--account=C100") == exported("--account=C200") == HEADER + "\n"
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d"])
 def test_no_text_becomes_a_formula(start) -> None:
     assert safe_cell(f"{start}1") == f"'{start}1"
@@ -140,6 +160,14 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path) -> None:
 
     assert complaint == b""
     assert export.returncode == 0
+
+
+def test_an_account_that_is_nobodys_is_said_in_a_line(portal_on) -> None:
+    export = portal_on("").manage("export_transactions", "--account", "C999", check=False)
+
+    assert (export.returncode, export.stdout) == (1, "")
+    assert "There is no account 'C999'" in export.stderr
+    assert export.stderr.count("\n") == 1
 
 
 def test_a_database_without_tables_gets_one_line(tmp_path) -> None:

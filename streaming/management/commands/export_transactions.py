@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.csv_rows import HEADER, csv_text, entry_rows
 from accounts.events import is_account_number
 from accounts.models import Entry
+from accounts.selectors.accounts import is_anybodys
 from accounts.selectors.exports import account_entries_by_date, entries_by_date
 from accounts.selectors.transactions import TransactionFilter
 from streaming.management.database import said_in_a_line
@@ -20,7 +21,8 @@ from streaming.management.database import said_in_a_line
 class Command(BaseCommand):
     help = (
         "Write transactions as CSV to standard output, by business date and ledger order: "
-        "amounts positive with a point, dates as YYYY-MM-DD, times in UTC."
+        "amounts positive with a point, dates as YYYY-MM-DD, times in UTC. Exit code 1 for an "
+        "account that does not exist."
     )
     requires_system_checks = ()
 
@@ -42,6 +44,7 @@ class Command(BaseCommand):
         wanted = _filter(options)
         try:
             with said_in_a_line():
+                _refuse_nobodys(wanted.account)
                 self._write(wanted)
         except BrokenPipeError:
             _forget_standard_output()
@@ -62,6 +65,11 @@ def _filter(options: dict[str, Any]) -> TransactionFilter:
     return TransactionFilter(
         account=account, first=first, last=last, all_entries=options["all_entries"]
     )
+
+
+def _refuse_nobodys(account: str) -> None:
+    if account and not is_anybodys(account):
+        raise CommandError(f"There is no account {account!r}. See that it is written as filed.")
 
 
 def _pages(wanted: TransactionFilter) -> Iterator[list[Entry]]:
