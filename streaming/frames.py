@@ -19,6 +19,8 @@ From the server:
     are the newest.
 ``{"type": "figures", "position": P, "figures": {...}}``
     The figures for the choice, whole, when they have changed.
+``{"type": "unreadable"}``
+    The figures for the choice cannot be read now. They follow as soon as they can be.
 ``{"type": "heartbeat", "position": P}``
     Every 5 seconds while the server can read its database.
 ``{"type": "reload", "reason": "epoch" or "behind"}``
@@ -26,7 +28,7 @@ From the server:
     nothing follows before that.
 
 Closed with 4400 not understood, 4401 signed out, 4403 role or branch changed, 4429 too many
-messages, 4413 too large a message, 4503 the database cannot be asked. All are of the range that a
+messages, 4413 too large a message, 4503 the server cannot answer now. All are of the range that a
 server may close with itself: Daphne sends no other, and would leave the socket open.
 """
 
@@ -92,6 +94,11 @@ def entries(position: Position, rows: Iterable[str], *, count: int, complete: bo
 def figures(position: Position, encoded: str) -> str:
     """Tell of figures, which are encoded already."""
     return f'{{"type":"figures","position":{_text(position)},"figures":{encoded}}}'
+
+
+def unreadable() -> str:
+    """Say that there are no figures to be had for a browser's choice now."""
+    return '{"type":"unreadable"}'
 
 
 def heartbeat(position: Position) -> str:

@@ -25,6 +25,7 @@ LEAST_GAP_S: Final = 0.25
 _GAP_TO_COST = 3
 # Days and the last hour go by without a commit.
 _LONGEST_GAP_S = 30.0
+_ASK_AGAIN_S = 1.0
 
 Wanted = tuple[Audience, Choice]
 
@@ -33,12 +34,14 @@ class LiveFigures:
     """Reads the figures of each audience and choice once, however many look at them.
 
     Sent when they differ from what was sent before. Somebody who has just chosen gets them at
-    once; after that they follow the database.
+    once; after that they follow the database. Where they cannot be read, for whatever reason,
+    those who look at them are told so once and nobody else notices; they are asked for again.
     """
 
     def __init__(self, connections: Callable[[], Iterable[Connection]]) -> None:
         self._connections = connections
         self._sent: dict[Wanted, str] = {}
+        self._unreadable: set[Wanted] = set()
         self._new: set[Connection] = set()
         self._changed = asyncio.Event()
         self._begun = asyncio.Event()
@@ -64,13 +67,7 @@ class LiveFigures:
             await self._something_to_do()
             new, self._new = self._new, set()
             self._begun.clear()
-            try:
-                await self._round(new)
-            except DatabaseError as reason:
-                log.warning("The figures wait for the database: %s", reason)
-                self._new |= new
-                self._changed.set()
-                await asyncio.sleep(1)
+            await self._round(new)
 
     async def _something_to_do(self) -> None:
         await _wait(self._changed, _LONGEST_GAP_S)
@@ -84,6 +81,7 @@ class LiveFigures:
             self._changed.clear()
         watching = self._watching()
         self._sent = {wanted: text for wanted, text in self._sent.items() if wanted in watching}
+        self._unreadable &= watching.keys()
         for wanted, connections in watching.items():
             waiting = connections & new
             if is_due or waiting:
@@ -94,14 +92,33 @@ class LiveFigures:
     async def _send(
         self, wanted: Wanted, connections: set[Connection], waiting: set[Connection]
     ) -> None:
-        position, encoded = await database_sync_to_async(_read, thread_sensitive=False)(*wanted)
-        frame = frames.figures(position, encoded)
+        try:
+            position, encoded = await database_sync_to_async(_read, thread_sensitive=False)(*wanted)
+        except Exception as reason:
+            # Whatever is wrong with one choice, the figures of the others go on.
+            self._note_unreadable(wanted, connections, waiting, reason)
+            return
         receivers = waiting if self._sent.get(wanted) == encoded else connections
         self._sent[wanted] = encoded
-        for connection in receivers:
-            # It may have chosen otherwise, or been sent back, while we read.
-            if connection.reached is not None and connection.choice == wanted[1]:
-                connection.put_figures(frame)
+        self._unreadable.discard(wanted)
+        _put(frames.figures(position, encoded), receivers, wanted)
+
+    def _note_unreadable(
+        self,
+        wanted: Wanted,
+        connections: set[Connection],
+        waiting: set[Connection],
+        reason: Exception,
+    ) -> None:
+        is_known = wanted in self._unreadable
+        if not is_known:
+            is_databases = isinstance(reason, DatabaseError)
+            log.warning("Figures cannot be read: %s", reason, exc_info=not is_databases)
+        self._unreadable.add(wanted)
+        # All get the figures once these can be read.
+        self._sent.pop(wanted, None)
+        _put(frames.unreadable(), waiting if is_known else connections, wanted)
+        asyncio.get_running_loop().call_later(_ASK_AGAIN_S, self._changed.set)
 
     def _watching(self) -> dict[Wanted, set[Connection]]:
         watching: dict[Wanted, set[Connection]] = defaultdict(set)
@@ -116,6 +133,13 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
+
+
+def _put(frame: str, receivers: Iterable[Connection], wanted: Wanted) -> None:
+    for connection in receivers:
+        # It may have chosen otherwise, or been sent back, while we read.
+        if connection.reached is not None and connection.choice == wanted[1]:
+            connection.put_figures(frame)
 
 
 def _read(audience: Audience, choice: Choice) -> tuple[Position, str]:

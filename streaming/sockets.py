@@ -1,6 +1,7 @@
 """The live socket at /ws/live/. What travels over it is described in ``streaming.frames``."""
 
 import asyncio
+import logging
 import time
 from typing import Final
 
@@ -18,6 +19,8 @@ from streaming.connections import Connection, entries_frame
 from streaming.feed import MOST_BEHIND, Change, encode_rows, excerpt_of
 from streaming.hub import hub
 from streaming.origins import is_own_origin
+
+log = logging.getLogger(__name__)
 
 # What a browser that was away is told row by row; beyond this it reads anew.
 MOST_MISSED_ROWS: Final = 500
@@ -67,6 +70,10 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
         try:
             await _subscribe(self._connection, message)
         except DatabaseError:
+            self._connection.close(frames.TRY_LATER)
+        except Exception:
+            # Raised any further, it would leave the hub with a connection that never goes.
+            log.exception("A subscription failed; its socket is closed.")
             self._connection.close(frames.TRY_LATER)
 
     async def disconnect(self, code: int) -> None:

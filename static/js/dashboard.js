@@ -60,6 +60,7 @@ class Dashboard {
     this.query = this.bar.query();
     /** @type {Figures | null} */
     this.waiting = null;
+    this.isUnreadable = false;
     this.turn = this.drawnAt = this.timer = this.retry = 0;
     this.retryAfter = FIRST_RETRY_MS;
     this.listen();
@@ -69,6 +70,7 @@ class Dashboard {
   listen() {
     feed.addEventListener("entries", (event) => this.takeEntries(detail(event)));
     feed.addEventListener("figures", (event) => this.takeFigures(detail(event).figures));
+    feed.addEventListener("unreadable", () => this.setUnreadable(true));
     feed.addEventListener("reload", () => this.load());
     feed.addEventListener("standing", () => this.showStanding());
     this.live.button.addEventListener("click", () => this.pause(!this.live.isPaused));
@@ -109,11 +111,18 @@ class Dashboard {
 
   /** @param {Figures} figures */
   takeFigures(figures) {
+    if (this.isUnreadable) this.setUnreadable(false);
     this.waiting = figures;
     clearTimeout(this.timer);
     if (this.live.isPaused) return;
     const wait = Math.max(0, this.drawnAt + LEAST_GAP_MS - performance.now());
     this.timer = setTimeout(() => this.waiting && this.draw(this.waiting), wait);
+  }
+
+  /** @param {boolean} isUnreadable */
+  setUnreadable(isUnreadable) {
+    this.isUnreadable = isUnreadable;
+    setFailed(isUnreadable);
   }
 
   /** @param {Figures} figures */

@@ -24,7 +24,7 @@ const SIGNED_OUT = 4401;
 const RIGHTS_CHANGED = 4403;
 
 /**
- * Fires "entries", "figures" and "reload" with the frame in ``detail``, and "standing".
+ * Fires "entries", "figures", "unreadable" and "reload" with the frame in ``detail``, and "standing".
  * Every page's own modules hear of entries by ``bankportal:entries`` on the window.
  */
 class Feed extends EventTarget {
@@ -133,8 +133,8 @@ class Feed extends EventTarget {
       this.position = frame.position ?? this.position;
       this.tell("entries", { ...frame, entries: fresh });
       announce({ ...frame, entries: fresh });
-    } else if (frame.type === "figures") {
-      this.tell("figures", frame);
+    } else if (frame.type === "figures" || frame.type === "unreadable") {
+      this.tell(frame.type, frame);
     } else if (frame.type === "heartbeat") {
       this.position = frame.position ?? this.position;
     }

@@ -2,7 +2,9 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -112,6 +114,26 @@ def distances(page: Page, name: str, rows: str) -> list[float]:
     if len(drawn) != len(middles):
         return [float("inf")]
     return [middle - top for middle, top in zip(middles, drawn, strict=True)]
+
+
+def test_figures_that_cannot_be_read_are_said_to_be_the_last_ones(opened_by, portal):
+    page = opened_by("auditor")
+    notice = page.locator("[data-failed]")
+    expect(notice).to_be_hidden()
+
+    rename(portal, "accounts_dailytotal", "elsewhere")
+
+    expect(notice).to_be_visible()
+    expect(balance(page, "C100")).to_have_text("830,00")
+    rename(portal, "elsewhere", "accounts_dailytotal")
+    expect(notice).to_be_hidden()
+
+
+def rename(portal: WebPortal, table: str, name: str) -> None:
+    """Take a table away, or bring it back."""
+    with closing(sqlite3.connect(portal.folder / "bankportal.sqlite3", timeout=10)) as database:
+        database.execute(f"ALTER TABLE {table} RENAME TO {name}")
+        database.commit()
 
 
 def test_a_cut_connection_is_made_up_for_without_gap_or_repetition(opened_by, portal):

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from django.db import close_old_connections
+from django.db import DataError, close_old_connections
 
 from accounts.models import Agent, Role
 from accounts.selectors.positions import current_position
-from streaming import frames, sockets
+from streaming import frames, live_figures, sockets
 from streaming.feed import CHANGES_A_SECOND
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
 from tests.live import (
@@ -287,6 +287,76 @@ async def test_another_choice_gets_its_own_figures_at_once(ledger, page):
 
     other = (await page.next("figures"))["figures"]
     assert (every["totals"]["deposits"], other["totals"]["deposits"]) == (1, 0)
+
+
+@pytest.fixture
+def broken_choice(monkeypatch):
+    """Let the figures for today fail; what is put into the list is raised."""
+    raised = [RuntimeError("a figure that nobody expected")]
+
+    def read(audience, choice):
+        if choice.range == "today" and raised:
+            raise raised[0]
+        return readable(audience, choice)
+
+    readable = live_figures._read
+    monkeypatch.setattr(live_figures, "_read", read)
+    return raised
+
+
+@pytest.mark.parametrize("reason", [RuntimeError("unexpected"), DataError("NUL in a text")])
+async def test_figures_that_cannot_be_read_leave_those_of_others_alone(
+    ledger, auditor, page, broken_choice, reason
+):
+    broken_choice[:] = [reason]
+    await in_database(ledger.post, opened())
+    await page.subscribe(str(await in_database(current_position)), range="today")
+    await page.next("unreadable")
+    other = Browser(auditor)
+    await other.connect()
+    await other.subscribe(range="all")
+    await other.next("figures")
+
+    await in_database(ledger.post, submitted(10_000))
+
+    figures = (await other.next("figures"))["figures"]
+    assert figures["totals"]["deposits_minor"] == 10_000
+    assert (await page.next("entries"))["count"] == 1
+    assert [each["type"] for each in page.frames].count("unreadable") == 1
+    await other.leave()
+
+
+async def test_figures_follow_as_soon_as_they_can_be_read(ledger, page, broken_choice):
+    await in_database(ledger.post, opened())
+    await page.subscribe(range="today")
+    await page.next("unreadable")
+
+    broken_choice.clear()
+
+    assert (await page.next("figures"))["figures"]["totals"]["deposits"] == 0
+
+
+async def test_a_subscription_that_fails_ends_its_own_socket_only(
+    ledger, auditor, page, monkeypatch
+):
+    await in_database(ledger.post, opened())
+    await page.subscribe(str(await in_database(current_position)))
+    subscribe = sockets._subscribe
+
+    async def fail(connection, wanted):
+        if wanted.dashboard is not None:
+            raise RuntimeError("nobody expected this")
+        await subscribe(connection, wanted)
+
+    monkeypatch.setattr(sockets, "_subscribe", fail)
+    other = Browser(auditor)
+    await other.connect()
+    await other.send({"type": "subscribe", "position": None, "dashboard": {"range": "all"}})
+
+    assert await other.closed() == frames.TRY_LATER
+    await other.leave()
+    await in_database(ledger.post, submitted())
+    assert (await page.next("entries"))["count"] == 1
 
 
 async def test_signing_out_closes_the_socket_within_five_seconds(auditor, page):
