@@ -6,6 +6,8 @@ from types import FrameType
 
 # A deliberate stop that a restart cannot mend; the supervisor leaves such a child alone.
 EXIT_DELIBERATE = 78
+# As sysexits.h has it: a temporary failure. The supervisor tries again, each time later.
+EXIT_TRY_AGAIN = 75
 
 
 class DeliberateStop(Exception):

@@ -5,7 +5,7 @@ from django.conf import settings
 from bankportal.doctor.finding import Finding, fault, note, sound
 from bankportal.running import running_process
 from streaming.embedded import BrokerRefused
-from streaming.embedded.jars import missing_jars
+from streaming.embedded.cache import JarCache
 from streaming.embedded.java import find_java
 from streaming.embedded.lock import read_lock
 from streaming.endpoint import Endpoint, current_endpoint
@@ -51,7 +51,7 @@ def _answer(endpoint: Endpoint, place: str) -> Finding:
 def _absent() -> Finding:
     if running_process(settings.DATA_DIR):
         return fault("Kafka", "no broker runs beside the portal", "See what the broker says there.")
-    lock = read_lock()
-    missing = missing_jars(settings.KAFKA_CACHE_DIR / f"kafka-{lock.kafka_version}", lock)
-    text = "not running; its files are here" if not missing else "not running; not downloaded yet"
-    return note("Kafka", text, "make run starts it" + (" and downloads it" if missing else ""))
+    cache = JarCache(settings.KAFKA_CACHE_DIR, settings.DATA_DIR / "cache")
+    if cache.has_all(read_lock()):
+        return note("Kafka", "not running; its files are here", "make run starts it")
+    return note("Kafka", "not running; not downloaded yet", "make run starts it and downloads it")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from streaming.embedded import BrokerRefused, BrokerStopped
+from streaming.embedded import BrokerRefused, BrokerStopped, DiskFull
 from streaming.embedded.file_lock import LockedByAnother, held
 from streaming.embedded.home import BrokerHome, new_cluster_id
 from streaming.embedded.java import java_command, java_environment
@@ -68,7 +68,7 @@ class EmbeddedBroker:
         """Start on ``port``, or on the last or another free one if 0; block until it serves.
 
         ``is_ready`` is given the address, may take a second, and is asked until it says
-        yes. Raises ``BrokerRefused`` or ``BrokerStopped``.
+        yes. Raises ``BrokerRefused``, ``DiskFull`` among them, or ``BrokerStopped``.
         """
         self.home.require_space()
         if not self.home.is_formatted():
@@ -83,7 +83,7 @@ class EmbeddedBroker:
                 raise self._stopped()
 
     def wait(self) -> None:
-        """Block while the broker runs; raises ``BrokerStopped`` when it has ended by itself."""
+        """Block while the broker runs; raises why when it has ended by itself."""
         self._running().wait()
         raise self._stopped()
 
@@ -105,6 +105,7 @@ class EmbeddedBroker:
         words = ("format", "--standalone", "-t", new_cluster_id(), "-c", settings.name)
         process = self._run("kafka.tools.StorageTool", *words)
         if process.wait() != 0:
+            self.home.require_space()
             raise BrokerStopped(
                 f"Kafka could not make its log: {_complaint(self.home)} See {self.home.jvm_log}."
             )
@@ -145,10 +146,12 @@ class EmbeddedBroker:
     def _lost_its_port(self) -> bool:
         return "Address already in use" in _tail(self.home.server_log)
 
-    def _stopped(self) -> BrokerStopped:
+    def _stopped(self) -> BrokerStopped | DiskFull:
         code = self._running().wait()
-        if "No space left on device" in _tail(self.home.server_log):
-            return BrokerStopped(f"Kafka stopped: the disk of {self.home.folder} is full.")
+        if "No space left on device" in _tail(self.home.server_log) or not self.home.has_space():
+            return DiskFull(
+                f"Kafka stopped: the disk of {self.home.folder} is full. Free some space on it."
+            )
         return BrokerStopped(
             f"Kafka stopped by itself (exit code {code}): {_complaint(self.home)} "
             f"See {self.home.server_log} and {self.home.jvm_log}."

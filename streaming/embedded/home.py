@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from string import Template
 
-from streaming.embedded import BrokerRefused
+from streaming.embedded import NO_SPACE, BrokerRefused, DiskFull
 
 MINIMUM_FREE_MB = 256
 
@@ -59,7 +59,7 @@ LOG4J_SETTINGS = """\
 <Configuration status="error" shutdownHook="disable">
   <Appenders>
     <RollingFile name="file" fileName="server.log" filePattern="server.%i.log">
-      <PatternLayout pattern="%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1}: %m%n"/>
+      <PatternLayout pattern="%d{yyyy-MM-dd HH:mm:ss.SSSXXX} %p %c{1}: %m%n"/>
       <SizeBasedTriggeringPolicy size="5 MB"/>
       <DefaultRolloverStrategy max="2"/>
     </RollingFile>
@@ -89,25 +89,29 @@ class BrokerHome:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             probe = self.folder / f"probe-{os.getpid()}"
-            probe.write_bytes(b"x")
-            probe.unlink()
+            try:
+                probe.write_bytes(b"x")
+            finally:
+                probe.unlink(missing_ok=True)
         except OSError as failure:
+            if failure.errno in NO_SPACE:
+                raise DiskFull(_no_room(self.folder)) from failure
             raise BrokerRefused(
                 f"Kafka cannot write to {self.folder}: {failure.strerror}. "
                 "Make it writable, or set DATA_DIR to a folder that is."
             ) from failure
 
     def require_space(self) -> None:
-        """Raise ``BrokerRefused`` unless there is room to work.
+        """Raise ``DiskFull`` unless there is room to work.
 
         Kafka maps its index files into memory and dies midway when the disk is full.
         """
-        free = shutil.disk_usage(self.folder).free // 1_000_000
-        if free < MINIMUM_FREE_MB:
-            raise BrokerRefused(
-                f"The disk of {self.folder} has {free} MB free, and Kafka needs "
-                f"{MINIMUM_FREE_MB}. Free some, or set DATA_DIR to another disk."
-            )
+        if not self.has_space():
+            raise DiskFull(_no_room(self.folder))
+
+    def has_space(self) -> bool:
+        """Say whether there is room to work."""
+        return _free_mb(self.folder) >= MINIMUM_FREE_MB
 
     def is_formatted(self) -> bool:
         """Say whether there is a log to go on with."""
@@ -147,6 +151,17 @@ class BrokerHome:
         path = self.folder / "format.properties"
         path.write_text(_properties(*self.last_ports(), log_folder.name))
         return path
+
+
+def _free_mb(folder: Path) -> int:
+    return shutil.disk_usage(folder).free // 1_000_000
+
+
+def _no_room(folder: Path) -> str:
+    return (
+        f"The disk of {folder} has {_free_mb(folder)} MB free, and Kafka needs "
+        f"{MINIMUM_FREE_MB}. Free some, or set DATA_DIR to another disk."
+    )
 
 
 def new_cluster_id() -> str:

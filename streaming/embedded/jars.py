@@ -2,17 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from streaming.embedded import BrokerRefused, JarsNotAvailable
+from streaming.embedded import NO_SPACE, BrokerRefused, DiskFull, JarsNotAvailable
+from streaming.embedded.cache import JarCache, Say, lack_of_room, missing_jars
 from streaming.embedded.file_lock import held
 from streaming.embedded.lock import JarLock, LockedJar, sha256_of
 from streaming.embedded.repository import open_repositories
 
-Say = Callable[[str], None]
 ATTEMPTS = 2
 
 
@@ -25,23 +25,19 @@ class JarMismatch(BrokerRefused):
         )
 
 
-def ready_jars(cache_dir: Path, lock: JarLock, say: Say) -> list[Path]:
+def ready_jars(cache: JarCache, lock: JarLock, say: Say) -> list[Path]:
     """Give the jars of ``lock`` in order, each checked, after fetching what is missing.
 
     Opens no connection when all are cached. Safe against a kill at any moment and
-    against others doing the same. Raises ``JarMismatch`` or ``JarsNotAvailable``.
+    against others doing the same. Raises ``JarMismatch``, ``DiskFull`` or
+    ``JarsNotAvailable``.
     """
-    folder = cache_dir / f"kafka-{lock.kafka_version}"
+    folder = cache.folder(lock, say)
     if missing_jars(folder, lock):
         _fetch(folder, lock, say)
     for jar in lock.jars:
         check_jar(folder / jar.file_name, jar)
     return [folder / jar.file_name for jar in lock.jars]
-
-
-def missing_jars(folder: Path, lock: JarLock) -> list[LockedJar]:
-    """Give the jars of which there is no file yet. Their contents are not looked at."""
-    return [jar for jar in lock.jars if not (folder / jar.file_name).is_file()]
 
 
 def check_jar(path: Path, jar: LockedJar) -> None:
@@ -61,7 +57,8 @@ def _fetch(folder: Path, lock: JarLock, say: Say) -> None:
             _remove_drafts(folder)
             # Whoever held the lock before may have fetched them all.
             missing = missing_jars(folder, lock)
-            _check_space(folder, missing)
+            if lacking := lack_of_room(folder, missing):
+                raise _no_room(folder, lacking)
             _fetch_all(folder, missing, say)
 
 
@@ -115,28 +112,37 @@ def _remove_drafts(folder: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _check_space(folder: Path, missing: list[LockedJar]) -> None:
-    needed, free = 2 * sum(jar.size for jar in missing), shutil.disk_usage(folder).free
-    if free < needed:
-        raise OSError(f"the disk has {free / 1e6:.0f} MB free and {needed / 1e6:.0f} are needed")
-
-
 @contextmanager
 def _as_not_available(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as failure:
+        inner = _innermost(failure)
+        if isinstance(inner, OSError) and inner.errno in NO_SPACE:
+            raise _no_room(folder, inner.strerror or str(inner)) from failure
         raise JarsNotAvailable(
-            f"Apache Kafka's jars cannot be fetched into {folder}: {_in_short(failure)}. "
+            f"Apache Kafka's jars cannot be fetched into {folder}: {_in_short(inner)}. "
             "Connect this machine once, or point XDG_CACHE_HOME at a cache that has them."
         ) from failure
 
 
-def _in_short(failure: Exception) -> str:
-    """Give the innermost reason, on one line: libraries wrap it several times over."""
-    inner: BaseException = failure
+def _no_room(folder: Path, reason: str) -> DiskFull:
+    return DiskFull(
+        f"Apache Kafka's jars cannot be kept in {folder}: {reason}. Free some space there, or "
+        "point XDG_CACHE_HOME at a cache on another disk."
+    )
+
+
+def _innermost(failure: BaseException) -> BaseException:
+    """Give the first of the reasons: libraries wrap it several times over."""
+    inner = failure
     while inner.__cause__ or inner.__context__:
         inner = inner.__cause__ or inner.__context__ or inner
+    return inner
+
+
+def _in_short(inner: BaseException) -> str:
+    """Give a reason on one line."""
     plain = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
     text = " ".join(plain.split()) or type(inner).__name__
     return text if len(text) <= 200 else f"{text[:200]}…"

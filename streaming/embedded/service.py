@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 from streaming.embedded.broker import EmbeddedBroker, Program, exclusive_use
+from streaming.embedded.cache import JarCache, Say
 from streaming.embedded.home import BrokerHome, new_cluster_id
 from streaming.embedded.jars import ready_jars
 from streaming.embedded.java import find_java
@@ -17,7 +18,6 @@ from streaming.endpoint import Endpoint, Mode, remove_endpoint, write_endpoint
 from streaming.kafka.admin import cluster_ready
 from streaming.kafka.memory import MemoryBroker
 
-Say = Callable[[str], None]
 SLOW_START_S = 15.0
 
 
@@ -26,7 +26,7 @@ class Place:
     """Where a broker keeps its things, and the Java it was told to use, if any."""
 
     data_dir: Path
-    cache_dir: Path
+    cache: JarCache
     java_home: str = ""
 
 
@@ -40,7 +40,7 @@ def run_embedded(place: Place, port: int, say: Say) -> None:
     with exclusive_use(home) as lock_descriptor:
         remove_endpoint(home.endpoint)
         lock = read_lock()
-        program = Program(find_java(place.java_home), ready_jars(place.cache_dir, lock, say))
+        program = Program(find_java(place.java_home), ready_jars(place.cache, lock, say))
         broker = EmbeddedBroker(home, program, lock_descriptor)
         try:
             broker.start(port, _Readiness(say))

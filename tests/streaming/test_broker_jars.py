@@ -15,6 +15,7 @@ import pytest
 from django.conf import settings
 
 from streaming.embedded import EXIT_JARS_NOT_AVAILABLE, EXIT_REFUSED
+from streaming.embedded.cache import JarCache
 from streaming.embedded.jars import JarMismatch, ready_jars
 from streaming.embedded.lock import COORDINATES, JarLock, LockedJar, read_lock, write_lock
 from tests.kafka_fixtures import ROOT, BrokerRun, broker_environment
@@ -23,9 +24,11 @@ from tests.processes import wait_until
 FETCH = """
 import sys
 from pathlib import Path
+from streaming.embedded.cache import JarCache
 from streaming.embedded.jars import ready_jars
 from streaming.embedded.lock import read_lock
-ready_jars(Path(sys.argv[1]), read_lock(Path(sys.argv[2])), lambda line: print(line, flush=True))
+cache = JarCache(Path(sys.argv[1]), Path(sys.argv[2]).with_name("own"))
+ready_jars(cache, read_lock(Path(sys.argv[2])), lambda line: print(line, flush=True))
 """
 
 
@@ -217,12 +220,12 @@ def test_a_jar_is_refused_by_content_and_by_size(tmp_path, change) -> None:
     (folder / "a.jar").write_bytes(b"right")
     digest = hashlib.sha256(b"right").hexdigest()
     lock = JarLock("1", (LockedJar("g:a:1", "a.jar", digest, 5),))
-    assert ready_jars(tmp_path, lock, print) == [folder / "a.jar"]
+    assert ready_jars(JarCache(tmp_path, tmp_path), lock, print) == [folder / "a.jar"]
 
     (folder / "a.jar").write_bytes(b"wrong" + change)
 
     with pytest.raises(JarMismatch, match="Delete it"):
-        ready_jars(tmp_path, lock, print)
+        ready_jars(JarCache(tmp_path, tmp_path), lock, print)
 
 
 def test_without_jars_and_network_the_exit_code_says_so(tmp_path) -> None:

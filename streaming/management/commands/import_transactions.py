@@ -23,10 +23,7 @@ from streaming.kafka.producer import NotDelivered
 from streaming.management.database import said_in_a_line
 from streaming.management.interruption import stoppable
 from streaming.progress import Console
-from streaming.stopping import EXIT_DELIBERATE, DeliberateStop
-
-# As sysexits.h has it: a temporary failure.
-EXIT_TRY_AGAIN = 75
+from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, DeliberateStop
 
 
 class Command(BaseCommand):

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 
 from accounts.ledger.identity import current_log
 from streaming.embedded import BrokerRefused, BrokerStopped, LedgerInMemory
+from streaming.embedded.cache import JarCache
 from streaming.embedded.ports import port_asked_for
 from streaming.embedded.service import Place, run_embedded, run_in_memory
 
@@ -19,8 +20,8 @@ class Command(BaseCommand):
     help = (
         "Run a Kafka broker on this machine until interrupted. Its log and settings are in "
         "DATA_DIR/kafka. Exit codes: 0 stopped as asked, 1 the broker ended by itself, "
-        "65 the ledger began in memory mode, 69 Kafka cannot be had here, 78 something has to "
-        "be changed first."
+        "65 the ledger began in memory mode, 69 Kafka cannot be had here, 75 there is no room on "
+        "the disk for now, 78 something has to be changed first."
     )
     requires_system_checks = ()
 
@@ -55,7 +56,8 @@ class Command(BaseCommand):
                 "Kafka is used and none runs here. Unset it for a broker on this machine."
             )
         _refuse_other_kind_of_log(in_memory=in_memory)
-        place = Place(settings.DATA_DIR, settings.KAFKA_CACHE_DIR, settings.JAVA_HOME)
+        cache = JarCache(settings.KAFKA_CACHE_DIR, settings.DATA_DIR / "cache")
+        place = Place(settings.DATA_DIR, cache, settings.JAVA_HOME)
         if in_memory:
             run_in_memory(place, self._say)
         else:
