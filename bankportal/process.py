@@ -4,27 +4,23 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
+from accounts import database_troubles
 from bankportal.leash import follow_supervisor
+from streaming.stopping import EXIT_TRY_AGAIN
 
 # What sysexits.h calls EX_CONFIG: somebody has to change something first.
 EXIT_REFUSED = 78
 
-_DATABASE_REMEDIES = {
-    "database or disk is full": "Free some space on the disk that holds DATA_DIR.",
-    "unable to open database file": "Make DATA_DIR writable, or set DATA_DIR to another folder.",
-    "attempt to write a readonly database": "Make DATA_DIR and the files in it writable.",
-    "disk i/o error": "Free some space on the disk that holds DATA_DIR, and check the disk.",
-    "database is locked": "Another program holds the database: end it, or wait, and try again.",
-    "file is not a database": "It is damaged or something else: restore it from a backup.",
-    "invalid connection option": "Correct the options at the end of DATABASE_URL.",
-    "connection is bad": "Correct DATABASE_URL.",
-    "connection failed": "See that PostgreSQL runs and DATABASE_URL names it.",
-    "no such table": "Bring the database up to date with: manage.py migrate.",
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_REMEDIES = {
+    errno.EACCES: "Make it accessible, or set DATA_DIR to another folder.",
+    errno.EPERM: "Make it accessible, or set DATA_DIR to another folder.",
+    errno.EROFS: "Make it writable, or set DATA_DIR to another folder.",
 }
 
 
@@ -35,7 +31,8 @@ class Refused(Exception):
 def run_process(main: Callable[[], int | None]) -> NoReturn:
     """Run ``main`` on the supervisor's leash, and exit with its code.
 
-    What its user can put right is told in one line instead of a traceback.
+    What its user can put right is told in one line instead of a traceback: exit code 75
+    where the same start may succeed later, 78 where somebody has to change something.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankportal.settings")
     follow_supervisor()
@@ -48,27 +45,38 @@ def run_process(main: Callable[[], int | None]) -> NoReturn:
         if line is None:
             raise
         print(line, file=sys.stderr)
-        sys.exit(EXIT_REFUSED)
+        sys.exit(EXIT_TRY_AGAIN if passes(error) else EXIT_REFUSED)
 
 
 def in_plain_words(error: BaseException) -> str | None:
     """Give one line with cause and remedy, or None for an error that is not its user's."""
-    text = " ".join(str(error).split())
     if isinstance(error, ImproperlyConfigured | Refused):
-        return text
+        return " ".join(str(error).split())
     if isinstance(error, DatabaseError):
-        for sign, remedy in _DATABASE_REMEDIES.items():
-            if sign in text.lower():
-                return f"The database cannot be used: {text.rstrip('.')}. {remedy}"
+        return database_troubles.said_plainly(error) if _is_known(error) else None
+    if _is_full_disk(error):
+        return _about_full_disk(error)
     if isinstance(error, OSError) and error.filename and error.errno in _REMEDIES:
         return f"{error.filename}: {error.strerror}. {_REMEDIES[error.errno]}"
     return None
 
 
-_REMEDIES = {
-    errno.EACCES: "Make it accessible, or set DATA_DIR to another folder.",
-    errno.EPERM: "Make it accessible, or set DATA_DIR to another folder.",
-    errno.EROFS: "Make it writable, or set DATA_DIR to another folder.",
-    errno.ENOSPC: "Free some space on that disk.",
-    errno.EDQUOT: "Free some space: the quota of this user is used up.",
-}
+def passes(error: BaseException) -> bool:
+    """Say whether the same may succeed later: after a full disk, a lock, PostgreSQL away."""
+    return any(
+        _is_full_disk(each) or database_troubles.passes(each) for each in (error, error.__cause__)
+    )
+
+
+def _is_known(error: DatabaseError) -> bool:
+    return database_troubles.trouble_of(error) is not None
+
+
+def _is_full_disk(error: BaseException | None) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.errno in _NO_SPACE
+
+
+def _about_full_disk(error: OSError) -> str:
+    # A write that finds no space names no file.
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror}. Free some space on the disk that holds DATA_DIR."

@@ -25,15 +25,24 @@ def kept_secret(path: Path) -> str:
 
 def _write_once(path: Path, text: str) -> None:
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, READ_WRITE_BY_OWNER)
+    try:
+        _write_private(draft, text)
+        _give_name(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, READ_WRITE_BY_OWNER)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(text)
+
+
+def _give_name(draft: Path, path: Path) -> None:
     try:
         # A link fails where the other process was first, and its secret stands.
         os.link(draft, path)
     except FileExistsError:
-        pass
+        return
     except OSError:
         draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

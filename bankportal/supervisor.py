@@ -13,6 +13,7 @@ from types import FrameType
 from bankportal.child import Child, ChildPlan, in_words
 from bankportal.lock_watch import LockWatch
 from bankportal.process import EXIT_REFUSED
+from streaming.stopping import EXIT_TRY_AGAIN
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
@@ -177,8 +178,7 @@ class Supervisor:
     def _decide(self, place: Place, code: int, last_line: str) -> None:
         plan = place.plan
         if code == 0 and plan.runs_once:
-            place.is_over = True
-            plan.when_done()
+            self._finish(place)
         elif code in plan.fallbacks and place.command == plan.command:
             place.command = plan.fallbacks[code].command
             for line in plan.fallbacks[code].notice.splitlines():
@@ -190,12 +190,20 @@ class Supervisor:
             if plan.is_vital:
                 self._exit_code = EXIT_REFUSED
         else:
-            delay = place.delay_after_failure(time.monotonic())
-            what = "did not succeed" if plan.runs_once else "ended unexpectedly"
-            self._say(
-                "portal",
-                f"{plan.name} {what} ({in_words(code)}); starting it again in {delay:.0f} s.",
-            )
+            self._start_later(place, _what_happened(plan, code))
+
+    def _finish(self, place: Place) -> None:
+        try:
+            place.plan.when_done()
+        except OSError as reason:
+            # Unless it is noted that it is done, the next run does it once more.
+            self._start_later(place, f"{place.plan.name} is done, and cannot note it ({reason})")
+        else:
+            place.is_over = True
+
+    def _start_later(self, place: Place, why: str) -> None:
+        delay = place.delay_after_failure(time.monotonic())
+        self._say("portal", f"{why}; starting it again in {delay:.0f} s.")
 
     def _end_stuck_holder(self) -> None:
         stuck = self._lock_watch and self._lock_watch.stuck_holder(time.monotonic())
@@ -240,3 +248,10 @@ class Supervisor:
         for place in places:
             if place.child:
                 place.child.kill()
+
+
+def _what_happened(plan: ChildPlan, code: int) -> str:
+    if code == EXIT_TRY_AGAIN:
+        return f"{plan.name} cannot go on for now, as it says above"
+    what = "did not succeed" if plan.runs_once else "ended unexpectedly"
+    return f"{plan.name} {what} ({in_words(code)})"

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections, connection
+from django.db import close_old_connections
 
+from accounts.database_troubles import CANNOT_SERVE
 from accounts.ledger.conclusions import Refused, Understood, understand
 from accounts.ledger.identity import Position, positions_of
 from accounts.ledger.messages import Delivered, LogIdentity
 from accounts.ledger.posting import OffsetMoved, Outcomes, post_batch
 from accounts.models import Log
+from streaming.database_away import DatabaseAway
 from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooManyDead
 from streaming.endpoint import Endpoint, has_moved
 from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
@@ -106,6 +108,7 @@ class _Session:
         self._stop = stop
         self._counts = counts
         self._limit = limit
+        self._database_away = DatabaseAway(stop)
         self._expected: dict[int, int] = {}
         self._reader = Reader(
             endpoint, known.topic, settings.KAFKA_CONSUMER_GROUP, self._positions, member=member
@@ -142,7 +145,6 @@ class _Session:
 
     def _post(self, understood: list[Understood | Refused], messages: list[Delivered]) -> None:
         self._refuse_truncated(messages)
-        delay_s = 0.05
         while not self._stop.is_set():
             try:
                 outcomes = post_batch(
@@ -160,13 +162,11 @@ class _Session:
                 log.warning("A stale batch was refused: %s Reading again from there.", reason)
                 self._reader.restart()
                 return
-            except OperationalError as reason:
+            except CANNOT_SERVE as reason:
                 # Nothing of the batch is written; the same batch is posted again.
-                log.warning("The database is not to be had (%s); trying again.", reason)
-                connection.close()
-                self._stop.wait(delay_s)
-                delay_s = min(delay_s * 2, 2.0)
+                self._database_away.wait(reason)
             else:
+                self._database_away.is_back()
                 self._expected |= outcomes.following
                 self._counts.add(outcomes)
                 self._reader.commit_hint(outcomes.following)
@@ -189,18 +189,15 @@ class _Session:
                 )
 
     def _positions(self, partitions: Iterable[int]) -> Mapping[int, Position]:
-        delay_s = 0.05
         while True:
             try:
                 found = positions_of(self._log, partitions)
-            except OperationalError as reason:
+            except CANNOT_SERVE as reason:
                 if self._stop.is_set():
                     raise Abandoned from reason
-                log.warning("The database is not to be had (%s); trying again.", reason)
-                connection.close()
-                self._stop.wait(delay_s)
-                delay_s = min(delay_s * 2, 2.0)
+                self._database_away.wait(reason)
             else:
+                self._database_away.is_back()
                 self._expected = {number: at.next_offset for number, at in found.items()}
                 return found
 

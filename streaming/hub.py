@@ -162,7 +162,8 @@ class Hub:
                 confirmed, pause_s = self._loop.time(), CHECK_RIGHTS_S
             except DatabaseError as reason:
                 pause_s = _CHECK_AGAIN_S
-                if self._loop.time() - confirmed > _RIGHTS_UNKNOWN_S - _CHECK_AGAIN_S:
+                is_late = self._loop.time() - confirmed > _RIGHTS_UNKNOWN_S - _CHECK_AGAIN_S
+                if is_late and self._connections:
                     # A right that cannot be asked for is not taken for granted.
                     log.warning("Rights cannot be checked (%s); sockets are closed.", reason)
                     self._close_all(frames.TRY_LATER)

@@ -4,12 +4,14 @@ import logging
 import time
 from collections import deque
 
-from django.db import OperationalError, close_old_connections, connection
+from django.db import close_old_connections
 
 from accounts import outbox
 from accounts.database_changes import DatabaseChanges
+from accounts.database_troubles import CANNOT_SERVE
 from accounts.models import Log, Outbox
 from accounts.outbox import Publication
+from streaming.database_away import DatabaseAway
 from streaming.endpoint import Endpoint, has_moved
 from streaming.kafka.producer import Acknowledged, NotDelivered, Producer
 from streaming.stopping import StopRequest
@@ -49,6 +51,7 @@ class _Session:
         self._stop = stop
         self._producer = Producer(endpoint)
         self._changes = DatabaseChanges()
+        self._database_away = DatabaseAway(stop)
         self._on_the_way: set[int] = set()
         self._acknowledged: deque[Publication] = deque()
         self._failure: NotDelivered | None = None
@@ -77,12 +80,11 @@ class _Session:
                 self._look_again = self._publish_some()
             self._record(after_s=RECORD_AFTER_S)
             self._sweep()
-        except OperationalError as reason:
-            log.warning("The database is not to be had (%s); trying again.", reason)
-            connection.close()
+        except CANNOT_SERVE as reason:
             self._look_again = True
-            self._stop.wait(0.2)
+            self._database_away.wait(reason)
         else:
+            self._database_away.is_back()
             self._producer.poll(WAKE_S)
 
     def _publish_some(self) -> bool:
@@ -151,5 +153,5 @@ class _Session:
             self._producer.flush(2)
         try:
             self._record(after_s=0)
-        except OperationalError as reason:
+        except CANNOT_SERVE as reason:
             log.warning("Acknowledgements were not kept (%s); publishing them again.", reason)

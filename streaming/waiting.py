@@ -4,11 +4,12 @@ import logging
 import time
 
 from django.conf import settings
-from django.db import OperationalError
 
+from accounts.database_troubles import CANNOT_SERVE
 from accounts.ledger.identity import OtherLog, identity_of, recognise_log
 from accounts.ledger.messages import LogIdentity
 from accounts.models import Log
+from streaming.database_away import DatabaseAway
 from streaming.endpoint import Endpoint, current_endpoint
 from streaming.kafka.admin import LogDescription, describe_log
 from streaming.kafka.errors import KafkaUnusable, SettingsRefused
@@ -27,7 +28,7 @@ def wait_for_log(stop: StopRequest) -> tuple[Endpoint, Log, LogIdentity] | None:
     Raises ``DeliberateStop`` where Kafka has another log than the ledger's, or one that
     forgets.
     """
-    say = _Said()
+    say, database_away = _Said(), DatabaseAway(stop)
     while not stop.is_set():
         endpoint = current_endpoint()
         if endpoint is None:
@@ -35,13 +36,14 @@ def wait_for_log(stop: StopRequest) -> tuple[Endpoint, Log, LogIdentity] | None:
         else:
             try:
                 known = _recognise(endpoint)
+                database_away.is_back()
                 return endpoint, known, identity_of(known)
             except SettingsRefused as reason:
                 raise DeliberateStop(str(reason)) from reason
             except KafkaUnusable as reason:
                 say(f"Waiting for Kafka: {reason}")
-            except OperationalError as reason:
-                say(f"Waiting for the database: {reason}")
+            except CANNOT_SERVE as reason:
+                database_away.wait(reason)
         stop.wait(0.1)
     return None
 

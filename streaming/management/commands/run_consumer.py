@@ -12,7 +12,7 @@ from streaming.stopping import EXIT_DELIBERATE, DeliberateStop, StopRequest
 class Command(BaseCommand):
     help = (
         "Post submissions from Kafka to the ledger until interrupted. Several may run. Exit "
-        "codes: 0 stopped as asked, 78 somebody has to decide first."
+        "codes: 0 stopped as asked, 75 the same may succeed later, 78 somebody has to decide first."
     )
     requires_system_checks = ()
 

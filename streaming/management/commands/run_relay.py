@@ -11,7 +11,7 @@ from streaming.stopping import EXIT_DELIBERATE, DeliberateStop, StopRequest
 class Command(BaseCommand):
     help = (
         "Publish what agents submitted to Kafka until interrupted. Exit codes: 0 stopped as "
-        "asked, 78 somebody has to decide first."
+        "asked, 75 the same may succeed later, 78 somebody has to decide first."
     )
     requires_system_checks = ()
 

@@ -1,0 +1,104 @@
+"""How processes end: 0 when asked to, 75 when the same may succeed later, 78 when it cannot."""
+
+import signal
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bankportal.process import in_plain_words, passes
+from tests.processes import wait_until
+from tests.site.conftest import clean_environment
+from tests.site.test_production import under
+
+TELL = "import sys; print('The disk is full.'); sys.exit(75)"
+
+
+def test_what_cannot_go_on_for_now_is_started_again_each_time_later(supervise):
+    supervisor = supervise({"name": "one", "code": TELL})
+
+    supervisor.wait_for("in 2 s.")
+
+    portal = [line for line in supervisor.said.splitlines() if line.startswith("portal: ")]
+    assert portal == [
+        f"portal: one cannot go on for now, as it says above; starting it again in {seconds} s."
+        for seconds in (1, 2)
+    ]
+
+
+def test_a_full_disk_is_said_in_a_line_with_75(tmp_path):
+    script = (
+        "import errno, os\n"
+        "from bankportal.process import run_process\n"
+        "def main():\n"
+        "    with open('/dev/full', 'w') as file: file.write('x')\n"
+        "run_process(main)"
+    )
+
+    done = under(tmp_path, "-c", script)
+
+    assert done.returncode == 75
+    assert done.stderr == (
+        "No space left on device. Free some space on the disk that holds DATA_DIR.\n"
+    )
+
+
+def test_the_file_that_finds_no_space_is_named_where_it_is_known():
+    error = OSError(28, "No space left on device", "/data/address.txt")
+
+    assert in_plain_words(error).startswith("/data/address.txt: No space left on device. Free ")
+    assert passes(error)
+
+
+def test_a_database_that_stays_locked_is_said_in_a_line_with_75(tmp_path):
+    under(tmp_path, "manage.py", "migrate", "-v0")
+    with closing(sqlite3.connect(tmp_path / "bankportal.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        done = under(tmp_path, "-m", "bankportal.prepare")
+
+        other.execute("ROLLBACK")
+    assert done.returncode == 75, done.stderr
+    assert "The database cannot be used: database is locked. Another program" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_postgresql_that_is_away_is_said_in_a_line_with_75(tmp_path):
+    url = "postgres://bankportal@127.0.0.1:9/bankportal"
+
+    done = under(tmp_path, "manage.py", "migrate", DATABASE_URL=url)
+
+    assert done.returncode == 75, done.stderr
+    assert done.stderr.endswith("See that PostgreSQL runs and DATABASE_URL names it.\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_database_that_is_none_is_said_in_a_line_with_78(tmp_path):
+    (tmp_path / "bankportal.sqlite3").write_text("This is a shopping list." * 100)
+
+    done = under(tmp_path, "manage.py", "migrate")
+
+    assert done.returncode == 78
+    assert "restore it from a backup" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["run_consumer", "run_relay", "run_demo_trickle"])
+def test_asked_to_stop_a_process_ends_with_0(run, tmp_path, command):
+    environment = clean_environment() | {"DATA_DIR": str(tmp_path)}
+    under(tmp_path, "manage.py", "migrate", "-v0")
+    process = run([sys.executable, "manage.py", command], environment=environment)
+    wait_until(lambda: takes_sigterm(process.process.pid), "it listens")
+
+    process.signal(signal.SIGTERM)
+
+    assert process.ended() == 0
+    assert "Traceback" not in process.said
+
+
+def takes_sigterm(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(status.split("SigCgt:")[1].split()[0], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)

