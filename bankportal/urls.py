@@ -21,3 +21,5 @@ urlpatterns = [
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
 ]
+
+handler500 = "bankportal.errors.page_failed"

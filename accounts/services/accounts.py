@@ -2,14 +2,13 @@
 
 from uuid import UUID
 
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError
 from django.db.transaction import atomic
 
 from accounts.models import Account, Agent, Kind, Submission
 from accounts.selectors.accounts import is_number_taken
 from accounts.services.submissions import (
     IdAlreadyUsed,
-    NotSaved,
     file_submission,
     new_submission,
     refuse_who_may_not_submit,
@@ -51,8 +50,6 @@ def open_account(  # noqa: PLR0913
             return file_submission(wanted)
     except IntegrityError:
         return _same_opening(wanted, account)
-    except OperationalError as error:
-        raise NotSaved from error
 
 
 def _file_account(account: Account) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError
 from django.db.transaction import atomic
 from django.utils import timezone
 
@@ -31,10 +31,6 @@ class IdAlreadyUsed(Exception):
     """The id belongs to a transaction with other content. Nothing was written."""
 
 
-class NotSaved(Exception):
-    """The database could not write now: locked, or full. Nothing was written; try again."""
-
-
 def submit_transaction(  # noqa: PLR0913
     *,
     transaction_id: UUID,
@@ -48,8 +44,9 @@ def submit_transaction(  # noqa: PLR0913
 
     May be repeated, also in parallel: the same id with the same content is the same
     submission. Raises ``IdAlreadyUsed`` for other content, ``NoSuchAccount`` beyond the
-    agent's scope, ``PermissionDenied`` for a role that submits nothing, ``NotSaved``
-    when the database cannot write now. Whether the balance allows it is for the ledger.
+    agent's scope, ``PermissionDenied`` for a role that submits nothing, and what the
+    database raises when it cannot serve; nothing is written then. Whether the balance allows
+    it is for the ledger.
     """
     refuse_who_may_not_submit(by)
     if not accounts_seen_by(by).filter(number=account).exists():
@@ -67,8 +64,6 @@ def submit_transaction(  # noqa: PLR0913
             return file_submission(wanted)
     except IntegrityError:
         return same_submission(wanted)
-    except OperationalError as error:
-        raise NotSaved from error
 
 
 def refuse_who_may_not_submit(agent: Agent) -> None:

@@ -13,11 +13,13 @@ from accounts.forms import IdentifiedForm, OpeningForm, Preview, TransactionForm
 from accounts.models import Submission
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.services.accounts import NumberTaken, open_account
-from accounts.services.submissions import IdAlreadyUsed, NotSaved, submit_transaction
+from accounts.services.submissions import IdAlreadyUsed, submit_transaction
 from accounts.views.account import account_response, balance_of, may_see
 from accounts.views.doors import AgentRequest, for_submitting_agents
+from accounts.views.try_again import keeping_what_was_typed
 
 
+@keeping_what_was_typed(TransactionForm)
 @for_submitting_agents
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_transaction(request: AgentRequest) -> HttpResponse:
@@ -34,11 +36,10 @@ def new_transaction(request: AgentRequest) -> HttpResponse:
         return _typed_again(request, form)
     except IdAlreadyUsed:
         return _refused(request)
-    except NotSaved:
-        return _try_again(request, form)
     return _to_receipt(request, submission)
 
 
+@keeping_what_was_typed(OpeningForm)
 @for_submitting_agents
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_account(request: AgentRequest) -> HttpResponse:
@@ -61,8 +62,6 @@ def new_account(request: AgentRequest) -> HttpResponse:
         return _opening_page(request, form)
     except IdAlreadyUsed:
         return _refused(request)
-    except NotSaved:
-        return _try_again(request, form)
     return _to_tape(submission)
 
 
@@ -118,12 +117,3 @@ def _status(form: IdentifiedForm) -> HTTPStatus:
 
 def _refused(request: AgentRequest) -> HttpResponse:
     return render(request, "accounts/id_already_used.html", status=HTTPStatus.CONFLICT)
-
-
-def _try_again(request: AgentRequest, form: IdentifiedForm) -> HttpResponse:
-    # Reads nothing more from the database, which may be the one that is full or locked.
-    context = {"form": form, "typed": request.POST.items(), "address": request.path}
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    response = render(request, "accounts/try_again.html", context, status=status)
-    response.headers["Retry-After"] = "5"
-    return response

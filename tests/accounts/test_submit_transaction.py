@@ -9,14 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from accounts.events import Deposit, decode
 from accounts.identifiers import new_transaction_id
 from accounts.models import Kind, Outbox, Submission
 from accounts.selectors.accounts import NoSuchAccount
-from accounts.services.submissions import IdAlreadyUsed, NotSaved, submit_transaction
+from accounts.services.submissions import IdAlreadyUsed, submit_transaction
 from tests.accounts.conftest import build_bank
 from tests.builders import submitted
 
@@ -148,7 +148,7 @@ def test_a_withdrawal_below_the_least_balance_is_for_the_ledger_to_reject(bank):
 def test_a_locked_database_is_said_to_be_one_and_nothing_is_written(transactional_db):
     bank = build_bank()
 
-    with locked_database(), pytest.raises(NotSaved):
+    with locked_database(), pytest.raises(OperationalError, match="locked"):
         submit(bank.teller)
 
     assert not Submission.objects.exists()

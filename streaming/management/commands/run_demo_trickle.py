@@ -6,10 +6,11 @@ from random import Random
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, close_old_connections, connection
+from django.db import close_old_connections
 
+from accounts.database_troubles import CANNOT_SERVE
 from accounts.demo.trickle import submit_something
-from accounts.services.submissions import NotSaved
+from streaming.database_away import DatabaseAway
 from streaming.stopping import StopRequest
 
 log = logging.getLogger(__name__)
@@ -31,19 +32,20 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = StopRequest().listen()
+        database_away = DatabaseAway(stop)
         random = Random()  # noqa: S311 - nothing secret is made of it
         rate_s = max(options["per_minute"], 0.1) / 60
         while not stop.wait(min(random.expovariate(rate_s), _LONGEST_PAUSE_S)):
-            _submit(random)
+            _submit(random, database_away)
 
 
-def _submit(random: Random) -> None:
+def _submit(random: Random, database_away: DatabaseAway) -> None:
     close_old_connections()
     try:
         submission = submit_something(random)
-    except (NotSaved, OperationalError) as reason:
-        log.warning("The database is not to be had (%s); the customer comes again.", reason)
-        connection.close()
+    except CANNOT_SERVE as reason:
+        database_away.wait(reason)
     else:
+        database_away.is_back()
         if submission is None:
             log.warning("There is no account of the demonstration yet: run manage.py load_demo.")
