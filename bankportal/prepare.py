@@ -12,6 +12,7 @@ from django.core.management import call_command
 
 from bankportal.migrations_due import migrations_due
 from bankportal.process import Refused, run_process
+from bankportal.static_storage import readable_by_all
 from streaming.embedded.file_lock import held
 
 
@@ -42,7 +43,8 @@ def bring_database_up_to_date() -> None:
 def bring_static_files_up_to_date() -> None:
     """Collect, compress and fingerprint the static files when one of them has changed."""
     root = Path(settings.STATIC_ROOT)
-    root.mkdir(parents=True, exist_ok=True)
+    with readable_by_all():
+        root.mkdir(parents=True, exist_ok=True)
     stamp = root / "collected.json"
     # Two runs on the same clone must not write the same files at once.
     with held(root / ".lock", wait_s=120):

@@ -16,6 +16,9 @@ from streaming.stopping import EXIT_TRY_AGAIN
 # What sysexits.h calls EX_CONFIG: somebody has to change something first.
 EXIT_REFUSED = 78
 
+# What is written below DATA_DIR tells of customers, and is for its owner alone.
+PRIVATE_UMASK = 0o077
+
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _REMEDIES = {
     errno.EACCES: "Make it accessible, or set DATA_DIR to another folder.",
@@ -35,6 +38,7 @@ def run_process(main: Callable[[], int | None]) -> NoReturn:
     where the same start may succeed later, 78 where somebody has to change something.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankportal.settings")
+    os.umask(PRIVATE_UMASK)
     follow_supervisor()
     try:
         sys.exit(main())

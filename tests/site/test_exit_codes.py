@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import stat
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -102,3 +103,39 @@ def takes_sigterm(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     caught = int(status.split("SigCgt:")[1].split()[0], 16)
     return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+def test_what_is_written_to_data_dir_is_for_its_owner_alone(run, tmp_path):
+    place = tmp_path / "data"
+    settings = {"DATA_DIR": str(place), "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+    portal = run(
+        ["/bin/sh", "-c", 'umask 022; exec "$@"', "sh", sys.executable, "-m", "bankportal"],
+        environment=clean_environment() | settings,
+    )
+
+    wait_until(lambda: takes_sigterm(portal.process.pid), "it watches its processes")
+    portal.signal(signal.SIGTERM)
+
+    assert portal.ended() == 0
+    written = [place, *place.rglob("*")]
+    names = {path.name for path in written}
+    assert {"bankportal.sqlite3", "address.txt", "run.lock", "secret-key.txt"} <= names
+    assert [path for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+def test_what_is_collected_may_be_served_by_somebody_else(tmp_path):
+    code = (
+        "import os, django; os.umask(0o077); django.setup()\n"
+        "from pathlib import Path\n"
+        "from django.conf import settings\n"
+        "settings.STATIC_ROOT = Path(os.environ['DATA_DIR'], 's')\n"
+        "from bankportal.prepare import bring_static_files_up_to_date\n"
+        "bring_static_files_up_to_date()"
+    )
+
+    under(tmp_path, "-c", code)
+
+    written = [tmp_path / "s", *(tmp_path / "s").rglob("*")]
+    served = [path for path in written if path.name not in {".lock", "collected.json"}]
+    assert any(path.suffix == ".gz" for path in served)
+    assert [path for path in served if not path.stat().st_mode & stat.S_IROTH] == []
