@@ -1,6 +1,5 @@
 """The page for when the database cannot serve: it is made without the database."""
 
-import logging
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -9,11 +8,10 @@ from typing import Concatenate, ParamSpec
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils.log import log_response
 
-from accounts.database_troubles import CANNOT_SERVE, passes, said_plainly
+from accounts.database_troubles import CANNOT_SERVE, passes
 from accounts.forms import IdentifiedForm
-
-log = logging.getLogger(__name__)
 
 Rest = ParamSpec("Rest")
 Address = Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]
@@ -36,8 +34,9 @@ def keeping_what_was_typed(
             except CANNOT_SERVE as reason:
                 if request.method != "POST" or not passes(reason):
                     raise
-                log.warning("%s was not saved. %s", request.path, said_plainly(reason))
-                return try_again(request, form=form_class(request.POST))
+                response = try_again(request, form=form_class(request.POST))
+                _log(request, response, reason)
+                return response
 
         return guarded
 
@@ -61,6 +60,18 @@ def try_again(request: HttpRequest, *, form: IdentifiedForm | None = None) -> Ht
     # Where it takes the place of a page that a middleware failed on, none has said so.
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _log(request: HttpRequest, response: HttpResponse, reason: Exception) -> None:
+    """Log the answer as Django would, and once, but with its reason."""
+    log_response(
+        "%s: %s",
+        response.reason_phrase,
+        request.path,
+        response=response,
+        request=request,
+        exception=reason,
+    )
 
 
 def _typed(request: HttpRequest) -> list[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.site.test_production import under
 
 ASK = """
@@ -15,20 +17,24 @@ def fail(*_query):
 with connection.execute_wrapper(fail):
     client = Client(raise_request_exception=False)
     client.cookies["sessionid"] = "x" * 32
-    print(client.get("/accounts/", headers={{"host": "localhost"}}).status_code)
+    print(client.{method}("{path}", headers={{"host": "localhost"}}).status_code)
 """
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d"
 
 
-def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(tmp_path):
+@pytest.mark.parametrize(
+    ("method", "path"), [("get", "/accounts/"), ("post", "/transactions/new/")]
+)
+def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(tmp_path, method, path):
     under(tmp_path, "manage.py", "migrate", "-v0")
+    ask = ASK.format(says="database is locked", method=method, path=path)
 
-    done = under(tmp_path, "-c", ASK.format(says="database is locked"), TIME_ZONE="Asia/Kolkata")
+    done = under(tmp_path, "-c", ask, TIME_ZONE="Asia/Kolkata")
 
     assert done.stdout.split() == ["503"]
     [line] = done.stderr.splitlines()
     assert re.fullmatch(
-        rf"{STAMP} ERROR django.request: Service Unavailable: /accounts/ \(The database cannot be "
+        rf"{STAMP} ERROR django.request: Service Unavailable: {path} \(The database cannot be "
         r"used: database is locked\. Another program holds the database: .*\)",
         line,
     )
@@ -38,7 +44,9 @@ def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(tmp_path):
 def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
     under(tmp_path, "manage.py", "migrate", "-v0")
 
-    done = under(tmp_path, "-c", ASK.format(says="no such function: alas"))
+    ask = ASK.format(says="no such function: alas", method="get", path="/accounts/")
+
+    done = under(tmp_path, "-c", ask)
 
     assert done.stdout.split() == ["500"]
     assert "Traceback" in done.stderr
