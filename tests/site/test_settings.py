@@ -148,3 +148,10 @@ def test_a_password_with_a_dollar_sign_stays_as_it_is(password):
     )
 
     assert done.stdout == f"{password}\n"
+
+
+@pytest.mark.parametrize(("query", "seconds"), [("", 10), ("?connect_timeout=3", 3)])
+def test_a_postgresql_that_does_not_answer_is_not_waited_for_without_end(query, seconds):
+    database = postgresql_database(f"postgres://bank@db.example/bank{query}")
+
+    assert int(database["OPTIONS"]["connect_timeout"]) == seconds
