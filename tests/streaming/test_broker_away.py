@@ -99,6 +99,30 @@ def test_a_log_restored_from_an_older_copy_and_grown_past_the_ledger_stops_it(ba
     assert bank.balance("C100") == 31
 
 
+def test_a_log_cut_under_a_running_consumer_stops_it_naming_partition_and_offset(bank):
+    broker = bank.start_broker()
+    bank.manage("create_topics")
+    account = account_on(1)
+    bank.publish(opened(account=account), submitted(1, account=account))
+    segment = bank.folder / "kafka" / "log" / "submissions-1" / f"{0:020d}.log"
+    kept = segment.stat().st_size
+    bank.publish(*[submitted(10, account=account) for _ in range(3)])
+    consumer = bank.start("run_consumer")
+    wait_until(lambda: bank.balance(account) == 31, "all are posted")
+
+    broker.kill()
+    broker.wait()
+    wait_until(lambda: running_endpoint(bank.folder) is None, "the broker is gone")
+    with segment.open("r+b") as log:
+        log.truncate(kept)
+    bank.start_broker()
+    bank.publish(*[submitted(1_000, account=account) for _ in range(6)])
+
+    assert consumer.wait(60) == 78
+    assert re.search(r"partition 1: .*offset 4, the last one read", bank.output_of("run_consumer"))
+    assert bank.balance(account) == 31
+
+
 def test_a_damaged_partition_holds_up_no_other(bank):
     bank.start_broker()
     bank.manage("create_topics")
