@@ -138,7 +138,8 @@ class _Session:
             messages = self._reader.read(BATCH_SIZE, IDLE_S)
         except ReadFailed as reason:
             log.warning("Kafka: %s", reason)
-            self._stop.wait(1)
+            if reason.partition is None:
+                self._stop.wait(1)
             return
         if messages:
             self._post([understand(each) for each in messages], messages)
