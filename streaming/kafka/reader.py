@@ -25,8 +25,8 @@ SHORT_FOR_S = 10.0
 # Gives the ledger's position in each partition asked for, where it knows the partition.
 Positions = Callable[[Iterable[int]], Mapping[int, Position]]
 
-_NOT_THERE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
-_PASSING = {
+NOT_THERE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
+PASSING = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TRANSPORT,
     KafkaError._TIMED_OUT,
@@ -51,6 +51,19 @@ class ReadFailed(Exception):
     def __init__(self, text: str, partition: int | None) -> None:
         super().__init__(text)
         self.partition = partition
+
+
+def as_delivered(message: Message) -> Delivered:
+    """Give a message that is no error as the ledger takes it."""
+    epoch = message.leader_epoch()
+    return Delivered(
+        cast(int, message.partition()),
+        cast(int, message.offset()),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        -1 if epoch is None else epoch,
+    )
 
 
 class Reader:
@@ -207,15 +220,7 @@ class Reader:
             if self._is_lost(message, error):
                 raise LogIncomplete(f"{self._topic} {where}: {error.str()}")
             raise ReadFailed(f"{self._topic} {where}: {error.name()}: {error.str()}", partition)
-        epoch = message.leader_epoch()
-        return Delivered(
-            cast(int, message.partition()),
-            cast(int, message.offset()),
-            message.timestamp()[1],
-            message.key(),
-            message.value(),
-            -1 if epoch is None else epoch,
-        )
+        return as_delivered(message)
 
     def _is_lost(self, message: Message, error: KafkaError) -> bool:
         """Say whether what we have to read is not there, by the error in place of a message.
@@ -226,7 +231,7 @@ class Reader:
         if error.code() == KafkaError._LOG_TRUNCATION:
             return True
         start = self._starts.get(cast(int, message.partition()))
-        return error.code() in _NOT_THERE and message.offset() == start
+        return error.code() in NOT_THERE and message.offset() == start
 
     def _is_known(self, message: Delivered) -> bool:
         """Say whether ``message`` is the one before our position; refuse another in its place."""
@@ -254,7 +259,7 @@ class Reader:
 
     def _is_passing(self, message: Message) -> bool:
         error = message.error()
-        if error is None or error.code() not in _PASSING:
+        if error is None or error.code() not in PASSING:
             return False
         if error.code() == KafkaError._PARTITION_EOF:
             self._short_since.setdefault(cast(int, message.partition()), time.monotonic())
