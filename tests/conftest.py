@@ -13,6 +13,7 @@ from django.db.models.signals import post_migrate
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from accounts.ledger.append_only import creating, dropping
 from bankportal.prepare import bring_static_files_up_to_date
 from tests.processes import let_children_hear_signals
 
@@ -68,6 +69,21 @@ def _write_kinds(sender: AppConfig, using: str, **_details: object) -> None:
     if sender.label == "accounts":
         write = import_module("accounts.migrations.0002_entry_kinds").add_kinds
         write(sender.apps, SimpleNamespace(connection=connections[using]))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def rows_that_a_flush_may_take() -> None:
+    """Let Django's flush after a transactional test empty the tables that keep their rows."""
+    operations = type(connections["default"].ops)
+    flush = operations.sql_flush
+
+    def flush_without_triggers(self, *arguments: object, **options: object) -> list[str]:
+        statements = flush(self, *arguments, **options)
+        return [*dropping(self.connection), *statements, *creating(self.connection)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "sql_flush", flush_without_triggers)
+        yield
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

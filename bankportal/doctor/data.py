@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from accounts.ledger.append_only import missing_triggers
 from bankportal.checks import OLDEST_SQLITE
 from bankportal.doctor.finding import Finding, fault, note, sound
 from bankportal.migrations_due import migrations_due
@@ -62,13 +63,18 @@ def examine_database() -> Finding:
         return note("Database", "none yet: make run makes it")
     try:
         due = migrations_due()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        missing = [] if due else missing_triggers(connection)
     except DatabaseError as error:
         text = in_plain_words(error) or " ".join(str(error).split())
         return fault("Database", text, "See DATABASE_URL or DATA_DIR.")
     if due:
         return fault("Database", f"{due} migrations to apply", "manage.py migrate, or make run")
+    if missing:
+        return fault(
+            "Database",
+            f"rows can be changed: triggers missing or altered: {', '.join(missing)}",
+            "manage.py verify_ledger --set-triggers looks for changed rows and puts them back",
+        )
     return sound("Database", f"{connection.vendor}, up to date")
 
 

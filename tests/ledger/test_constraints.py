@@ -8,6 +8,7 @@ from accounts.identifiers import new_transaction_id
 from accounts.models import Account, Agent, Branch, Kind
 from accounts.services.submissions import submit_transaction
 from tests.builders import opened, raw, submitted
+from tests.tampering import behind_the_back
 
 EVERYWHERE = [
     ("entry", "outcome = 7"),
@@ -85,7 +86,7 @@ def filled(ledger):
 
 def _refuses(table: str, change: str) -> None:
     with pytest.raises((IntegrityError, DataError)), atomic():  # noqa: PT012
-        with connection.cursor() as cursor:
+        with behind_the_back() as cursor:
             cursor.execute(f"UPDATE accounts_{table} SET {change}")
             assert cursor.rowcount > 0, "there is no row to refuse"
         connection.check_constraints()
@@ -104,5 +105,5 @@ def test_sqlite_keeps_nothing_but_the_columns_type(filled, table, change):
 
 
 def test_a_hash_has_its_length_on_every_database(filled):
-    with pytest.raises(IntegrityError), atomic(), connection.cursor() as cursor:
+    with pytest.raises(IntegrityError), atomic(), behind_the_back() as cursor:
         cursor.execute("UPDATE accounts_entry SET link = %s", [b"short"])

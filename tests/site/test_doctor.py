@@ -1,6 +1,8 @@
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 from tests.site.conftest import ROOT, clean_environment
 from tests.site.test_start import NOWHERE
@@ -79,6 +81,21 @@ def test_a_database_that_is_behind_is_a_fault(tmp_path):
     assert done.returncode == 1
     assert findings(done)["Database"] == "FAULT"
     assert "manage.py migrate" in done.stdout
+
+
+def test_a_dropped_trigger_is_a_fault_and_named(tmp_path):
+    environment = clean_environment() | {"DATA_DIR": str(tmp_path)}
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True
+    )
+    with closing(sqlite3.connect(tmp_path / "bankportal.sqlite3")) as database:
+        database.execute("DROP TRIGGER accounts_entry_refuses_update")
+
+    done = doctor(tmp_path)
+
+    assert findings(done)["Database"] == "FAULT"
+    assert "accounts_entry_refuses_update" in done.stdout
+    assert "verify_ledger" in done.stdout
 
 
 def test_a_file_that_is_no_database_is_a_fault(tmp_path):
