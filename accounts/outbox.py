@@ -3,22 +3,26 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.transaction import atomic
 
-from accounts.models import DeadLetter, Entry, LogPosition, Outbox
+from accounts.models import DeadLetter, DeadLetterDecision, Decision, Entry, LogPosition, Outbox
 
 # A submission without an outcome is published again after its partition moved past it by this.
 REPUBLISH_AFTER_MS = 60_000
 
+Placed = TypeVar("Placed", DeadLetter, DeadLetterDecision)
 
 _RECORD = """
     UPDATE accounts_outbox
     SET published_at_ms = %s, log_id = %s, partition = %s, "offset" = %s,
-        attempts = attempts + 1, is_done = (submission_id IS NULL)
+        attempts = attempts + 1,
+        is_done = submission_id IS NULL AND NOT EXISTS (
+            SELECT 1 FROM accounts_deadletterdecision WHERE outbox_id = accounts_outbox.id
+        )
     WHERE id = %s
 """
 
@@ -55,7 +59,7 @@ def record_publications(publications: Sequence[Publication]) -> None:
 
 
 def close_concluded() -> int:
-    """Mark the rows whose submission has an outcome as done; give their number."""
+    """Mark the rows that have an outcome as done; give their number."""
     concluded = open_rows().filter(_has_outcome())
     if not concluded.exists():
         return 0
@@ -66,12 +70,13 @@ def close_concluded() -> int:
 
 
 def open_rows() -> "QuerySet[Outbox]":
-    """Rows of submissions that are not known to be done."""
-    return Outbox.objects.filter(is_done=False, submission__isnull=False)
+    """Rows of submissions and of redriven dead letters that are not known to be done."""
+    redrives = DeadLetterDecision.objects.filter(outbox=OuterRef("pk"))
+    return Outbox.objects.filter(Q(submission__isnull=False) | Exists(redrives), is_done=False)
 
 
 def waiting() -> "QuerySet[Outbox]":
-    """Rows of submissions that have no outcome yet, exact at this moment."""
+    """Rows of submissions and of redriven dead letters without an outcome, exact at this moment."""
     return open_rows().exclude(_has_outcome())
 
 
@@ -95,12 +100,35 @@ def publish_again_what_got_lost(log_id: int) -> int:
 
 
 def _has_outcome() -> Q:
-    identifier = OuterRef("submission__transaction_id")
-    return Q(Exists(Entry.objects.filter(transaction_id=identifier))) | Q(
-        Exists(own_dead_letters(identifier, key=OuterRef("key"), value=OuterRef("value")))
+    """Say of a row whether its transaction is concluded, or its own message is dead.
+
+    Its own is the one at the place that the broker named. Where that is not known, it is one of
+    just the bytes of a submission, unless that is being redriven: what others sent with the same
+    id is no outcome of it.
+    """
+    own = Entry.objects.filter(transaction_id=OuterRef("submission__transaction_id"))
+    redriven = Entry.objects.filter(transaction_id=Subquery(_redriven_id()))
+    dead = DeadLetter.objects.filter(
+        transaction_id=OuterRef("submission__transaction_id"),
+        key=OuterRef("key"),
+        value=OuterRef("value"),
+    ).exclude(Exists(_at_the_same_place(DeadLetterDecision).filter(decision=Decision.REDRIVEN)))
+    return (
+        Q(Exists(own))
+        | Q(Exists(redriven))
+        | Q(Exists(_at_the_same_place(DeadLetter)))
+        | Q(Exists(dead))
     )
 
 
-def own_dead_letters(identifier: Any, *, key: Any, value: Any) -> "QuerySet[DeadLetter]":
-    """Dead letters of just those bytes: what others sent with the same id is no outcome of it."""
-    return DeadLetter.objects.filter(transaction_id=identifier, key=key, value=value)
+def _redriven_id() -> "QuerySet[DeadLetterDecision, Any]":
+    letter = _at_the_same_place(DeadLetter).values("transaction_id")[:1]
+    decision = DeadLetterDecision.objects.filter(outbox=OuterRef(OuterRef("pk")))
+    return decision.values(found=Subquery(letter))
+
+
+def _at_the_same_place(model: type[Placed]) -> "QuerySet[Placed]":
+    """Give the row of ``model`` at the log, partition and offset of the row around it."""
+    return model._default_manager.filter(
+        log=OuterRef("log"), partition=OuterRef("partition"), offset=OuterRef("offset")
+    )

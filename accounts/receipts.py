@@ -1,22 +1,40 @@
 """The way of a transaction as its receipt draws it: steps with their times, as shares of it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from accounts.models import DeadLetter, DeadLetterDecision, Entry, Outbox
+from accounts.selectors.dead_letters import Followed
 from accounts.selectors.submissions import Receipt
 
-StepName = Literal["submitted", "queued", "published", "posted", "rejected", "dead", "concluding"]
+StepName = Literal[
+    "submitted",
+    "queued",
+    "published",
+    "posted",
+    "rejected",
+    "dead",
+    "retried",
+    "discarded",
+    "concluding",
+]
 
 
 @dataclass(frozen=True)
 class Step:
     """One step: when it was reached, and how long until then since the step before.
 
-    ``start`` and ``width`` are in percent of the drawing.
+    ``start`` and ``width`` are in percent of the drawing. ``logged`` is the row that names the
+    step's place in the log, where it has one.
     """
 
     name: StepName
     at_ms: int | None
+    logged: Entry | DeadLetter | Outbox | None = None
+    acknowledged_at_ms: int | None = None
+    letter: DeadLetter | None = None
+    decision: DeadLetterDecision | None = None
     took_ms: int | None = None
     start: str = "0"
     width: str = "0"
@@ -27,6 +45,11 @@ class Step:
         """Whether the transaction has come this far."""
         return self.at_ms is not None
 
+    @property
+    def is_bad(self) -> bool:
+        """Whether the transaction failed here, for good or for the time being."""
+        return self.name in {"rejected", "dead", "discarded"}
+
 
 # Room at the right end, for the duration that stands behind the last bar.
 _DRAWN_PERCENT = 72
@@ -34,45 +57,61 @@ _DRAWN_PERCENT = 72
 
 def way_of(receipt: Receipt) -> list[Step]:
     """Give the steps that a transaction has made, and the ones ahead of it without a time."""
-    reached = _reached(receipt)
-    times = [at_ms for _, at_ms in reached if at_ms is not None]
-    whole_ms = max(1, times[-1] - times[0]) if times else 1
+    reached = list(_reached(receipt))
+    times = [step.at_ms for step in reached if step.at_ms is not None]
+    whole_ms = max(1, max(times) - times[0]) if times else 1
     steps: list[Step] = []
     before_ms: int | None = None
-    for name, at_ms in reached:
-        if at_ms is None or before_ms is None:
-            steps.append(Step(name, at_ms))
+    for step in reached:
+        if step.at_ms is None or before_ms is None:
+            steps.append(step)
         else:
-            steps.append(_step(name, before_ms, at_ms, times[0], whole_ms))
+            steps.append(_timed(step, step.at_ms, before_ms, times[0], whole_ms))
         # Clocks of several machines meet here: no step ends before it began.
-        before_ms = max(at_ms, before_ms or at_ms) if at_ms is not None else before_ms
+        if step.at_ms is not None:
+            before_ms = max(step.at_ms, before_ms or step.at_ms)
     return steps
 
 
-def _reached(receipt: Receipt) -> list[tuple[StepName, int | None]]:
-    submission, outbox, entry = receipt.submission, receipt.outbox, receipt.entry
-    dead_letter = receipt.dead_letter
-    reached: list[tuple[StepName, int | None]] = []
+def _reached(receipt: Receipt) -> Iterator[Step]:
+    submission, row, entry = receipt.submission, receipt.outbox, receipt.entry
     if submission:
-        reached.append(("submitted", submission.submitted_at_ms))
-    if outbox:
-        reached.append(("queued", outbox.queued_at_ms))
-    logged = entry or dead_letter
-    published_at_ms = outbox.published_at_ms if outbox else None
-    reached.append(("published", logged.logged_at_ms if logged else published_at_ms))
+        yield Step("submitted", submission.submitted_at_ms)
+    if row:
+        yield Step("queued", row.queued_at_ms)
+    for each in receipt.set_aside:
+        yield from _set_aside(each, row)
+        row = each.decision.outbox if each.decision and each.decision.outbox else row
     if entry:
-        reached.append(("posted" if entry.is_posted else "rejected", entry.posted_at_ms))
-    elif dead_letter:
-        reached.append(("dead", dead_letter.concluded_at_ms))
-    else:
-        reached.append(("concluding", None))
-    return reached
+        yield _published(entry, row)
+        yield Step("posted" if entry.is_posted else "rejected", entry.posted_at_ms)
+    elif receipt.state == "queued":
+        at_ms = row.published_at_ms if row else None
+        yield Step("published", at_ms, row if at_ms is not None else None, at_ms)
+        yield Step("concluding", None)
 
 
-def _step(name: StepName, before_ms: int, at_ms: int, first_ms: int, whole_ms: int) -> Step:
+def _set_aside(each: Followed, row: Outbox | None) -> Iterator[Step]:
+    letter, decision = each.letter, each.decision
+    yield _published(letter, row)
+    yield Step("dead", letter.concluded_at_ms, letter=letter)
+    if decision is not None:
+        name: StepName = "discarded" if each.fate == "discarded" else "retried"
+        yield Step(name, decision.decided_at_ms, decision=decision)
+
+
+def _published(logged: Entry | DeadLetter, row: Outbox | None) -> Step:
+    return Step("published", logged.logged_at_ms, logged, row.published_at_ms if row else None)
+
+
+def _timed(step: Step, at_ms: int, before_ms: int, first_ms: int, whole_ms: int) -> Step:
     took_ms = max(0, at_ms - before_ms)
     start = (before_ms - first_ms) / whole_ms * _DRAWN_PERCENT
     width = took_ms / whole_ms * _DRAWN_PERCENT
-    return Step(
-        name, at_ms, took_ms, f"{start:.2f}", f"{max(width, 0.4):.2f}", f"{start + width:.2f}"
+    return replace(
+        step,
+        took_ms=took_ms,
+        start=f"{start:.2f}",
+        width=f"{max(width, 0.4):.2f}",
+        end=f"{start + width:.2f}",
     )

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from accounts.events import AccountOpened, Deposit, Event, Withdrawal, encode
 from accounts.identifiers import new_transaction_id
-from accounts.ledger.conclusions import understand
+from accounts.ledger.conclusions import Refused, Understood, understand
 from accounts.ledger.identity import identity_of, recognise_log
-from accounts.ledger.messages import Delivered, LogIdentity
+from accounts.ledger.messages import Delivered, LogIdentity, digest_of
 from accounts.ledger.posting import Outcomes, post_batch
-from accounts.models import Log, LogPosition
+from accounts.models import DeadLetter, Log, LogPosition
 
 A_LOG = LogIdentity("a cluster", "submissions", "a topic", 3)
 A_DAY = date(2026, 11, 23)
@@ -84,11 +84,32 @@ class LedgerInTest:
     ) -> Outcomes:
         """Post ``messages`` as one batch from where the database stands."""
         partitions = {each.partition for each in messages}
-        return post_batch(
+        return self._post(
             [understand(each) for each in messages],
-            log_id=self.log.pk,
-            identity=identity_of(self.log),
-            expected=expected or {n: self.position(n).next_offset for n in partitions},
+            expected or {n: self.position(n).next_offset for n in partitions},
+        )
+
+    def bury(self, event: Event, *, partition: int = 0, **changes: Any) -> DeadLetter:
+        """Post ``event`` as code would that did not understand it yet, as before an update.
+
+        ``changes`` are other bytes, or another id, than the event's own.
+        """
+        key, value = encode(event)
+        offset = self.position(partition).next_offset
+        message = raw(changes.get("value", value), offset, key, partition)
+        dead = Refused(
+            message,
+            digest_of(message.key, message.value),
+            "not_understood",
+            "Not understood yet.",
+            changes.get("transaction_id", event.transaction_id),
+        )
+        self._post([dead], {partition: offset})
+        return DeadLetter.objects.get(log=self.log, partition=partition, offset=offset)
+
+    def _post(self, read: Sequence[Understood | Refused], expected: dict[int, int]) -> Outcomes:
+        return post_batch(
+            read, log_id=self.log.pk, identity=identity_of(self.log), expected=expected
         )
 
 

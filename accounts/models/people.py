@@ -36,7 +36,7 @@ class Role(models.TextChoices):
 BRANCH_ROLES = (Role.TELLER, Role.SUPERVISOR)
 
 # Who looks into the admin; what each finds there is for the pages of each table to say.
-ADMIN_ROLES = (Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR)
+ADMIN_ROLES = (Role.SUPERVISOR, Role.AUDITOR, Role.OPERATOR, Role.ADMINISTRATOR)
 
 
 class AgentManager(UserManager["Agent"]):
@@ -89,6 +89,15 @@ class Agent(AbstractUser):
     def sees_customers(self) -> bool:
         """Whether customer data may be shown at all; operators see none."""
         return self.role != Role.OPERATOR
+
+    @property
+    def decides_dead_letters(self) -> bool:
+        """Whether the agent may redrive and discard dead letters.
+
+        Operators look after them, and administrators see what is in them. To redrive is not to
+        submit: the bytes are those that were published before, and nobody can change them.
+        """
+        return self.is_active and self.role in {Role.OPERATOR, Role.ADMINISTRATOR}
 
     @property
     def sees_admin(self) -> bool:

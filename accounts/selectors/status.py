@@ -6,6 +6,7 @@ from django.db.models import Sum
 
 from accounts import outbox
 from accounts.models import Balance, Log, LogPosition
+from accounts.selectors.dead_letters import undecided_count
 from accounts.selectors.sums import ExactSum
 
 _FATES = ("transactions", "posted", "rejected", "dead", "repeats")
@@ -23,6 +24,7 @@ class LedgerStatus:
     posted: int
     rejected: int
     dead_letters: int
+    dead_letters_undecided: int
     repeats: int
     submissions_waiting: int
     accounts: int
@@ -36,6 +38,7 @@ def ledger_status() -> LedgerStatus:
     return LedgerStatus(
         **fates,
         dead_letters=dead,
+        dead_letters_undecided=undecided_count(),
         submissions_waiting=outbox.waiting().count(),
         accounts=Balance.objects.count(),
         total_balance_minor=Balance.objects.aggregate(sum=ExactSum("balance_minor"))["sum"],

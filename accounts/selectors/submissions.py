@@ -1,6 +1,7 @@
 """Reads of one transaction: what was asked, what came of it, and its way between the two."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -9,13 +10,14 @@ from accounts.models import (
     Account,
     Agent,
     DeadLetter,
+    DeadLetterDecision,
     Entry,
     Kind,
     Outbox,
     Reason,
     Submission,
 )
-from accounts.outbox import own_dead_letters
+from accounts.selectors.dead_letters import Followed, is_retried, set_aside
 from accounts.selectors.scope import accounts_seen_by, entries_seen_by, submissions_seen_by
 
 State = Literal["queued", "posted", "rejected", "dead"]
@@ -29,7 +31,10 @@ class NoSuchTransaction(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """One transaction as its receipt shows it: the submission, the entry, or both."""
+    """One transaction as its receipt shows it: the submission, the entry, or both.
+
+    ``set_aside`` are the dead letters of the submission's own message, in the ledger's order.
+    """
 
     transaction_id: UUID
     account_number: str
@@ -37,7 +42,7 @@ class Receipt:
     submission: Submission | None
     outbox: Outbox | None
     entry: Entry | None
-    dead_letter: DeadLetter | None
+    set_aside: Sequence[Followed]
     agent_name: str
 
     @property
@@ -52,12 +57,37 @@ class Receipt:
         """How far the transaction is."""
         if self.entry:
             return "posted" if self.entry.is_posted else "rejected"
-        return "dead" if self.dead_letter else "queued"
+        return "dead" if self.set_aside and not self.is_retried else "queued"
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing about it can change any more."""
+        """Whether it has its outcome. Only that of a dead letter changes, by a redrive."""
         return self.state != "queued"
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether it was set aside, and is on its way again without an outcome yet."""
+        return self.entry is None and is_retried(self.set_aside)
+
+    @property
+    def dead_letter(self) -> DeadLetter | None:
+        """The last of its dead letters, if any."""
+        return self.set_aside[-1].letter if self.set_aside else None
+
+    @property
+    def logged_at_ms(self) -> int | None:
+        """When the broker appended the message that decided it; None as long as none has.
+
+        By the broker's clock (law 5), unlike the time of submission, which is the agent's.
+        """
+        logged = self.entry or (None if self.is_retried else self.dead_letter)
+        return int(logged.logged_at_ms) if logged else None
+
+    @property
+    def discarded(self) -> DeadLetterDecision | None:
+        """Who decided that it stays set aside, and why, once that is so."""
+        decisions = [each.decision for each in self.set_aside if each.fate == "discarded"]
+        return decisions[-1] if decisions and self.state == "dead" else None
 
     @property
     def is_published(self) -> bool:
@@ -74,7 +104,9 @@ class Receipt:
     def stage(self) -> str:
         """The state, told apart where the receipt reads differently."""
         if self.is_final:
-            return self.state
+            return "discarded" if self.discarded else self.state
+        if self.is_retried:
+            return "retried"
         return ("late" if self.is_late else "queued") + ("-published" if self.is_published else "")
 
     @property
@@ -142,7 +174,7 @@ def receipt_of(transaction_id: UUID, *, seen_by: Agent) -> Receipt:
         submission=submission,
         outbox=getattr(submission, "outbox", None),
         entry=entry,
-        dead_letter=None if entry else _dead_letter(submission),
+        set_aside=_set_aside(submission),
         agent_name=_agent_name(entry, submission),
     )
 
@@ -158,11 +190,10 @@ def _account(number: str, agent: Agent) -> Account | None:
     return accounts.filter(number=number).first()
 
 
-def _dead_letter(submission: Submission | None) -> DeadLetter | None:
-    row = getattr(submission, "outbox", None)
-    if submission is None or row is None:
-        return None
-    return own_dead_letters(submission.transaction_id, key=row.key, value=row.value).first()
+def _set_aside(submission: Submission | None) -> Sequence[Followed]:
+    if submission is None or not hasattr(submission, "outbox"):
+        return ()
+    return set_aside([submission]).get(submission.transaction_id, ())
 
 
 def _agent_name(entry: Entry | None, submission: Submission | None) -> str:

@@ -17,8 +17,8 @@ from accounts.models import (
     Outcome,
     Submission,
 )
-from accounts.outbox import own_dead_letters
 from accounts.selectors.accounts import holders_of
+from accounts.selectors.dead_letters import Followed, is_retried, set_aside
 from accounts.selectors.scope import entries_seen_by, submissions_seen_by
 
 PAGE_LENGTH = 50
@@ -149,19 +149,24 @@ def account_page(
 def waiting_rows(agent: Agent, number: str) -> list[TransactionRow]:
     """Give the account's submissions that have no outcome yet, the latest first."""
     identifier = OuterRef("transaction_id")
-    own = own_dead_letters(identifier, key=OuterRef("outbox__key"), value=OuterRef("outbox__value"))
-    # An outbox row is done with its outcome, also where that is a dead letter.
-    set_aside = DeadLetter.objects.filter(key=number.encode()).values("transaction_id")
-    waiting = (
+    letters = DeadLetter.objects.filter(transaction_id=identifier)
+    waiting = list(
         submissions_seen_by(agent)
-        .filter(Q(outbox__is_done=False) | Q(transaction_id__in=set_aside), account=number)
-        .filter(~Exists(Entry.objects.filter(transaction_id=identifier)))
-        .annotate(is_dead=Exists(own))
-        .filter(Q(outbox__is_done=False) | Q(is_dead=True))
-        .select_related("submitted_by")
+        # An outbox row is done with its outcome, also where that is a dead letter.
+        .filter(Q(outbox__is_done=False) | Exists(letters), account=number)
+        .exclude(Exists(Entry.objects.filter(transaction_id=identifier)))
+        .select_related("submitted_by", "outbox")
         .order_by("-outbox__id")[:_WAITING_SHOWN]
     )
-    return [TransactionRow.of_submission(each, is_dead=each.is_dead) for each in waiting]
+    found = set_aside(waiting)
+    return [
+        TransactionRow.of_submission(each, is_dead=_is_dead(found.get(each.transaction_id, ())))
+        for each in waiting
+    ]
+
+
+def _is_dead(letters: Sequence[Followed]) -> bool:
+    return bool(letters) and not is_retried(letters)
 
 
 def opening_date(agent: Agent, number: str) -> date | None:

@@ -1,5 +1,6 @@
 """A receipt from queued to its outcome, and the account page that follows it."""
 
+import time
 from datetime import UTC, date, datetime
 
 import pytest
@@ -8,11 +9,20 @@ from django.utils import timezone
 from accounts.events import decode
 from accounts.identifiers import new_transaction_id
 from accounts.ledger.identity import recognise_log
-from accounts.models import Entry, Kind, Log, Outbox, Submission
-from accounts.outbox import waiting
+from accounts.models import (
+    DeadLetter,
+    DeadLetterDecision,
+    Entry,
+    Kind,
+    Log,
+    Outbox,
+    Submission,
+)
+from accounts.outbox import Publication, record_publications, waiting
 from accounts.receipts import way_of
 from accounts.selectors.submissions import NoSuchTransaction, receipt_of
 from accounts.services.accounts import open_account
+from accounts.services.dead_letters import discard, redrive
 from accounts.services.submissions import submit_transaction
 from tests.accounts.test_submit_page import plain
 from tests.builders import A_LOG, raw, submitted, withdrawn
@@ -126,6 +136,97 @@ def test_what_others_send_under_its_id_is_no_outcome(bank, signed_in, asked, not
     assert "Écartée" not in receipt
     assert "Écartée" not in account
     assert "En file" in receipt
+    assert waiting().count() == 1
+
+
+@pytest.fixture
+def died(bank, asked) -> DeadLetter:
+    """The submission's own message, dead as before an update of the portal."""
+    _acknowledged(bank, Outbox.objects.get(submission=asked))
+    return bank.ledger.bury(event_of(asked))
+
+
+def _acknowledged(bank, row: Outbox) -> None:
+    position = bank.ledger.position()
+    now_ms = time.time_ns() // 1_000_000
+    publication = Publication(row.pk, bank.ledger.log.pk, 0, position.next_offset, now_ms)
+    record_publications([publication])
+
+
+def test_what_was_set_aside_and_redriven_is_on_its_way_until_it_is_posted(
+    bank, signed_in, asked, died
+):
+    client = signed_in(bank.teller)
+    found = [status(client, asked)]
+
+    redrive([died.pk], by=bank.operator)
+    found.append(status(client, asked))
+    receipt, account = pages(client, asked)
+    _acknowledged(bank, DeadLetterDecision.objects.get().outbox)
+    found.append(status(client, asked))
+    bank.ledger.post(event_of(asked))
+    found.append(status(client, asked))
+
+    assert [each["state"] for each in found] == ["dead", "queued", "queued", "posted"]
+    assert [each["stage"] for each in found] == ["dead", "retried", "retried", "posted"]
+    assert "nouvel essai" in found[1]["message"]
+    assert "Elle avait été écartée et fait l’objet d’un nouvel essai" in receipt
+    assert "operator" in receipt
+    assert "En file" in account
+    assert "Écartée" not in account
+    assert waiting().count() == 0
+
+
+def test_what_was_redriven_in_vain_is_set_aside_again(bank, signed_in, asked, died):
+    redrive([died.pk], by=bank.operator)
+    _acknowledged(bank, DeadLetterDecision.objects.get().outbox)
+    bank.ledger.bury(event_of(asked))
+
+    receipt, account = pages(signed_in(bank.teller), asked)
+
+    assert status(signed_in(bank.teller), asked)["stage"] == "dead"
+    assert "Le message n’a pas pu être compris" in receipt
+    assert "Écartée" in account
+    assert waiting().count() == 0
+
+
+def test_what_was_discarded_says_by_whom_and_why(bank, signed_in, asked, died):
+    discard([died.pk], by=bank.operator, reason="annulée au <guichet>")
+
+    receipt, account = pages(signed_in(bank.teller), asked)
+
+    assert status(signed_in(bank.teller), asked)["stage"] == "discarded"
+    for page in (receipt, account):
+        assert "Elle a été écartée puis abandonnée par operator" in page
+        assert "annulée au &lt;guichet&gt;" in page
+    assert waiting().count() == 0
+
+
+def test_the_way_of_a_redriven_transaction_names_each_place_in_the_log(bank, asked, died):
+    redrive([died.pk], by=bank.operator)
+    _acknowledged(bank, DeadLetterDecision.objects.get().outbox)
+    bank.ledger.post(event_of(asked))
+
+    way = way_of(receipt_of(asked.transaction_id, seen_by=bank.teller))
+
+    assert [step.name for step in way] == [
+        "submitted",
+        "queued",
+        "published",
+        "dead",
+        "retried",
+        "published",
+        "posted",
+    ]
+    places = [step.logged.offset for step in way if step.name == "published"]
+    assert places == [died.offset, died.offset + 1]
+
+
+def test_a_redrive_is_counted_once_among_what_waits(bank, asked, died):
+    assert waiting().count() == 0
+
+    redrive([died.pk], by=bank.operator)
+
     assert waiting().count() == 1
 
 

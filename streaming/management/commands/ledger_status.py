@@ -46,4 +46,5 @@ def _text(ledger: LedgerStatus, log: LogStatus) -> str:
     figures["cluster"] = log.cluster_id or "unknown"
     if log.problem:
         figures["problem"] = log.problem
-    return "\n".join(f"{name:<20} {value}" for name, value in figures.items())
+    width = max(map(len, figures))
+    return "\n".join(f"{name:<{width}} {value}" for name, value in figures.items())
