@@ -1,0 +1,1 @@
+"""Making the ledger anew beside the live one: scratch tables, comparison, replacement."""

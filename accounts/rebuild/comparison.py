@@ -1,0 +1,290 @@
+"""Where a rebuilt ledger and the live one differ, as of a moment that was noted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection, models
+
+from accounts.ledger.tables import scratch_tables
+from accounts.models import Balance, DailyTotal, DeadLetter, Entry
+from accounts.rebuild.noted import Noted
+
+# Rows of one question: each is a read of its own, so that no writer's log grows behind it.
+STEP: Final = 5_000
+
+_DIFFERS = {"sqlite": "IS NOT", "postgresql": "IS DISTINCT FROM"}
+# Wording, ids and times are of the moment of posting; all else follows from the log.
+_NOT_OF_THE_LOG = {"id", "posted_at_ms", "concluded_at_ms", "detail"}
+# Where one reads on from; how often was read, and what was refused, are facts about consumers.
+_OF_A_POSITION = (
+    *("first_link", "next_offset", "last_digest", "link"),
+    *("transactions", "posted", "rejected", "dead"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that the live ledger holds otherwise than its log says."""
+
+    what: str
+    detail: str
+    account: str | None = None
+    transaction_id: UUID | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+    def __str__(self) -> str:
+        words = [self.what]
+        if self.transaction_id is not None:
+            words.append(str(self.transaction_id))
+        if self.account is not None:
+            words.append(f"account {self.account}")
+        if self.partition is not None:
+            words.append(f"partition {self.partition}")
+        if self.offset is not None:
+            words.append(f"offset {self.offset}")
+        return f"{', '.join(words)}: {self.detail}."
+
+
+def differences(noted: Noted) -> Iterator[Difference]:
+    """Give every difference between the live ledger as ``noted`` and the scratch tables.
+
+    Takes the same memory however long the ledger is.
+    """
+    yield from _positions_that_differ(noted)
+    yield from _rows_that_differ(_ENTRIES, noted.entry_id)
+    yield from _out_of_order(noted.entry_id)
+    yield from _rows_that_differ(_DEAD_LETTERS, noted.dead_letter_id)
+    for sums in (_BALANCES, _TOTALS):
+        yield from _sums_that_differ(sums, noted.entry_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A table that is appended to, and how a row of it is found on the other side."""
+
+    what: str
+    model: type[models.Model]
+    key: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(name for name in _columns(self.model) if name not in _NOT_OF_THE_LOG)
+
+
+_ENTRIES = _Rows("Entry", Entry, ("transaction_id",))
+_DEAD_LETTERS = _Rows("Dead letter", DeadLetter, ("log_id", "partition", "offset"))
+
+
+def _rows_that_differ(rows: _Rows, last_id: int) -> Iterator[Difference]:
+    live, scratch = _names(rows.model)
+    columns, key = rows.columns, " AND ".join(f's."{name}" = l."{name}"' for name in rows.key)
+    shown = ", ".join(f'{side}."{name}"' for side in ("l", "s") for name in columns)
+    both = (
+        f"SELECT {shown}, s.id FROM {live} l LEFT JOIN {scratch} s ON {key} "  # noqa: S608
+        f"WHERE l.id > %s AND l.id <= %s AND (s.id IS NULL OR {_any_differs(columns)}) "
+        "ORDER BY l.id"
+    )
+    for found in _asked(both, last_id):
+        mine, theirs = found[: len(columns)], found[len(columns) : -1]
+        detail = "is not in the log" if found[-1] is None else _differing(columns, mine, theirs)
+        yield _about(rows.what, dict(zip(columns, mine, strict=True)), detail)
+    shown = ", ".join(f's."{name}"' for name in columns)
+    missing = (
+        f"SELECT {shown} FROM {scratch} s WHERE s.id > %s AND s.id <= %s "  # noqa: S608
+        f"AND NOT EXISTS (SELECT 1 FROM {live} l WHERE {key} AND l.id <= {last_id:d}) ORDER BY s.id"
+    )
+    for found in _asked(missing, _last_id(scratch)):
+        yield _about(rows.what, dict(zip(columns, found, strict=True)), "is missing in the ledger")
+
+
+def _out_of_order(last_id: int) -> Iterator[Difference]:
+    """Give the entries that stand behind a later one of their partition."""
+    reached: dict[tuple[int, int], int] = {}
+    question = (
+        'SELECT log_id, partition, "offset", account, transaction_id FROM accounts_entry '
+        "WHERE id > %s AND id <= %s ORDER BY id"
+    )
+    for log_id, partition, offset, account, identifier in _asked(question, last_id):
+        before = reached.get((log_id, partition), -1)
+        if offset <= before:
+            yield Difference(
+                "Entry",
+                f"stands behind offset {before} of its partition",
+                account,
+                _identifier(identifier),
+                partition,
+                offset,
+            )
+        reached[log_id, partition] = max(before, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """A table of sums over entries. What came after the noted entry is taken off again."""
+
+    what: str
+    model: type[models.Model]
+    key: tuple[str, ...]
+    # Each column that posting adds to, and what one posted entry adds.
+    added: dict[str, str]
+    # The one of them that is 0 where no entry is counted.
+    count: str
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What stays as it was at the first entry."""
+        return tuple(
+            name for name in _columns(self.model) if name not in {"id", *self.key, *self.added}
+        )
+
+
+_MOVED = "CASE WHEN k.is_transaction THEN {} ELSE 0 END"
+_BALANCES = _Sums(
+    "Balance",
+    Balance,
+    ("account",),
+    {
+        "balance_minor": "e.amount_minor * k.sign",
+        "turnover_minor": _MOVED.format("e.amount_minor"),
+        "posted_count": "1",
+    },
+    "posted_count",
+)
+_TOTALS = _Sums(
+    "Daily total",
+    DailyTotal,
+    ("account", "business_date", "kind_id"),
+    {"count": _MOVED.format("1"), "amount_minor": _MOVED.format("e.amount_minor")},
+    "count",
+)
+
+
+def _sums_that_differ(sums: _Sums, last_entry_id: int) -> Iterator[Difference]:
+    live, scratch = _names(sums.model)
+    key, same = ", ".join(f"e.{name}" for name in sums.key), _same_key("l", "t", sums)
+    columns = (*sums.added, *sums.kept)
+    then = [f"l.{name} - coalesce(t.{name}, 0)" for name in sums.added]
+    then += [f"l.{name}" for name in sums.kept]
+    wrong = " OR ".join(
+        f"{value} {_differs()} s.{name}" for value, name in zip(then, columns, strict=True)
+    )
+    shown = ", ".join([f"l.{name}" for name in sums.key] + then + [f"s.{name}" for name in columns])
+    later = ", ".join(f"sum({value}) AS {name}" for name, value in sums.added.items())
+    both = (
+        f"WITH t AS (SELECT {key}, {later} FROM accounts_entry e "  # noqa: S608
+        "JOIN accounts_entrykind k ON k.id = e.kind_id "
+        f"WHERE e.id > {last_entry_id:d} AND e.outcome = 1 GROUP BY {key}) "
+        f"SELECT {shown}, s.id FROM {live} l LEFT JOIN t ON {same} "
+        f"LEFT JOIN {scratch} s ON {_same_key('l', 's', sums)} WHERE l.id > %s AND l.id <= %s "
+        f"AND ({wrong}) AND NOT (s.id IS NULL AND l.{sums.count} = coalesce(t.{sums.count}, 0)) "
+        "ORDER BY l.id"
+    )
+    for place, found in _keyed(_asked(both, _last_id(live)), len(sums.key)):
+        mine, theirs = found[: len(columns)], found[len(columns) : -1]
+        detail = "is not in the log" if found[-1] is None else _differing(columns, mine, theirs)
+        yield _about(_named(sums, place), {"account": place[0]}, detail)
+    missing = (
+        f"SELECT {', '.join(f's.{name}' for name in sums.key)} FROM {scratch} s "  # noqa: S608
+        f"WHERE s.id > %s AND s.id <= %s AND NOT EXISTS "
+        f"(SELECT 1 FROM {live} l WHERE {_same_key('l', 's', sums)}) ORDER BY s.id"
+    )
+    for place in _asked(missing, _last_id(scratch)):
+        yield _about(_named(sums, place), {"account": place[0]}, "is missing in the ledger")
+
+
+def _positions_that_differ(noted: Noted) -> Iterator[Difference]:
+    names = ", ".join(_OF_A_POSITION)
+    question = f"SELECT log_id, partition, {names} FROM accounts_logposition"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(scratch_tables().sql(question))
+        rebuilt = {(row[0], row[1]): row[2:] for row in cursor.fetchall()}
+    for (log_id, partition), theirs in sorted(rebuilt.items()):
+        at = noted.positions[log_id, partition]
+        mine = [getattr(at, name) for name in _OF_A_POSITION]
+        detail = _differing(_OF_A_POSITION, mine, theirs)
+        if detail:
+            yield Difference(f"Position in log {log_id}", detail, partition=partition)
+
+
+def _asked(question: str, last_id: int) -> Iterator[Sequence[Any]]:
+    """Ask ``question`` for one range of ids after the other."""
+    for start in range(0, last_id, STEP):
+        with connection.cursor() as cursor:
+            cursor.execute(question, [start, min(start + STEP, last_id)])
+            yield from cursor.fetchall()
+
+
+def _keyed(
+    rows: Iterator[Sequence[Any]], length: int
+) -> Iterator[tuple[Sequence[Any], Sequence[Any]]]:
+    return ((row[:length], row[length:]) for row in rows)
+
+
+def _about(what: str, row: dict[str, Any], detail: str) -> Difference:
+    return Difference(
+        what,
+        detail,
+        row.get("account"),
+        _identifier(row.get("transaction_id")),
+        row.get("partition"),
+        row.get("offset"),
+    )
+
+
+def _named(sums: _Sums, place: Sequence[Any]) -> str:
+    return " ".join([sums.what, *(f"{each}" for each in place[1:])])
+
+
+def _differing(names: Sequence[str], mine: Sequence[Any], theirs: Sequence[Any]) -> str:
+    return ", ".join(
+        f"{name} is {_shown(found)}, and {_shown(right)} by the log"
+        for name, found, right in zip(names, mine, theirs, strict=True)
+        if _comparable(found) != _comparable(right)
+    )
+
+
+def _comparable(value: Any) -> Any:
+    return bytes(value) if isinstance(value, bytes | memoryview) else value
+
+
+def _shown(value: Any) -> str:
+    value = _comparable(value)
+    if not isinstance(value, bytes):
+        return "nothing" if value is None else repr(value) if value == "" else str(value)
+    return f"{value[:16].hex()}{'…' if len(value) > 16 else ''}"
+
+
+def _identifier(stored: Any) -> UUID | None:
+    if stored is None or isinstance(stored, UUID):
+        return stored
+    return UUID(bytes=bytes(stored)) if len(stored) == 16 else None
+
+
+def _any_differs(columns: Sequence[str]) -> str:
+    return " OR ".join(f'l."{name}" {_differs()} s."{name}"' for name in columns)
+
+
+def _same_key(one: str, other: str, sums: _Sums) -> str:
+    return " AND ".join(f"{one}.{name} = {other}.{name}" for name in sums.key)
+
+
+def _differs() -> str:
+    return _DIFFERS[connection.vendor]
+
+
+def _columns(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(str(field.get_attname_column()[1]) for field in model._meta.local_concrete_fields)
+
+
+def _names(model: type[models.Model]) -> tuple[str, str]:
+    """Give the live table and the scratch table of ``model``."""
+    return model._meta.db_table, scratch_tables().sql(model._meta.db_table)
+
+
+def _last_id(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT coalesce(max(id), 0) FROM {table}")  # noqa: S608 a name of ours
+        return int(cursor.fetchone()[0])
