@@ -1,5 +1,5 @@
-"""The admin: everything to be seen by those who watch, agents and branches to be kept."""
+"""The admin: everything to be seen by those who watch, little of it to be kept or decided."""
 
-from accounts.admin import filed, ledger, log, people, submitted
+from accounts.admin import dead_letters, filed, ledger, log, people, submitted
 
-__all__ = ["filed", "ledger", "log", "people", "submitted"]
+__all__ = ["dead_letters", "filed", "ledger", "log", "people", "submitted"]

@@ -13,13 +13,16 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.paging import BoundedPaginator
-from accounts.models import ADMIN_ROLES, Agent
+from accounts.models import ADMIN_ROLES, Agent, Role
 
 # Django's admin takes type arguments for the type checker only.
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
 else:
     _ModelAdmin = admin.ModelAdmin
+
+# Operators find what holds nothing of any customer.
+CUSTOMER_ROLES = tuple(role for role in ADMIN_ROLES if role != Role.OPERATOR)
 
 
 def watcher(request: HttpRequest) -> Agent:
@@ -41,11 +44,11 @@ class WatchedAdmin(_ModelAdmin):
     """Read only. ``seen_by`` is the selector of the rows that an agent may see."""
 
     seen_by: ClassVar[Callable[[Agent], QuerySet[Any]]]
-    viewed_by: ClassVar[Collection[str]] = ADMIN_ROLES
+    viewed_by: ClassVar[Collection[str]] = CUSTOMER_ROLES
     # What a list need not read: bytes of up to a megabyte a row.
     left_out_of_lists: ClassVar[Collection[str]] = ()
 
-    actions = None
+    actions: Any = None
     list_per_page = 50
     list_max_show_all = 0
     paginator = BoundedPaginator
@@ -99,10 +102,10 @@ class SearchedExactly(_ModelAdmin):
             return queryset, False
         identifier = _identifier(wanted) if self.transaction_column else None
         if identifier is None:
-            return self._of_account(queryset, wanted), False
+            return self._of_account(queryset, wanted, watcher(request)), False
         return queryset.filter(**{self.transaction_column: identifier}), False
 
-    def _of_account(self, queryset: QuerySet[Any], number: str) -> QuerySet[Any]:
+    def _of_account(self, queryset: QuerySet[Any], number: str, agent: Agent) -> QuerySet[Any]:
         return queryset.filter(**{self.account_column: number})
 
 

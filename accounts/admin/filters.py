@@ -9,7 +9,16 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import watcher
-from accounts.models import TRANSACTION_KINDS, AccountStatus, DeadReason, Kind, Outcome, Reason
+from accounts.models import (
+    TRANSACTION_KINDS,
+    AccountStatus,
+    DeadReason,
+    Decision,
+    Kind,
+    Outcome,
+    Reason,
+)
+from accounts.selectors.dead_letters import decided, undecided
 from accounts.selectors.scope import branches_seen_by
 
 
@@ -86,6 +95,22 @@ class DeadReasonFilter(ChoiceFilter):
     parameter_name = "reason"
     column = "reason"
     choices_known = DeadReason.choices
+
+
+class DecisionFilter(admin.SimpleListFilter):
+    """By what was decided about a dead letter."""
+
+    title = _("decision")
+    parameter_name = "decision"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("undecided", _("Undecided")), *Decision.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = self.value()
+        if wanted == "undecided":
+            return undecided(queryset)
+        return decided(queryset, Decision(wanted)) if wanted in Decision.values else queryset
 
 
 class StatusFilter(ChoiceFilter):
