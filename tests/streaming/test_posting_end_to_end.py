@@ -338,7 +338,9 @@ def test_a_database_locked_for_longer_than_the_timeout_loses_nothing(bank):
     locker.execute("BEGIN IMMEDIATE")
     bank.publish(encode(submitted(5)))
 
-    wait_until(lambda: "trying again" in bank.output_of("run_consumer"), "it has met the lock")
+    wait_until(
+        lambda: "Waiting for the database" in bank.output_of("run_consumer"), "it has met the lock"
+    )
     locker.execute("ROLLBACK")
     locker.close()
 
