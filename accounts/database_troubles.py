@@ -47,7 +47,7 @@ _OF_POSTGRESQL = (
         "Correct the options at the end of DATABASE_URL.",
         passes=False,
     ),
-    Trouble("connection is bad", "Correct DATABASE_URL.", passes=False),
+    Trouble("connection is bad: invalid", "Correct DATABASE_URL.", passes=False),
     Trouble("no space left", "Free some space on PostgreSQL's disk."),
     Trouble("canceling statement", "Others hold what it needs: wait, and try again."),
     Trouble("deadlock", "Others hold what it needs: wait, and try again."),

@@ -66,9 +66,11 @@ def test_a_database_that_stays_locked_is_said_in_a_line_with_75(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_postgresql_that_is_away_is_said_in_a_line_with_75(tmp_path):
-    url = "postgres://bankportal@127.0.0.1:9/bankportal"
-
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://bankportal@127.0.0.1:9/bankportal", "postgres:///bankportal?host=/nowhere"],
+)
+def test_a_postgresql_that_is_away_is_said_in_a_line_with_75(tmp_path, url):
     done = under(tmp_path, "manage.py", "migrate", DATABASE_URL=url)
 
     assert done.returncode == 75, done.stderr
