@@ -3,6 +3,7 @@
 import os
 import shutil
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from accounts.ledger.append_only import creating, dropping
 from bankportal.prepare import bring_static_files_up_to_date
-from tests.processes import let_children_hear_signals
+from tests.processes import Portal, let_children_hear_signals
 
 pytest_plugins = ["tests.kafka_fixtures"]
 
@@ -99,3 +100,11 @@ def chromium_path() -> str:
     if os.environ.get("CI"):
         pytest.fail(without)
     pytest.skip(without)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory) -> Path:
+    """A database with its tables, to be copied: making them takes seconds."""
+    folder = tmp_path_factory.mktemp("empty")
+    Portal(folder, "").manage("migrate", "-v0")
+    return folder / "bankportal.sqlite3"

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -94,6 +95,14 @@ window.WebSocket = class extends Native {
     }
 };
 """
+
+
+@pytest.fixture(scope="session")
+def staffed_database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with agents and accounts, to be copied: making it takes seconds."""
+    portal = WebPortal(tmp_path_factory.mktemp("staffed"), empty_database)
+    portal.hire()
+    return portal.database
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -30,10 +31,16 @@ ledger.post(
 """
 
 
+@pytest.fixture(scope="module")
+def database(staffed_database, tmp_path_factory) -> Path:
+    portal = WebPortal(tmp_path_factory.mktemp("history"), staffed_database)
+    portal.post(HISTORY)
+    return portal.database
+
+
 @pytest.fixture
-def portal(chromium, tmp_path) -> Iterator[WebPortal]:
-    web = WebPortal(tmp_path)
-    web.post(HISTORY)
+def portal(chromium, database, tmp_path) -> Iterator[WebPortal]:
+    web = WebPortal(tmp_path, database)
     web.serve()
     yield web
     web.close()

@@ -14,9 +14,9 @@ HISTORY = ROOT / "data" / "client_transactions.csv"
 
 
 @pytest.fixture
-def portal(chromium, kafka, tmp_path) -> Iterator[WebPortal]:
+def portal(chromium, kafka, staffed_database, tmp_path) -> Iterator[WebPortal]:
     """A portal with every process of its own, and the history posted."""
-    web = WebPortal(tmp_path, kafka.bootstrap_servers)
+    web = WebPortal(tmp_path, staffed_database, kafka.bootstrap_servers)
     web.manage("create_topics")
     web.start("run_consumer")
     web.start("run_relay")

@@ -1,5 +1,6 @@
 """A portal with its real web server, for tests in which a page and a socket work together."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -47,11 +48,17 @@ ledger = LedgerInTest()
 class WebPortal(Portal):
     """A portal's database and its web server on a free port."""
 
-    def __init__(self, folder: Path, bootstrap_servers: str = "127.0.0.1:9") -> None:
+    def __init__(
+        self, folder: Path, database: Path, bootstrap_servers: str = "127.0.0.1:9"
+    ) -> None:
         super().__init__(folder, bootstrap_servers)
         self.url = ""
         self.web: subprocess.Popen[bytes] | None = None
-        self.manage("migrate", "-v0")
+        self.database = folder / "bankportal.sqlite3"
+        shutil.copy(database, self.database)
+
+    def hire(self) -> None:
+        """Make one agent of each role but administrator, and two accounts of their branch."""
         self.python(_AGENTS)
 
     def post(self, code: str) -> None:

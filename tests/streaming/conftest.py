@@ -1,19 +1,10 @@
-"""Portals whose commands the tests of this folder run, without waiting for migrations each time."""
+"""Portals whose commands the tests of this folder run."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
 from tests.processes import Portal
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory) -> Path:
-    """A database with its tables, to be copied: making them takes seconds."""
-    folder = tmp_path_factory.mktemp("empty")
-    Portal(folder, "").manage("migrate", "-v0")
-    return folder / "bankportal.sqlite3"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.events import encode
 from streaming.endpoint import Endpoint
+from streaming.kafka.admin import create_topic
 from streaming.kafka.producer import _SETTINGS, Producer
 from tests.builders import opened, submitted, withdrawn
 from tests.processes import Portal, wait_until
@@ -55,12 +56,11 @@ class Bank(Portal):
 
 
 @pytest.fixture
-def bank(kafka, tmp_path):
-    bank = Bank(tmp_path, kafka.bootstrap_servers)
-    bank.manage("migrate", "-v0")
-    bank.manage("create_topics")
-    yield bank
-    bank.close()
+def bank(kafka, portal_on):
+    bank = portal_on(kafka.bootstrap_servers, Bank)
+    for topic in (bank.topic, f"{bank.topic}.dead"):
+        create_topic(kafka, topic, partition_count=3)
+    return bank
 
 
 def murmur2(key: bytes) -> int:
@@ -314,8 +314,6 @@ def test_a_log_shorter_than_the_ledger_stops_the_consumer_with_exit_code_78(bank
 
 
 def test_a_topic_that_forgets_is_refused_with_the_remedy(bank, kafka):
-    from streaming.kafka.admin import create_topic
-
     bank.environment["KAFKA_TOPIC"] = f"{bank.topic}-short"
     create_topic(
         kafka,
