@@ -3,18 +3,16 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.transaction import atomic
 
-from accounts.models import DeadLetter, DeadLetterDecision, Decision, Entry, LogPosition, Outbox
+from accounts.models import DeadLetter, DeadLetterDecision, Entry, LogPosition, Outbox
 
 # A submission without an outcome is published again after its partition moved past it by this.
 REPUBLISH_AFTER_MS = 60_000
-
-Placed = TypeVar("Placed", DeadLetter, DeadLetterDecision)
 
 _RECORD = """
     UPDATE accounts_outbox
@@ -102,9 +100,9 @@ def publish_again_what_got_lost(log_id: int) -> int:
 def _has_outcome() -> Q:
     """Say of a row whether its transaction is concluded, or its own message is dead.
 
-    Its own is the one at the place that the broker named. Where that is not known, it is one of
-    just the bytes of a submission, unless that is being redriven: what others sent with the same
-    id is no outcome of it.
+    A submission's own is one of just its bytes: what others sent with the same id is no outcome
+    of it. The one that redrives a dead letter has the bytes of that, so its own is the one at the
+    place that the broker named.
     """
     own = Entry.objects.filter(transaction_id=OuterRef("submission__transaction_id"))
     redriven = Entry.objects.filter(transaction_id=Subquery(_redriven_id()))
@@ -112,23 +110,17 @@ def _has_outcome() -> Q:
         transaction_id=OuterRef("submission__transaction_id"),
         key=OuterRef("key"),
         value=OuterRef("value"),
-    ).exclude(Exists(_at_the_same_place(DeadLetterDecision).filter(decision=Decision.REDRIVEN)))
-    return (
-        Q(Exists(own))
-        | Q(Exists(redriven))
-        | Q(Exists(_at_the_same_place(DeadLetter)))
-        | Q(Exists(dead))
     )
+    return Q(Exists(own)) | Q(Exists(redriven)) | Q(Exists(dead)) | Q(Exists(_letter_there()))
 
 
 def _redriven_id() -> "QuerySet[DeadLetterDecision, Any]":
-    letter = _at_the_same_place(DeadLetter).values("transaction_id")[:1]
     decision = DeadLetterDecision.objects.filter(outbox=OuterRef(OuterRef("pk")))
-    return decision.values(found=Subquery(letter))
+    return decision.values(found=Subquery(_letter_there().values("transaction_id")[:1]))
 
 
-def _at_the_same_place(model: type[Placed]) -> "QuerySet[Placed]":
-    """Give the row of ``model`` at the log, partition and offset of the row around it."""
-    return model._default_manager.filter(
+def _letter_there() -> "QuerySet[DeadLetter]":
+    """Give the dead letter at the log, partition and offset of the row around it."""
+    return DeadLetter.objects.filter(
         log=OuterRef("log"), partition=OuterRef("partition"), offset=OuterRef("offset")
     )

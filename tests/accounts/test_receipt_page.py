@@ -1,5 +1,7 @@
 """A receipt from queued to its outcome, and the account page that follows it."""
 
+import html
+import re
 import time
 from datetime import UTC, date, datetime
 
@@ -25,7 +27,7 @@ from accounts.services.accounts import open_account
 from accounts.services.dead_letters import discard, redrive
 from accounts.services.submissions import submit_transaction
 from tests.accounts.test_submit_page import plain
-from tests.builders import A_LOG, raw, submitted, withdrawn
+from tests.builders import A_LOG, delivered, raw, submitted, withdrawn
 from tests.tampering import behind_the_back
 
 
@@ -339,3 +341,57 @@ def test_the_receipt_is_in_english_a_click_away(bank, signed_in, asked):
     assert "Paris time (UTC+" in page
     assert f"{timezone.localdate():%A}" in page
     assert Log.objects.get().topic in page
+
+
+@pytest.mark.parametrize(
+    ("language", "named"),
+    [
+        (
+            "fr",
+            {
+                "Date d’opération": "mercredi 18 novembre 2026",
+                "Inscrite au journal": "25 novembre 2026, 00:30:05 Heure de Paris (UTC+1)",
+                "Soumise": "23 juillet 2026, 11:30:00 Heure de Paris (UTC+2)",
+            },
+        ),
+        (
+            "en",
+            {
+                "Business date": "Wednesday 18 November 2026",
+                "Appended to the log": "25 November 2026, 00:30:05 Paris time (UTC+1)",
+                "Submitted": "23 July 2026, 11:30:00 Paris time (UTC+2)",
+            },
+        ),
+    ],
+)
+def test_a_receipt_names_its_business_date_and_both_times_with_their_zone(
+    bank, signed_in, language, named
+):
+    event = submitted(
+        business_date=date(2026, 11, 18),
+        submitted_at=datetime(2026, 7, 23, 9, 30, tzinfo=UTC),
+    )
+    logged = datetime(2026, 11, 24, 23, 30, 5, tzinfo=UTC)
+    offset = bank.ledger.position().next_offset
+    message = delivered(event, offset)._replace(logged_at_ms=int(logged.timestamp() * 1000))
+    bank.ledger.post_messages([message])
+
+    page = signed_in(bank.teller, language).get(f"/transactions/{event.transaction_id}/")
+
+    shown = facts_of(page)
+    assert {name: shown[name] for name in named} == named
+
+
+def test_the_time_of_the_log_is_to_come_while_a_submission_waits(bank, signed_in, asked):
+    page = signed_in(bank.teller).get(f"/transactions/{asked.transaction_id}/")
+
+    assert facts_of(page)["Inscrite au journal"] == "à venir"
+
+
+def facts_of(page) -> dict[str, str]:
+    """The names and values of a receipt, without their tags."""
+    pairs = re.findall(r"<div><dt>(.*?)</dt><dd>(.*?)</dd></div>", page.text, re.DOTALL)
+    return {
+        html.unescape(name): " ".join(html.unescape(re.sub(r"<[^>]+>", " ", value)).split())
+        for name, value in pairs
+    }

@@ -3,8 +3,13 @@
 import shutil
 
 import pytest
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from accounts.events import encode
+from accounts.ledger.dead_letters import LARGEST_COPY
+from streaming.endpoint import Endpoint
+from streaming.kafka.producer import Acknowledged, Producer
+from streaming.kafka.topics import RECORD_SETTINGS, create_topic
 from tests.builders import opened, submitted
 from tests.processes import wait_until
 from tests.streaming.test_posting_end_to_end import Bank
@@ -172,3 +177,83 @@ def consume_all(bank: Bank, count: int) -> None:
     wait_until(lambda: concluded(bank) == count, "all of the log is concluded")
     consumer.terminate()
     assert consumer.wait(20) == 0
+
+
+MEBIBYTE = 1024 * 1024
+
+
+class Sized(Bank):
+    """A bank whose topics are made with chosen limits of a message's size."""
+
+    def make_topics(self, kafka: Endpoint, *, largest: int) -> None:
+        for topic, size in ((self.topic, largest), (f"{self.topic}.dead", 2 * MEBIBYTE)):
+            limits = RECORD_SETTINGS | {"max.message.bytes": str(size)}
+            create_topic(kafka, topic, partition_count=1, topic_settings=limits)
+
+    def publish_if_taken(self, kafka: Endpoint, value: bytes) -> bool:
+        """Publish as a producer would that has no limit of its own; say whether it is there."""
+        results: list[object] = []
+        producer = Producer(kafka, **{"message.max.bytes": 8 * MEBIBYTE})
+        producer.publish(self.topic, b"C100", value, results.append)
+        assert producer.flush(30) == 0
+        return isinstance(results[0], Acknowledged)
+
+    def copies(self, kafka: Endpoint, count: int) -> list[Message]:
+        """Read the topic of dead letters until there are ``count``."""
+        client = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": self.topic})
+        try:
+            client.assign([TopicPartition(f"{self.topic}.dead", 0, 0)])
+            found: list[Message] = []
+            wait_until(lambda: _read(client, found) >= count, f"there are {count} copies")
+            return found
+        finally:
+            client.close()
+
+
+def _read(client: Consumer, found: list[Message]) -> int:
+    message = client.poll(0.1)
+    if message is not None and message.error() is None:
+        found.append(message)
+    return len(found)
+
+
+def test_the_largest_message_that_a_broker_takes_is_copied_whole(portal_on, kafka):
+    bank = portal_on(kafka.bootstrap_servers, Sized)
+    bank.make_topics(kafka, largest=MEBIBYTE + 12)
+    largest = next(
+        size for size in range(MEBIBYTE, 1_000_000, -8) if bank.publish_if_taken(kafka, b"x" * size)
+    )
+    bank.start("run_consumer")
+    bank.start("run_relay")
+
+    (copy,) = bank.copies(kafka, 1)
+
+    assert MEBIBYTE - 100 < largest < MEBIBYTE
+    assert (copy.key(), copy.value()) == (b"C100", b"x" * largest)
+    headers = {name: value.decode() for name, value in copy.headers()}
+    assert headers.pop("detail")
+    assert headers == {
+        "topic": bank.topic,
+        "partition": "0",
+        "offset": "0",
+        "reason": "not_understood",
+    }
+
+
+def test_beyond_what_can_be_published_a_copy_says_that_its_bytes_are_left_out(portal_on, kafka):
+    bank = portal_on(kafka.bootstrap_servers, Sized)
+    bank.make_topics(kafka, largest=4 * MEBIBYTE)
+    sizes = [LARGEST_COPY - 4, 3_000_000]
+    for size in sizes:
+        assert bank.publish_if_taken(kafka, b"x" * size)
+    bank.start("run_consumer")
+    bank.start("run_relay")
+
+    whole, marked = bank.copies(kafka, 2)
+
+    assert whole.value() == b"x" * sizes[0]
+    assert (marked.key(), marked.value()) == (None, None)
+    assert dict(marked.headers())["omitted"] == b"too large to copy"
+    assert dict(marked.headers())["offset"] == b"1"
+    kept = bank.query('SELECT length(value) FROM accounts_deadletter ORDER BY "offset"')
+    assert kept == [(size,) for size in sizes]
