@@ -53,9 +53,6 @@ class DecidingAdmin(_ModelAdmin):
         """Say whether the agent may redrive and discard. The service asks again."""
         return watcher(request).decides_dead_letters
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return super().get_actions(request) if self.has_decide_permission(request) else {}
-
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[DeadLetter], *more: Any, **named: Any
     ) -> HttpResponse | None:

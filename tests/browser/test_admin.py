@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from accounts.models import Entry
+from accounts.models import DeadLetter, Entry
+from tests.builders import submitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,3 +61,23 @@ def test_the_pages_of_those_who_watch_link_to_the_admin(bank, page_of) -> None:
 
     expect(watchers.get_by_role("link", name="Admin")).to_be_visible()
     expect(tellers.get_by_role("link", name="Admin")).to_have_count(0)
+
+
+def test_an_operator_redrives_one_and_discards_another_saying_why(bank, page_of) -> None:
+    for amount_minor in (100, 200):
+        bank.ledger.bury(submitted(amount_minor))
+    first, second = DeadLetter.objects.order_by("id")
+    page = page_of(bank.operator, language="en")
+
+    page.goto(f"/admin/accounts/deadletter/{first.pk}/change/")
+    page.get_by_role("button", name="Redrive: publish once more").click()
+    expect(page.locator(".messagelist")).to_contain_text("1 dead letter is published once more.")
+    page.locator(f'input[name="_selected_action"][value="{second.pk}"]').check()
+    page.locator('select[name="action"]').select_option("discard_letters")
+    page.get_by_role("button", name="Go").click()
+    page.get_by_label("Reason").fill("a test of ours")
+    page.get_by_role("button", name="Discard").click()
+
+    expect(page.locator(".messagelist")).to_contain_text("1 dead letter is discarded.")
+    expect(page.locator("#result_list")).to_contain_text("Redriven, on its way")
+    expect(page.locator("#result_list")).to_contain_text("Discarded")
