@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 from uuid import uuid4
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +47,8 @@ class Portal:
 
     def __init__(self, folder: Path, bootstrap_servers: str, **environment: str) -> None:
         self.folder = folder
+        # Where the output of its processes goes.
+        self.logs = folder
         self.topic = f"submissions-{uuid4().hex[:12]}"
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "DJANGO_"))},
@@ -57,7 +61,13 @@ class Portal:
             "KAFKA_PARTITIONS": "3",
             **environment,
         }
+        self.url = ""
+        self.web: subprocess.Popen[bytes] | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
+
+    def running(self) -> list[subprocess.Popen[bytes]]:
+        """The processes that were started and still run."""
+        return [process for process in self._processes if process.poll() is None]
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a management command to its end."""
@@ -70,21 +80,53 @@ class Portal:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a management command; its output goes to a file named after it."""
-        log = self.folder / f"{arguments[0]}.log"
-        with log.open("ab") as output:
+        return self.spawn(arguments[0], "manage.py", *arguments)
+
+    def spawn(self, name: str, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start Python with ``words``; its output goes to a file named ``name``."""
+        with (self.logs / f"{name}.log").open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "manage.py", *arguments],
+                [sys.executable, *words],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=output,
                 stderr=output,
+                **more,
             )
         self._processes.append(process)
         return process
 
-    def output_of(self, command: str) -> str:
-        """What a started command has printed so far."""
-        log = self.folder / f"{command}.log"
+    def serve(self, *before: str) -> str:
+        """Start the web server, again on the same port if it ran before; give its address.
+
+        ``before`` are the words that run Daphne, where it is not run as it is.
+        """
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            port = int(self.url.rpartition(":")[2]) if self.url else 0
+            listener.bind(("127.0.0.1", port))
+            listener.listen(128)
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            self.web = self.spawn(
+                "web",
+                *(before or ("-m", "daphne")),
+                *("--fd", str(listener.fileno()), "bankportal.asgi:application"),
+                pass_fds=(listener.fileno(),),
+            )
+        return self.url
+
+    def answers(self) -> bool:
+        """Say whether the web server does."""
+        try:
+            # A proxy in the environment has no business with this machine.
+            opener = build_opener(ProxyHandler({}))
+            return opener.open(f"{self.url}/health/live", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def output_of(self, name: str) -> str:
+        """What the processes of that name have printed so far."""
+        log = self.logs / f"{name}.log"
         return log.read_text(errors="replace") if log.exists() else ""
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
@@ -92,6 +134,15 @@ class Portal:
         connection = sqlite3.connect(self.folder / "bankportal.sqlite3", timeout=10)
         try:
             return connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Change the portal's database behind its back; give the number of rows."""
+        connection = sqlite3.connect(self.folder / "bankportal.sqlite3", timeout=10)
+        try:
+            with connection:
+                return connection.execute(sql, parameters).rowcount
         finally:
             connection.close()
 
@@ -106,10 +157,9 @@ class Portal:
 
     def close(self) -> None:
         """End every process that was started and still runs."""
-        for process in self._processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
+        for process in self.running():
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
         for process in self._processes:
             try:
                 process.wait(20)

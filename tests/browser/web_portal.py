@@ -1,18 +1,13 @@
 """A portal with its real web server, for tests in which a page and a socket work together."""
 
 import shutil
-import socket
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
-from urllib.request import ProxyHandler, build_opener
 
 from playwright.sync_api import BrowserContext, Page
 
-from tests.processes import ROOT, Portal, wait_until
+from tests.processes import Portal, wait_until
 
-DAPHNE = (sys.executable, "-m", "daphne")
 PASSWORD = "correct-horse-battery"
 
 _AGENTS = f"""
@@ -52,8 +47,6 @@ class WebPortal(Portal):
         self, folder: Path, database: Path, bootstrap_servers: str = "127.0.0.1:9"
     ) -> None:
         super().__init__(folder, bootstrap_servers)
-        self.url = ""
-        self.web: subprocess.Popen[bytes] | None = None
         self.database = folder / "bankportal.sqlite3"
         shutil.copy(database, self.database)
 
@@ -65,25 +58,10 @@ class WebPortal(Portal):
         """Run ``code`` with a ledger, ``today`` and the builders of events."""
         self.python(_POST.format(code=textwrap.dedent(code)))
 
-    def serve(self) -> str:
-        """Start the web server, again on the same port if it ran before; give its address."""
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            port = int(self.url.rpartition(":")[2]) if self.url else 0
-            listener.bind(("127.0.0.1", port))
-            listener.listen(128)
-            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            with (self.folder / "web.log").open("ab") as output:
-                self.web = subprocess.Popen(
-                    [*DAPHNE, "--fd", str(listener.fileno()), "bankportal.asgi:application"],
-                    cwd=ROOT,
-                    env=self.environment,
-                    pass_fds=(listener.fileno(),),
-                    stdout=output,
-                    stderr=output,
-                )
-        self._processes.append(self.web)
-        wait_until(self._answers, "the web server answers")
+    def serve(self, *before: str) -> str:
+        """Start the web server and wait for it."""
+        super().serve(*before)
+        wait_until(self.answers, "the web server answers")
         return self.url
 
     def kill_web(self) -> None:
@@ -91,14 +69,6 @@ class WebPortal(Portal):
         assert self.web is not None
         self.web.kill()
         self.web.wait(10)
-
-    def _answers(self) -> bool:
-        try:
-            # A proxy in the environment has no business with this machine.
-            opener = build_opener(ProxyHandler({}))
-            return opener.open(f"{self.url}/auth/login/", timeout=2).status == 200
-        except OSError:
-            return False
 
 
 def sign_in(page: Page, username: str) -> None:
