@@ -155,6 +155,7 @@ def test_a_locked_database_is_said_to_be_one_and_nothing_is_written(transactiona
     connection.close()
 
 
+@pytest.mark.fault("9")
 @pytest.mark.django_db(transaction=True)
 def test_fifty_agents_fingers_on_one_form_make_one_submission(transactional_db):
     bank = build_bank()

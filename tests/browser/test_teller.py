@@ -212,6 +212,7 @@ def test_escape_clears_what_was_typed(teller_page):
     assert page.locator("[name=kind]:checked").count() == 0
 
 
+@pytest.mark.fault("9")
 def test_a_double_click_submits_once(teller_page):
     page = teller_page
     page.goto("/accounts/C100/")

@@ -74,6 +74,7 @@ def test_nobody_holds_the_lock_of_a_database_at_rest(run, database):
     assert write_lock_holder(database.with_name("bankportal.sqlite3-shm")) is None
 
 
+@pytest.mark.fault("3b")
 def test_a_child_stuck_with_the_write_lock_is_ended_and_others_can_write_again(supervise, database):
     supervisor = supervise(
         {"name": "busy", "code": writer(database, BUSY_WRITER)},

@@ -46,6 +46,7 @@ def numbers(frames: list[dict]) -> list[int]:
     return [row["n"] for frame in frames for row in frame.get("entries", ())]
 
 
+@pytest.mark.fault("20")
 async def test_a_browser_that_is_silent_gets_no_more_than_fits_on_the_way(connection):
     for entry_id in range(1, MOST_ON_THE_WAY + 11):
         told(connection, entry_id)

@@ -60,6 +60,7 @@ def dead_offsets(bank: Bank) -> list[int]:
     return [offset for (offset,) in rows]
 
 
+@pytest.mark.fault("11")
 def test_each_kind_of_poison_is_dead_at_its_offset_and_its_neighbours_post(bank):
     bank = bank()
     messages = [encode(opened()), (b"C100", GOOD)]
@@ -78,6 +79,7 @@ def test_each_kind_of_poison_is_dead_at_its_offset_and_its_neighbours_post(bank)
     assert reasons == [("not_understood",)] * (len(POISON) - 1) + [("id_reused",)]
 
 
+@pytest.mark.fault("13")
 def test_one_poison_among_five_hundred_and_the_rest_posts(bank):
     bank = bank()
     events = [encode(opened()), *(encode(submitted(1)) for _ in range(499))]
@@ -89,6 +91,7 @@ def test_one_poison_among_five_hundred_and_the_rest_posts(bank):
     assert (dead_offsets(bank), bank.balance("C100")) == ([250], 499)
 
 
+@pytest.mark.fault("12")
 def test_nothing_but_poison_stops_the_consumer_at_its_limit_and_each_start_goes_on(bank):
     bank = bank(DEAD_LETTER_MOST_IN_A_ROW=40)
     bank.publish(encode(opened()), *[(b"C100", b"{broken")] * 100, encode(submitted(7)))

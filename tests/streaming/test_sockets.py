@@ -98,6 +98,7 @@ async def test_a_lone_entry_arrives_at_once(ledger, page):
     assert min(delays) < 0.9 / CHANGES_A_SECOND
 
 
+@pytest.mark.fault("19")
 async def test_who_comes_back_gets_what_was_missed_once_and_in_order(ledger, auditor):
     await in_database(ledger.post, opened(), submitted(1))
     before = Browser(auditor)
@@ -118,6 +119,7 @@ async def test_who_comes_back_gets_what_was_missed_once_and_in_order(ledger, aud
     assert identifiers(rows) == [str(each.transaction_id) for each in [*missed, later]]
 
 
+@pytest.mark.fault("19")
 async def test_coming_back_in_the_middle_of_a_stream_neither_loses_nor_repeats(ledger, auditor):
     await in_database(ledger.post, opened())
     events = [submitted(n) for n in range(1, 121)]
@@ -359,6 +361,7 @@ async def test_a_subscription_that_fails_ends_its_own_socket_only(
     assert (await page.next("entries"))["count"] == 1
 
 
+@pytest.mark.fault("25")
 async def test_signing_out_closes_the_socket_within_five_seconds(auditor, page):
     await page.subscribe()
     began = asyncio.get_running_loop().time()
@@ -369,6 +372,7 @@ async def test_signing_out_closes_the_socket_within_five_seconds(auditor, page):
     assert asyncio.get_running_loop().time() - began < 5
 
 
+@pytest.mark.fault("25")
 @pytest.mark.parametrize(
     ("change", "code"),
     [

@@ -1,0 +1,55 @@
+"""Banks to be broken: each of its test, with a dashboard that watches from the start."""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.bank import Bank, build_template
+from tests.faults.seeds import Chances
+
+
+@pytest.fixture
+def chances() -> Chances:
+    """Give chances of a seed that is printed with a failure."""
+    return Chances.drawn()
+
+
+@pytest.fixture(scope="session")
+def template(kafka_folder: Path) -> Path:
+    """Give the folder of a database to be copied; whoever needs it first makes it for all."""
+    folder = kafka_folder.parent / "bank-template"
+    with (kafka_folder.parent / "bank-template.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            draft = folder.with_name("bank-template-draft")
+            build_template(draft)
+            draft.rename(folder)
+    return folder
+
+
+@pytest.fixture
+def new_bank(kafka, template, tmp_path) -> Iterator[Callable[..., Bank]]:
+    """Give a function that makes a bank on the shared broker; it ends with the test."""
+    made: list[Bank] = []
+
+    def make(*, has_own_broker: bool = False, folder: Path | None = None) -> Bank:
+        place = folder or tmp_path / f"bank-{len(made)}"
+        bank = Bank(place, template, "" if has_own_broker else kafka.bootstrap_servers)
+        bank.logs = tmp_path / f"logs-{len(made)}"
+        bank.logs.mkdir()
+        made.append(bank)
+        return bank
+
+    yield make
+    for bank in made:
+        bank.close()
+
+
+@pytest.fixture
+def bank(new_bank) -> Bank:
+    """Give a bank whose pages are up and watched; consumer and relay are for the test to start."""
+    bank = new_bank()
+    bank.create_topics()
+    return bank.open_doors()

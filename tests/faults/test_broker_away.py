@@ -1,0 +1,118 @@
+"""The broker ends in the midst of it all, and comes back."""
+
+import time
+from threading import Thread
+from uuid import UUID
+
+import pytest
+
+from streaming.embedded.ports import free_port
+from streaming.endpoint import running_endpoint
+from tests.faults.bank import ACCOUNTS, Bank, java_of
+from tests.faults.invariants import check_all
+from tests.faults.seeds import Chances
+from tests.processes import wait_until
+
+
+@pytest.fixture
+def bank(new_bank) -> Bank:
+    """Give a bank with a broker of its own, watched, with consumer and relay."""
+    bank = new_bank(has_own_broker=True)
+    bank.broker = bank.start_broker()
+    bank.create_topics()
+    bank.open_doors()
+    bank.consume("--member", "one")
+    bank.open_accounts(*ACCOUNTS[:4])
+    wait_until(lambda: bank.entries() == 4, "the accounts are open")
+    return bank
+
+
+@pytest.mark.fault("7")
+def test_submissions_outlive_a_killed_broker_and_drain_in_order_on_another_port(bank: Bank) -> None:
+    bank.relay()
+    bank.teller.deposit(100)
+    wait_until(lambda: bank.balance("C100") == 100, "the first is posted")
+    before = running_endpoint(bank.folder).bootstrap_servers
+
+    bank.broker.kill()
+    bank.broker.wait(30)
+    began = time.monotonic()
+    bank.teller.withdraw(100)
+    for amount_minor in (40, 7, 3_000, 1):
+        bank.teller.deposit(amount_minor)
+        bank.teller.withdraw(amount_minor)
+    took_s = time.monotonic() - began
+    last = next(reversed(bank.teller.acknowledged))
+    assert "queued" in bank.teller.get(f"/transactions/{last}/status/").body
+    assert bank.entries() == 5
+    bank.start_broker("--port", str(free_port(0)))
+    bank.settles()
+
+    assert len(bank.teller.acknowledged) == 10
+    assert took_s < 9 * 2
+    assert running_endpoint(bank.folder).bootstrap_servers != before
+    order = bank.query("SELECT transaction_id FROM accounts_entry WHERE kind_id > 1 ORDER BY id")
+    assert [UUID(bytes=each) for (each,) in order] == list(bank.teller.acknowledged)
+    # Had a withdrawal overtaken its deposit, it would have been refused.
+    assert bank.value("SELECT count(*) FROM accounts_entry WHERE outcome = 2") == 0
+    assert bank.balance("C100") == 0
+    check_all(bank)
+
+
+@pytest.mark.fault("8")
+def test_a_broker_killed_between_append_and_acknowledgement_has_one_posting_of_each(
+    bank: Bank, chances: Chances
+) -> None:
+    relay = bank.relay()
+    for _ in range(chances.randint(1, 10)):
+        bank.teller.deposit(chances.randint(1, 500), chances.choice(ACCOUNTS[:4]))
+    bank.settles()
+
+    stop_between_append_and_acknowledgement(bank)
+    killed_ms = time.time_ns() // 1_000_000
+    java_of(bank.broker).kill()
+    bank.broker.wait(30)
+    bank.start_broker()
+    bank.settles()
+
+    assert relay.poll() is None
+    assert appended_before_and_acknowledged_after(bank, killed_ms) > 0
+    assert bank.entries() == 4 + len(bank.teller.acknowledged)
+    check_all(bank)
+
+
+def stop_between_append_and_acknowledgement(bank: Bank) -> None:
+    """Stop Kafka where it has written a message to its log and the relay has not heard of it.
+
+    It forces each message onto the disk before it acknowledges it, which takes far longer than
+    to see that the log has grown.
+    """
+    segments = list((bank.folder / "kafka" / "log").glob(f"{bank.topic}-*/*.log"))
+    java = java_of(bank.broker)
+    acknowledged = "SELECT count(*) FROM accounts_outbox WHERE published_at_ms > 0"
+    for _ in range(50):
+        before = [each.stat().st_size for each in segments]
+        submitting = Thread(target=bank.teller.deposit, args=(100,))
+        submitting.start()
+        while [each.stat().st_size for each in segments] == before:
+            pass
+        java.suspend()
+        submitting.join()
+        try:
+            due = len(bank.teller.acknowledged)
+            # Longer than the relay keeps what it has heard.
+            wait_until(lambda due=due: bank.value(acknowledged) == due, "it has heard", 0.5)
+        except AssertionError:
+            return
+        java.resume()
+    raise AssertionError("The broker was never stopped between append and acknowledgement.")
+
+
+def appended_before_and_acknowledged_after(bank: Bank, moment_ms: int) -> int:
+    """Count what the log took before a moment and the relay heard of only after it."""
+    return bank.value(
+        "SELECT count(*) FROM accounts_outbox o JOIN accounts_submission s ON s.id = "
+        "o.submission_id JOIN accounts_entry e ON e.transaction_id = s.transaction_id "
+        "WHERE e.logged_at_ms <= ? AND o.published_at_ms > ?",
+        [moment_ms, moment_ms],
+    )
