@@ -1,7 +1,7 @@
 # Everything starts here: `make run` is the only command that a new machine needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint bench lock
+.PHONY: help run demo test faults lint bench lock
 
 # A Python of the user's must not bring its own modules into ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
@@ -35,6 +35,12 @@ demo: ## The same with 18 months of made-up history and a live trickle, in data/
 test: ## Run the whole suite
 	@$(INSTALL) dev
 	@$(VENV) -m pytest $(PYTEST_ARGS)
+
+# Passed on where they are given: DURATION in seconds, SEED for the same choices again.
+export DURATION SEED
+faults: ## Break a bank at random for DURATION seconds (600), from SEED, and check its books
+	@$(INSTALL) dev
+	@$(VENV) -m tests.faults.mix
 
 lint: ## Check style, types, layers, JavaScript, translations, migrations and documents
 	@$(INSTALL) dev
