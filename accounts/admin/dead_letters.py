@@ -62,8 +62,8 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         content = ("own_detail",) if _is_operator(watcher(request)) else ("key_shown", "detail")
-        place = ("id", "partition", "offset", "reason")
-        return (*place, *content, "id_shown", "logged_shown", "fate_shown", "decided_by")
+        place = ("id", "partition", "offset", "fate_shown", "decided_by", "reason")
+        return (*place, *content, "id_shown", "logged_shown")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (
@@ -95,7 +95,7 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        actions = self.get_actions(request)
+        actions: Any = self.get_actions(request)
         context = {"deciding": [(name, text) for _act, name, text in actions.values()]}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 

@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import BadRequest
-from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -16,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.admin.base import watcher
+from accounts.database_troubles import CANNOT_SERVE
 from accounts.models import DeadLetter
 from accounts.selectors.dead_letters import in_batches
 from accounts.services.dead_letters import (
@@ -103,7 +103,7 @@ class DecidingAdmin(_ModelAdmin):
                     refused += not each.is_done
                     if each.refusal and refused <= MOST_REFUSALS_SAID:
                         self._warn(request, f"{each.place}: {each.refusal}")
-        except OperationalError:
+        except CANNOT_SERVE:
             self._warn(request, _("The database could not write now. Choose the rest again."))
         if refused > MOST_REFUSALS_SAID:
             more = refused - MOST_REFUSALS_SAID

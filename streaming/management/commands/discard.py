@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = (
         "Record that dead letters are left as they are, with the reason and who decided it. Their "
         "bytes are kept. May be repeated. Exit codes: 0 all of them, 1 some were refused, each "
-        "said, 130 interrupted."
+        "said, 75 the database could not serve, 130 interrupted."
     )
     requires_system_checks = ()
 

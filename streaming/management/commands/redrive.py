@@ -14,7 +14,8 @@ class Command(BaseCommand):
     help = (
         "Publish dead letters once more, as new messages with their original key and bytes, and "
         "record who decided it. Refused is what would be dead again. May be repeated. Exit codes: "
-        "0 all of them, 1 some were refused, each said, 130 interrupted."
+        "0 all of them, 1 some were refused, each said, 75 the database could not serve, 130 "
+        "interrupted."
     )
     requires_system_checks = ()
 
