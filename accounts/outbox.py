@@ -69,8 +69,12 @@ def close_concluded() -> int:
 
 def open_rows() -> "QuerySet[Outbox]":
     """Rows of submissions and of redriven dead letters that are not known to be done."""
-    redrives = DeadLetterDecision.objects.filter(outbox=OuterRef("pk"))
-    return Outbox.objects.filter(Q(submission__isnull=False) | Exists(redrives), is_done=False)
+    return _rows_that_need_an_outcome().filter(is_done=False)
+
+
+def done_without_outcome() -> "QuerySet[Outbox]":
+    """Rows that are marked as done and have no outcome. There are none, unless by tampering."""
+    return _rows_that_need_an_outcome().filter(is_done=True).exclude(_has_outcome())
 
 
 def waiting() -> "QuerySet[Outbox]":
@@ -95,6 +99,11 @@ def publish_again_what_got_lost(log_id: int) -> int:
     )
     ids = list(lost.values_list("pk", flat=True)[:5_000])
     return Outbox.objects.filter(pk__in=ids).update(published_at_ms=None) if ids else 0
+
+
+def _rows_that_need_an_outcome() -> "QuerySet[Outbox]":
+    redrives = DeadLetterDecision.objects.filter(outbox=OuterRef("pk"))
+    return Outbox.objects.filter(Q(submission__isnull=False) | Exists(redrives))
 
 
 def _has_outcome() -> Q:

@@ -26,12 +26,20 @@ class Console:
 
 
 class Progress:
-    """Says every two seconds how many of ``total`` are done, how fast, and what is left."""
+    """Says now and then how many of ``total`` are done, how fast, and what is left."""
 
-    def __init__(self, console: Console, doing: str, total: int | None = None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        doing: str,
+        total: int | None = None,
+        *,
+        say_every_s: float = _SAY_EVERY_S,
+    ) -> None:
         self._console = console
         self._doing = doing
         self._total = total
+        self._say_every_s = say_every_s
         self._done = 0
         self._started_at = self._said_at = time.monotonic()
 
@@ -40,7 +48,7 @@ class Progress:
         self._console.heed()
         self._done += steps
         now = time.monotonic()
-        if now - self._said_at >= _SAY_EVERY_S:
+        if now - self._said_at >= self._say_every_s:
             self._said_at = now
             self._console.say(self._line(now - self._started_at))
 

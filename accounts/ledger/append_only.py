@@ -175,7 +175,8 @@ def _found_on_postgresql(connection: BaseDatabaseWrapper) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT t.tgname, pg_get_triggerdef(t.oid, true) FROM pg_trigger t "
-            "JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgenabled = 'A' AND p.prosrc = %s",
+            "JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgenabled = 'A' AND p.prosrc = %s "
+            "AND pg_table_is_visible(t.tgrelid)",
             [_POSTGRESQL_BODY],
         )
         return {name: " ".join(text.split()) for name, text in cursor.fetchall()}

@@ -1,0 +1,7 @@
+"""Whether the ledger still is what its log says: every check, and what each finds."""
+
+from accounts.verification.discrepancy import Discrepancy
+from accounts.verification.messages import LogUnreadable, Messages
+from accounts.verification.verifying import Verification
+
+__all__ = ["Discrepancy", "LogUnreadable", "Messages", "Verification"]

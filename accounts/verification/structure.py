@@ -1,0 +1,89 @@
+"""Whether the database itself still refuses what cannot be: its constraints, keys and pages."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import connection
+from django.db.models import Model
+
+from accounts.models import KIND_BY_CODE, TRANSACTION_KINDS, EntryKind, Kind
+from accounts.verification.discrepancy import Discrepancy
+
+
+def check_structure() -> Iterator[Discrepancy]:
+    """Compare the tables of the bank with what its models say, and look into SQLite's file."""
+    for model in apps.get_app_config("accounts").get_models():
+        missing = _missing_on_sqlite if connection.vendor == "sqlite" else _missing_on_postgresql
+        for part in missing(model):
+            yield Discrepancy(what=f"table {model._meta.db_table} lacks: {part}")
+    yield from _check_kinds()
+    if connection.vendor == "sqlite":
+        yield from _check_pages()
+
+
+def _check_kinds() -> Iterator[Discrepancy]:
+    signs = {Kind.ACCOUNT_OPENED: 1, Kind.DEPOSIT: 1, Kind.WITHDRAWAL: -1}
+    expected = {
+        (int(kind), code, signs[kind], kind in TRANSACTION_KINDS)
+        for code, kind in KIND_BY_CODE.items()
+    }
+    found = set(EntryKind.objects.values_list("id", "code", "sign", "is_transaction"))
+    for kind in sorted(found ^ expected):
+        yield Discrepancy(what=f"kind {kind} is {'added' if kind in found else 'missing'}")
+
+
+def _missing_on_sqlite(model: type[Model]) -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT type, sql FROM sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL",
+            [model._meta.db_table],
+        )
+        statements = cursor.fetchall()
+    tables = [text for kind, text in statements if kind == "table"]
+    there = {_plain(text) for kind, text in statements if kind == "index"}
+    there |= {part for text in tables for part in _parts(text)}
+    editor: Any = connection.schema_editor(collect_sql=True)
+    editor.deferred_sql = []
+    create, _parameters = editor.table_sql(model)
+    indexes = [*editor.deferred_sql, *editor._model_indexes_sql(model)]
+    wanted = [*_parts(create), *(_plain(str(each)) for each in indexes)]
+    yield from (part for part in wanted if part not in there)
+
+
+def _plain(statement: str) -> str:
+    return " ".join(statement.split()).rstrip(";")
+
+
+def _parts(create: str) -> list[str]:
+    """Give the columns and constraints of a CREATE TABLE, whose order migrations may change."""
+    text = _plain(create)
+    parts, depth = [""], 0
+    for letter in text[text.index("(") + 1 : text.rindex(")")]:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def _missing_on_postgresql(model: type[Model]) -> Iterator[str]:
+    with connection.cursor() as cursor:
+        there = connection.introspection.get_constraints(cursor, model._meta.db_table)
+    wanted = [*model._meta.constraints, *model._meta.indexes]
+    yield from (each.name for each in wanted if each.name not in there)
+
+
+def _check_pages() -> Iterator[Discrepancy]:
+    """Ask SQLite whether its indexes hold each row, and each row its constraints and keys."""
+    with connection.cursor() as cursor:
+        for model in apps.get_app_config("accounts").get_models():
+            table = model._meta.db_table
+            cursor.execute(f'PRAGMA integrity_check("{table}")')
+            for (said,) in cursor.fetchall():
+                if said != "ok":
+                    yield Discrepancy(what=f"SQLite says of {table}: {said}")
+            cursor.execute(f'PRAGMA foreign_key_check("{table}")')
+            for _table, row, parent, _key in cursor.fetchall():
+                yield Discrepancy(what=f"row {row} of {table} refers to no row of {parent}")

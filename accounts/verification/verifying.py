@@ -1,0 +1,125 @@
+"""Every check in turn."""
+
+from collections.abc import Callable, Iterator
+
+from django.db import connection
+
+from accounts.ledger.append_only import missing_triggers
+from accounts.ledger.identity import identity_of
+from accounts.ledger.messages import NO_LINK
+from accounts.models import Log, LogPosition
+from accounts.oracle import AccountState, Oracle
+from accounts.verification.by_log import PartitionByLog
+from accounts.verification.by_rows import PartitionByRows
+from accounts.verification.discrepancy import Discrepancy
+from accounts.verification.messages import Messages
+from accounts.verification.noted import Noted, note_positions
+from accounts.verification.outbox import check_decisions, check_outbox
+from accounts.verification.partition import Partition
+from accounts.verification.seen_ids import SeenIds
+from accounts.verification.structure import check_structure
+from accounts.verification.sums import check_openings, check_sums
+
+
+class Verification:
+    """Verifies the ledger as it was at the start, while posting may go on.
+
+    ``messages`` gives those of the log that the ledger follows; None where it cannot be read.
+    Memory use grows with the accounts, and not with the rows.
+    """
+
+    def __init__(self, messages: Messages | None) -> None:
+        self.noted: Noted = note_positions()
+        self._messages = messages
+        # Messages that are events to this release, and were none to the one that met them.
+        self.set_aside = 0
+
+    @property
+    def unread_logs(self) -> list[Log]:
+        """The logs whose rows are not compared with their messages."""
+        return [log for log in self.noted.logs if not self._is_readable(log)]
+
+    def run(self, advance: Callable[[int], None]) -> Iterator[Discrepancy]:
+        """Give every discrepancy. ``advance`` is told now and then how many more rows are done."""
+        yield from (
+            Discrepancy(what=f"trigger {name} is missing or altered")
+            for name in missing_triggers(connection)
+        )
+        yield from check_structure()
+        yield from self._check_chains()
+        yield from self._check_rows(advance)
+        yield from check_sums(advance)
+        yield from check_outbox(advance)
+        yield from check_decisions()
+
+    def _is_readable(self, log: Log) -> bool:
+        return log.is_current and self._messages is not None
+
+    def _check_chains(self) -> Iterator[Discrepancy]:
+        """Look whether each log goes on where the one before it ended."""
+        ends: dict[int, bytes] = {}
+        for log in self.noted.logs:
+            own = [each for each in self.noted.positions if each.log_id == log.pk]
+            for position in own:
+                expected = NO_LINK if log.is_memory else ends.get(position.partition, NO_LINK)
+                if bytes(position.first_link) != expected:
+                    yield Discrepancy(
+                        what="the chain does not begin where that of the log before it ended",
+                        topic=log.topic,
+                        partition=position.partition,
+                        offset=position.first_offset,
+                    )
+            if len(own) != log.partition_count:
+                yield Discrepancy(
+                    what=f"{len(own)} positions for {log.partition_count} partitions",
+                    topic=log.topic,
+                )
+            ends |= {each.partition: bytes(each.link) for each in own}
+
+    def _check_rows(self, advance: Callable[[int], None]) -> Iterator[Discrepancy]:
+        seen = SeenIds()
+        try:
+            balances: dict[str, AccountState] = {}
+            partitions = self._partitions(seen, balances)
+            for entry in self.noted.entries():
+                advance(1)
+                partition = partitions.get((entry.log_id, entry.partition))
+                if partition is None:
+                    yield _of_nowhere(entry.pk, entry.account_id, entry.partition)
+                else:
+                    yield from partition.row(entry)
+            for partition in partitions.values():
+                yield from partition.finish()
+                self.set_aside += partition.counts["set_aside"]
+            yield from check_openings(balances)
+        finally:
+            seen.close()
+
+    def _partitions(
+        self, seen: SeenIds, balances: dict[str, AccountState]
+    ) -> dict[tuple[int, int], Partition]:
+        oracles: dict[int, Oracle] = {}
+        for log in self.noted.logs:
+            oracles[log.pk] = Oracle(identity_of(log).fingerprint(), ids=seen, keeps_totals=False)
+            # One bank: what one log opened, the next one moves.
+            oracles[log.pk].balances = balances
+        logs = {log.pk: log for log in self.noted.logs}
+        return {
+            (each.log_id, each.partition): self._partition(
+                logs[each.log_id], each, oracles[each.log_id]
+            )
+            for each in self.noted.positions
+        }
+
+    def _partition(self, log: Log, position: LogPosition, oracle: Oracle) -> Partition:
+        if self._messages is None or not log.is_current:
+            return PartitionByRows(log, position, self.noted, oracle)
+        return PartitionByLog(log, position, self.noted, oracle, self._messages)
+
+
+def _of_nowhere(entry_id: int, account: str, partition: int) -> Discrepancy:
+    return Discrepancy(
+        what=f"entry {entry_id} is of a log or partition that the ledger does not follow",
+        account=account,
+        partition=partition,
+    )

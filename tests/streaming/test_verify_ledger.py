@@ -1,0 +1,184 @@
+"""The whole verification: a real log, a real ledger, and the command that compares them."""
+
+import re
+import sqlite3
+from contextlib import closing
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from accounts.events import encode
+from streaming.endpoint import Endpoint
+from streaming.kafka.producer import Producer
+from tests.builders import opened, submitted, withdrawn
+from tests.processes import Portal, wait_until
+
+NUMBERS = [f"C{number}" for number in range(100, 112)]
+
+
+class Bank(Portal):
+    """A portal whose ledger is verified."""
+
+    def fill(self, rounds: int) -> None:
+        """Publish events of each fate and post them."""
+        endpoint = Endpoint("external", self.environment["KAFKA_BOOTSTRAP_SERVERS"])
+        producer = Producer(endpoint)
+        events = [opened(account=number, opening_balance_minor=100) for number in NUMBERS]
+        for amount_minor in range(1, rounds + 1):
+            events += [submitted(amount_minor, account=number) for number in NUMBERS]
+            events += [withdrawn(2 * amount_minor, account=number) for number in NUMBERS]
+        messages = [encode(event) for event in events]
+        messages += [messages[-1], (b"C100", b"poison"), (None, None)]
+        for key, value in messages:
+            producer.publish(self.topic, key, value, lambda _result: None)
+            producer.poll()
+        assert producer.flush(30) == 0
+        consumer = self.start("run_consumer")
+        wait_until(lambda: self.concluded() == len(messages), "all is concluded")
+        consumer.terminate()
+        consumer.wait(20)
+
+    def concluded(self) -> int:
+        return self.value("SELECT sum(posted+rejected+dead+repeats) FROM accounts_logposition") or 0
+
+    def verify(self, *options: str) -> tuple[int, str, str]:
+        done = self.manage("verify_ledger", *options, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def tamper(self, statement: str) -> None:
+        """Change rows with the triggers taken away and put back."""
+        with closing(sqlite3.connect(self.folder / "bankportal.sqlite3")) as database, database:
+            triggers = database.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            ).fetchall()
+            for name, _sql in triggers:
+                database.execute(f"DROP TRIGGER {name}")
+            database.execute(statement)
+            for _name, sql in triggers:
+                database.execute(sql)
+
+
+@pytest.fixture
+def bank(kafka, portal_on) -> Bank:
+    bank = portal_on(kafka.bootstrap_servers, Bank)
+    bank.manage("create_topics")
+    return bank
+
+
+def test_a_sound_ledger_agrees_and_says_so_without_noise(bank):
+    bank.fill(10)
+
+    code, said, errors = bank.verify()
+
+    assert (code, errors) == (0, "")
+    assert re.fullmatch(r"The ledger agrees with its log and with itself, .*\n", said)
+
+
+def test_a_ledger_agrees_while_a_consumer_posts(bank):
+    bank.fill(1)
+    bank.start("run_consumer")
+    endpoint = Endpoint("external", bank.environment["KAFKA_BOOTSTRAP_SERVERS"])
+    producer = Producer(endpoint)
+    for number in range(20_000):
+        key, value = encode(submitted(1, account=NUMBERS[number % 12]))
+        producer.publish(bank.topic, key, value, lambda _result: None)
+        producer.poll()
+    before = bank.concluded()
+
+    code, said, _errors = bank.verify()
+
+    producer.flush(60)
+    wait_until(lambda: bank.concluded() > before, "something was posted meanwhile")
+    assert code == 0, said
+
+
+def test_what_was_changed_is_named_by_its_place(bank):
+    bank.fill(3)
+    [(identifier, partition, offset)] = bank.query(
+        'SELECT transaction_id, partition, "offset" FROM accounts_entry '
+        "WHERE account = 'C105' AND amount_minor = 3 AND kind_id = 2"
+    )
+    bank.tamper(
+        "UPDATE accounts_entry SET amount_minor = 4 WHERE id = (SELECT id FROM "
+        "accounts_entry WHERE account = 'C105' AND amount_minor = 3 AND kind_id = 2)"
+    )
+
+    code, said, errors = bank.verify()
+
+    place = f"topic {bank.topic}, partition {partition}, offset {offset}"
+    assert code == 1
+    assert re.search(rf"account C105, transaction [0-9a-f-]+, {place}: .*amount_minor is 4", said)
+    assert identifier.hex() in said.replace("-", "")
+    assert "discrepancies" in errors
+
+
+def test_a_log_that_lost_its_beginning_is_told_and_its_rows_are_checked_by_themselves(bank):
+    bank.fill(3)
+    client = AdminClient({"bootstrap.servers": bank.environment["KAFKA_BOOTSTRAP_SERVERS"]})
+    [removed] = client.delete_records([TopicPartition(bank.topic, 1, 2)]).values()
+    removed.result(10)
+
+    code, said, errors = bank.verify()
+
+    assert code == 1
+    assert re.search(
+        r"partition 1, offset 0: the log cannot be read on: .*not there any more", said
+    )
+    assert "One discrepancy." in errors
+
+
+def test_another_log_in_its_place_is_told(bank):
+    bank.fill(1)
+    bank.tamper("UPDATE accounts_log SET topic_id = 'another'")
+
+    code, said, _errors = bank.verify()
+
+    assert code == 1
+    assert "another log than the one that the ledger follows: topic id" in said
+
+
+def test_without_kafka_it_says_so_and_can_check_the_rest(bank):
+    bank.fill(1)
+    bank.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:9"
+
+    code, _said, errors = bank.verify()
+    assert code == 75
+    assert "--without-log" in errors
+    assert "Traceback" not in errors
+
+    code, said, _errors = bank.verify("--without-log")
+    assert code == 0
+    assert "not compared with their messages: it was not read" in said
+
+
+def test_dropped_triggers_are_named_and_put_back_on_demand(bank):
+    with closing(sqlite3.connect(bank.folder / "bankportal.sqlite3")) as database, database:
+        database.execute("DROP TRIGGER accounts_entry_refuses_delete")
+
+    code, said, _errors = bank.verify()
+    assert code == 1
+    assert "trigger accounts_entry_refuses_delete is missing or altered" in said
+
+    assert bank.verify("--set-triggers")[0] == 1
+    assert bank.verify()[0] == 0
+
+
+def test_memory_mode_says_that_its_log_cannot_be_read(bank):
+    bank.fill(1)
+    bank.tamper("UPDATE accounts_log SET is_memory = 1")
+
+    code, said, _errors = bank.verify()
+
+    assert code == 0
+    assert "memory mode keeps none" in said
+
+
+def test_a_database_without_tables_is_told_in_a_line(tmp_path):
+    portal = Portal(tmp_path, "127.0.0.1:9")
+
+    done = portal.manage("verify_ledger", check=False)
+
+    assert done.returncode == 1
+    assert "migrate" in done.stderr
+    assert "Traceback" not in done.stderr
