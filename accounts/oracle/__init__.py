@@ -13,6 +13,7 @@ from accounts.oracle.concluding import (
     Expected,
     Oracle,
     digest_of,
+    first_links,
     link_after,
 )
 from accounts.oracle.reading import read_event
@@ -26,6 +27,7 @@ __all__ = [
     "Expected",
     "Oracle",
     "digest_of",
+    "first_links",
     "link_after",
     "read_event",
 ]

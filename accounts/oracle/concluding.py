@@ -190,6 +190,18 @@ def digest_of(key: bytes | None, value: bytes | None) -> bytes:
     return hashlib.sha256(length + (key or b"") + content).digest()
 
 
+def first_links(previous: Mapping[int, bytes], partition_count: int) -> dict[int, bytes]:
+    """Give the links that the chains of a log begin with, which was adopted after another.
+
+    ``previous`` are the last links of the log before. As many partitions go on each from its
+    own; otherwise each goes on from the SHA-256 over all of them in order.
+    """
+    last = [previous[number] for number in sorted(previous)]
+    if len(last) != partition_count:
+        last = [hashlib.sha256(b"".join(last)).digest()] * partition_count
+    return dict(enumerate(last))
+
+
 def link_after(
     previous: bytes,
     fingerprint: bytes,

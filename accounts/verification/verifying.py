@@ -8,7 +8,7 @@ from accounts.ledger.append_only import missing_triggers
 from accounts.ledger.identity import identity_of
 from accounts.ledger.messages import NO_LINK
 from accounts.models import Log, LogPosition
-from accounts.oracle import AccountState, Oracle
+from accounts.oracle import AccountState, Oracle, first_links
 from accounts.verification.by_log import PartitionByLog
 from accounts.verification.by_rows import PartitionByRows
 from accounts.verification.discrepancy import Discrepancy
@@ -57,24 +57,25 @@ class Verification:
 
     def _check_chains(self) -> Iterator[Discrepancy]:
         """Look whether each log goes on where the one before it ended."""
-        ends: dict[int, bytes] = {}
+        previous: dict[int, bytes] = {}
         for log in self.noted.logs:
             own = [each for each in self.noted.positions if each.log_id == log.pk]
+            if len(own) != log.partition_count:
+                yield Discrepancy(
+                    what=f"{len(own)} positions for {log.partition_count} partitions",
+                    topic=log.topic,
+                )
+            is_first = log.is_memory or not previous
+            begins = {} if is_first else first_links(previous, log.partition_count)
             for position in own:
-                expected = NO_LINK if log.is_memory else ends.get(position.partition, NO_LINK)
-                if bytes(position.first_link) != expected:
+                if bytes(position.first_link) != begins.get(position.partition, NO_LINK):
                     yield Discrepancy(
                         what="the chain does not begin where that of the log before it ended",
                         topic=log.topic,
                         partition=position.partition,
                         offset=position.first_offset,
                     )
-            if len(own) != log.partition_count:
-                yield Discrepancy(
-                    what=f"{len(own)} positions for {log.partition_count} partitions",
-                    topic=log.topic,
-                )
-            ends |= {each.partition: bytes(each.link) for each in own}
+            previous = {each.partition: bytes(each.link) for each in own}
 
     def _check_rows(self, advance: Callable[[int], None]) -> Iterator[Discrepancy]:
         seen = SeenIds()

@@ -1,7 +1,8 @@
 """Whatever is changed behind the application's back is found, and named by its place."""
 
-import dataclasses
 from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from django.db import connection
@@ -464,15 +465,20 @@ def test_what_is_posted_meanwhile_is_left_alone(log, ledger):
     assert list(verification.run(lambda _rows: None)) == []
 
 
-def test_an_earlier_log_is_checked_by_its_rows_and_the_next_goes_on_from_it(log, ledger):
-    first = {
-        each.partition: (each.next_offset, bytes(each.link)) for each in LogPosition.objects.all()
-    }
+@pytest.mark.parametrize("partition_count", [3, 4])
+def test_an_earlier_log_is_checked_by_its_rows_and_the_next_goes_on_from_it(
+    log, ledger, partition_count
+):
+    links = [bytes(each.link) for each in LogPosition.objects.order_by("partition")]
+    if partition_count != len(links):
+        links = [sha256(b"".join(links)).digest()] * partition_count
     repeated, reused = log.messages[1], log.messages[3]
     Log.objects.update(is_current=False)
-    next_ledger = LedgerInTest(dataclasses.replace(A_LOG, topic_id="another topic"))
-    for partition, (_next, link) in first.items():
-        LogPosition.objects.filter(log=next_ledger.log, partition=partition).update(
+    adopted = LedgerInTest(
+        replace(A_LOG, topic_id="another topic", partition_count=partition_count)
+    )
+    for partition, link in enumerate(links):
+        LogPosition.objects.filter(log=adopted.log, partition=partition).update(
             first_link=link, link=link
         )
     messages = [
@@ -481,7 +487,7 @@ def test_an_earlier_log_is_checked_by_its_rows_and_the_next_goes_on_from_it(log,
         delivered(submitted(30), 2),
         delivered(submitted(7, account="C200", transaction_id=id_of(reused)), 0, partition=1),
     ]
-    next_ledger.post_messages(messages)
+    adopted.post_messages(messages)
 
     assert found(LogInTest(messages)) == []
 
