@@ -288,12 +288,15 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         },
     },
-    "filters": {"known_troubles": {"()": "bankportal.logs.KnownTroubles"}},
+    "filters": {
+        "ordinary_answers": {"()": "bankportal.logs.OrdinaryAnswers"},
+        "known_troubles": {"()": "bankportal.logs.KnownTroubles"},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["known_troubles"],
+            "filters": ["ordinary_answers", "known_troubles"],
         }
     },
     "root": {"handlers": ["console"], "level": "WARNING"},

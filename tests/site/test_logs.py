@@ -51,3 +51,32 @@ def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
     assert done.stdout.split() == ["500"]
     assert "Traceback" in done.stderr
     assert "no such function: alas" in done.stderr
+
+
+ANSWERS = """
+import django; django.setup()
+from django.test import Client
+from accounts.models import Agent, Branch, Role
+
+def ask(role, method, path):
+    branch = Branch.objects.create(code=role, name=role) if role == Role.TELLER else None
+    client = Client(headers={"host": "localhost"})
+    client.force_login(Agent.objects.create(username=role, role=role, branch=branch))
+    for each in path.split():
+        print(getattr(client, method)(each, follow=True).status_code)
+
+ask(Role.OPERATOR, "get", "/accounts/ /nowhere/")
+ask(Role.TELLER, "post", "/admin/ /transactions/new/")
+"""
+
+
+def test_a_refused_page_is_one_line_and_what_was_mistyped_none(tmp_path):
+    under(tmp_path, "manage.py", "migrate", "-v0")
+
+    done = under(tmp_path, "-c", ANSWERS)
+
+    assert done.stdout.split() == ["403", "404", "403", "422"]
+    assert [line.split(": ", 1)[1] for line in done.stderr.splitlines()] == [
+        "Forbidden (Permission denied): /accounts/",
+        "Forbidden (Permission denied): /admin/login/",
+    ]
