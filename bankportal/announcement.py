@@ -3,25 +3,28 @@
 import http.client
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 LOOK_S = 0.1
+LOOK_AGAIN_S = 1.0
 # The address is worth more than Kafka or the last rows of the history: submissions wait.
-LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 10.0
 
 
 @dataclass(frozen=True)
 class Announcement:
     """What to say once the web server at ``host`` and ``port`` answers.
 
-    The rest is waited for, but not for ever; ``say`` is told whether it is all there.
+    ``missing`` names what does not work yet. It is waited for, but not for long, and not at all
+    once ``is_hopeless``; ``say`` is then told what is missing, and once more when nothing is.
     """
 
     host: str
     port: int
-    is_all_there: Callable[[], bool]
-    say: Callable[[bool], None]
+    missing: Callable[[], Sequence[str]]
+    is_hopeless: Callable[[], bool]
+    say: Callable[[Sequence[str]], None]
 
     def start(self) -> None:
         """Wait in a thread that ends with the process, and then say it."""
@@ -31,9 +34,16 @@ class Announcement:
         while not answers(self.host, self.port):
             time.sleep(LOOK_S)
         deadline = time.monotonic() + LONGEST_WAIT_S
-        while not (is_complete := self.is_all_there()) and time.monotonic() < deadline:
+        while (missing := self.missing()) and self._is_worth_waiting(deadline):
             time.sleep(LOOK_S)
-        self.say(is_complete)
+        self.say(missing)
+        if missing:
+            while self.missing():
+                time.sleep(LOOK_AGAIN_S)
+            self.say(())
+
+    def _is_worth_waiting(self, deadline: float) -> bool:
+        return time.monotonic() < deadline and not self.is_hopeless()
 
 
 def answers(host: str, port: int) -> bool:

@@ -24,7 +24,7 @@ def nothing() -> None:
 
 @dataclass(frozen=True)
 class Fallback:
-    """What to run instead, and what to tell the user about it."""
+    """What to run instead, and what to tell the user about it once it works."""
 
     command: tuple[str, ...]
     notice: str
@@ -37,12 +37,14 @@ class ChildPlan:
     ``after``: those that have to be over first. ``runs_once``: it is over when it exits 0,
     and not started again. ``final_codes``: exits that starting again does not mend, besides 78.
     ``fallbacks``: what to run instead, by exit code. ``is_vital``: nothing makes sense without
-    it.
+    it. ``says_when_ready``: words of the line by which it tells that it works; without them it
+    counts as working once it runs.
     """
 
     name: str
     command: tuple[str, ...]
     runs_once: bool = False
+    says_when_ready: str = ""
     is_vital: bool = False
     after: tuple[str, ...] = ()
     may_start: Callable[[], bool] = always

@@ -40,8 +40,12 @@ def portal_plans(listener: socket.socket, *, is_demo: bool) -> list[ChildPlan]:
     return [
         *broker,
         _topics(),
-        ChildPlan("consumer", _manage("run_consumer", "--member", "make-run")),
-        ChildPlan("relay", _manage("run_relay")),
+        ChildPlan(
+            "consumer",
+            _manage("run_consumer", "--member", "make-run"),
+            says_when_ready="Posting from",
+        ),
+        ChildPlan("relay", _manage("run_relay"), says_when_ready="Publishing to"),
         *_history(),
         *(_demo() if is_demo else []),
         _web(listener),
@@ -53,6 +57,7 @@ def _broker() -> ChildPlan:
     return ChildPlan(
         "broker",
         _manage("run_broker"),
+        says_when_ready=" is ready at ",
         fallbacks={
             EXIT_JARS_NOT_AVAILABLE: Fallback(in_memory, MEMORY_NOTICE),
             EXIT_LEDGER_IN_MEMORY: Fallback(in_memory, STILL_MEMORY_NOTICE),
@@ -64,7 +69,7 @@ def _broker() -> ChildPlan:
 def _topics() -> ChildPlan:
     return ChildPlan(
         "topics",
-        _manage("create_topics"),
+        _manage("create_topics", "--wait"),
         runs_once=True,
         may_start=lambda: current_endpoint() is not None,
     )

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,7 @@ import psutil
 from django.conf import settings
 
 from bankportal.announcement import Announcement
-from bankportal.data_files import (
-    address_path,
-    demo_loaded_path,
-    history_due_path,
-    run_lock_path,
-    sign_in_path,
-)
+from bankportal.data_files import address_path, run_lock_path, sign_in_path
 from bankportal.lock_watch import LockWatch
 from bankportal.parent import Parent
 from bankportal.plans import portal_plans
@@ -28,7 +22,6 @@ from bankportal.supervisor import Supervisor
 from streaming.embedded import BrokerRefused
 from streaming.embedded.file_lock import LockedByAnother, held
 from streaming.embedded.java import find_java
-from streaming.endpoint import current_endpoint
 
 # For what a killed run left behind to notice that it is alone, and to end.
 LEFTOVERS_S = 20.0
@@ -46,15 +39,16 @@ def run_portal(*, is_demo: bool, with_parent: bool) -> int:
         tell_the_port(listener)
         address_path(settings.DATA_DIR).write_text(f"{address_of(listener)}\n", encoding="utf-8")
         prepare()
-        announce(listener, is_demo=is_demo)
-        return Supervisor(
+        supervisor = Supervisor(
             portal_plans(listener, is_demo=is_demo),
             say=say,
             folder=settings.BASE_DIR,
             lock_watch=None if settings.DATABASE_URL else LockWatch(database_path()),
             keep_open=(lock,),
             still_wanted=lambda: not with_parent or parent.wants_us(),
-        ).run()
+        )
+        announce(listener, supervisor)
+        return supervisor.run()
 
 
 def refuse_unusable_java() -> None:
@@ -127,27 +121,24 @@ def prepare() -> None:
         sys.exit(code)
 
 
-def announce(listener: socket, *, is_demo: bool) -> None:
-    """Print where to go and how to sign in, once that works."""
+def announce(listener: socket, supervisor: Supervisor) -> None:
+    """Print where to go and how to sign in, once that works, and what does not work yet."""
     address, port = listener.getsockname()[:2]
     host = "127.0.0.1" if address == "0.0.0.0" else address  # noqa: S104 # compared, not bound
     Announcement(
-        host, port, partial(_is_all_there, is_demo), partial(_welcome, address_of(listener))
+        host,
+        port,
+        missing=supervisor.missing,
+        is_hopeless=supervisor.has_given_up,
+        say=partial(_welcome, address_of(listener)),
     ).start()
 
 
-def _is_all_there(is_demo: bool) -> bool:
-    return (
-        current_endpoint() is not None
-        and not history_due_path(settings.DATA_DIR).exists()
-        and (not is_demo or demo_loaded_path(settings.DATA_DIR).exists())
-    )
-
-
-def _welcome(address: str, is_complete: bool) -> None:
-    lines = ["", f"The {'portal is' if is_complete else 'pages are'} ready: {address}"]
-    if not is_complete:
-        lines.append("The rest is not, as said above: what is submitted waits until it is.")
+def _welcome(address: str, missing: Sequence[str]) -> None:
+    lines = ["", f"The {'pages are' if missing else 'portal is'} ready: {address}"]
+    if missing:
+        lines.append(f"Not working yet, as said above: {', '.join(missing)}.")
+        lines.append("What is submitted waits until they do.")
     if not settings.IS_LOCAL:
         lines.append(f"for your TLS proxy, which serves it as https://{settings.ALLOWED_HOSTS[0]}/")
     sign_in = sign_in_path(settings.DATA_DIR)

@@ -33,7 +33,11 @@ class Place:
         self.command = plan.command
         self.child: Child | None = None
         self.is_over = False
+        self.has_given_up = False
+        # To be told once the child works.
+        self.notice = ""
         self.starts_at = 0.0
+        self._has_said_ready = False
         self._failures = 0
         self._started_at = 0.0
 
@@ -42,9 +46,26 @@ class Place:
         """Say whether it is still to be started."""
         return self.child is None and not self.is_over
 
+    @property
+    def is_ready(self) -> bool:
+        """Say whether it works, or has done what it was to do once."""
+        if self.is_over:
+            return not self.has_given_up
+        return self.child is not None and self._has_said_ready
+
     def started(self, child: Child, now: float) -> None:
         """Note that it runs."""
         self.child, self._started_at = child, now
+        self._has_said_ready = not (self.plan.says_when_ready or self.plan.runs_once)
+
+    def hear(self, line: str) -> None:
+        """Note where ``line`` tells that it works."""
+        words = self.plan.says_when_ready
+        self._has_said_ready = self._has_said_ready or bool(words and words in line)
+
+    def give_up(self) -> None:
+        """Note that it is not started again, though it has not done its work."""
+        self.is_over = self.has_given_up = True
 
     def delay_after_failure(self, now: float) -> float:
         """Note that it died, and give how long to wait before the next life."""
@@ -98,6 +119,14 @@ class Supervisor:
         self._end_all()
         return self._exit_code
 
+    def missing(self) -> list[str]:
+        """Name those that do not work yet, or not any more. May be called from another thread."""
+        return [place.plan.name for place in self._places if not place.is_ready]
+
+    def has_given_up(self) -> bool:
+        """Say whether one of them stopped on purpose. May be called from another thread."""
+        return any(place.has_given_up for place in self._places)
+
     def wake(self) -> None:
         """Let the loop look at once. May be called from another thread or a signal."""
         with suppress(BlockingIOError):
@@ -150,8 +179,16 @@ class Supervisor:
         if place.child:
             for line in place.child.new_lines():
                 self._say(place.plan.name, line)
+                place.hear(line)
+            self._tell_notice(place)
             if place.child.has_closed_output:
                 self._selector.unregister(place.child.output)
+
+    def _tell_notice(self, place: Place) -> None:
+        if place.notice and place.is_ready:
+            for line in place.notice.splitlines():
+                self._say("portal", line)
+            place.notice = ""
 
     def _seconds_to_next_look(self) -> float:
         looks = [IDLE_LOOK_S]
@@ -181,10 +218,9 @@ class Supervisor:
             self._finish(place)
         elif code in plan.fallbacks and place.command == plan.command:
             place.command = plan.fallbacks[code].command
-            for line in plan.fallbacks[code].notice.splitlines():
-                self._say("portal", line)
+            place.notice = plan.fallbacks[code].notice
         elif code == EXIT_REFUSED or code in plan.final_codes:
-            place.is_over = True
+            place.give_up()
             self._say("portal", f"{plan.name} stopped on purpose and is not started again.")
             self._say("portal", f"It said: {last_line.removeprefix('CommandError: ')}")
             if plan.is_vital:

@@ -26,6 +26,10 @@ from streaming.kafka.errors import (
 
 _COMPLAINTS_KEPT = 20
 DEFAULT_TIMEOUT_S = 10.0
+_REMEDY = (
+    "Start it there, correct KAFKA_BOOTSTRAP_SERVERS, or unset that (unset "
+    "KAFKA_BOOTSTRAP_SERVERS) for a Kafka on this machine."
+)
 
 Answer = TypeVar("Answer")
 Key = TypeVar("Key")
@@ -104,9 +108,7 @@ class Connection:
             # The question keeps its failure, whose traceback would keep the question and us.
             raise self._named(failure, topic) from failure.with_traceback(None)
         except FutureTimeoutError as failure:
-            raise BrokerNotReachable(
-                self.endpoint.bootstrap_servers, "no answer in time"
-            ) from failure
+            raise self._unreachable("no answer in time") from failure
 
     def ask_each(self, questions: Mapping[Key, "Future[Any]"], topic: str = "") -> dict[Key, Any]:
         """Wait for an answer each; the first failure is raised."""
@@ -130,7 +132,11 @@ class Connection:
         address = self.endpoint.bootstrap_servers
         if complaint.code() in _REFUSED:
             return SignInRefused(address, _reason(complaint))
-        return BrokerNotReachable(address, _reason(complaint))
+        return self._unreachable(_reason(complaint))
+
+    def _unreachable(self, reason: str) -> BrokerNotReachable:
+        remedy = _REMEDY if self.endpoint.mode == "external" else ""
+        return BrokerNotReachable(self.endpoint.bootstrap_servers, reason, remedy=remedy)
 
 
 def _reason(error: KafkaError) -> str:

@@ -8,8 +8,9 @@ class KafkaUnusable(Exception):
 class BrokerNotReachable(KafkaUnusable):
     """No broker answered at the address in time. May be tried again."""
 
-    def __init__(self, address: str, reason: str = "") -> None:
-        super().__init__(f"No Kafka answers at {address}{f' ({reason})' if reason else ''}.")
+    def __init__(self, address: str, reason: str = "", *, remedy: str = "") -> None:
+        said = f"No Kafka answers at {address}{f' ({reason})' if reason else ''}."
+        super().__init__(f"{said} {remedy}".strip())
 
 
 class SignInRefused(KafkaUnusable):

@@ -29,30 +29,53 @@ def server():
     server.server_close()
 
 
-def announced(server, is_all_there) -> list[bool]:
-    said: list[bool] = []
-    Announcement("127.0.0.1", server.server_port, is_all_there, said.append).start()
+def announced(server, missing: list[str], *, is_hopeless: bool = False) -> list[list[str]]:
+    """What is announced, from when on, while ``missing`` is changed."""
+    said: list[list[str]] = []
+    Announcement(
+        "127.0.0.1",
+        server.server_port,
+        missing=lambda: list(missing),
+        is_hopeless=lambda: is_hopeless,
+        say=lambda names: said.append(list(names)),
+    ).start()
     return said
 
 
 def test_it_waits_for_the_rest_and_says_that_all_is_there(server):
-    there = threading.Event()
-    said = announced(server, there.is_set)
+    missing = ["broker"]
+    said = announced(server, missing)
     assert said == []
 
-    there.set()
+    missing.clear()
 
     wait_until(lambda: said, "it is announced")
-    assert said == [True]
+    assert said == [[]]
 
 
-def test_it_does_not_wait_for_ever_and_says_what_is_not_there(server, monkeypatch):
+def test_it_does_not_wait_for_ever_says_what_is_missing_and_when_nothing_is(server, monkeypatch):
     monkeypatch.setattr(announcement, "LONGEST_WAIT_S", 0.3)
+    missing = ["consumer", "relay"]
+    said = announced(server, missing)
+    wait_until(lambda: said, "it is announced")
 
-    said = announced(server, lambda: False)
+    missing.clear()
+
+    wait_until(lambda: len(said) == 2, "the rest is announced")
+    assert said == [["consumer", "relay"], []]
+
+
+def test_it_waits_for_nothing_once_something_has_stopped_for_good(server, monkeypatch):
+    monkeypatch.setattr(announcement, "LONGEST_WAIT_S", 600)
+
+    said = announced(server, ["broker"], is_hopeless=True)
 
     wait_until(lambda: said, "it is announced")
-    assert said == [False]
+    assert said == [["broker"]]
+
+
+def test_the_address_is_not_held_up_for_long():
+    assert announcement.LONGEST_WAIT_S <= 10
 
 
 def test_the_server_is_asked_directly_past_any_proxy(server, monkeypatch):

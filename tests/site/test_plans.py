@@ -30,6 +30,12 @@ def test_every_command_that_is_planned_exists(plans, settings):
     assert managed <= set(get_commands())
 
 
+def test_topics_wait_for_their_kafka_rather_than_die(plans):
+    (topics,) = [plan for plan in plans() if plan.name == "topics"]
+
+    assert topics.command[-1] == "--wait"
+
+
 def test_the_web_server_ends_first_and_the_broker_last(plans):
     planned = names(plans())
 

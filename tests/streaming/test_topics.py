@@ -172,7 +172,9 @@ def test_a_wrong_address_is_named_in_one_line(tmp_path, command) -> None:
     assert said.returncode == 1
     assert said.stderr.splitlines() == [
         "CommandError: No Kafka answers at 127.0.0.1:1 "
-        "(Connect to ipv4#127.0.0.1:1 failed: Connection refused)."
+        "(Connect to ipv4#127.0.0.1:1 failed: Connection refused). Start it there, correct "
+        "KAFKA_BOOTSTRAP_SERVERS, or unset that (unset KAFKA_BOOTSTRAP_SERVERS) for a Kafka on "
+        "this machine."
     ]
 
 

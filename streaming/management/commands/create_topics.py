@@ -1,13 +1,17 @@
 """Creates the topics of the portal, and puts right those that exist."""
 
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from streaming.endpoint import NoKafkaRunning, required_endpoint
-from streaming.kafka.admin import KafkaUnusable, ensure_topics
+from streaming.kafka.admin import KafkaUnusable, SettingsRefused, ensure_topics
 from streaming.kafka.topics import Difference, TopicReport
-from streaming.stopping import EXIT_DELIBERATE
+from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, StopRequest
+
+ASK_AGAIN_S = 1.0
 
 
 class Command(BaseCommand):
@@ -18,10 +22,16 @@ class Command(BaseCommand):
     )
     requires_system_checks = ()
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--wait", action="store_true", help="wait, saying so, for a Kafka that cannot be asked"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            endpoint = required_endpoint()
-            reports = ensure_topics(endpoint)
+            reports = self._after_waiting() if options["wait"] else _reports()
+        except SettingsRefused as failure:
+            raise CommandError(str(failure), returncode=EXIT_DELIBERATE) from failure
         except (NoKafkaRunning, KafkaUnusable) as failure:
             raise CommandError(str(failure)) from failure
         for report in reports:
@@ -29,9 +39,27 @@ class Command(BaseCommand):
                 self.stdout.write(line)
         if not all(report.is_as_wanted for report in reports):
             raise CommandError(
-                f"Topics on {endpoint.bootstrap_servers} are not all as the settings say.",
-                returncode=EXIT_DELIBERATE,
+                "The topics are not all as the settings say.", returncode=EXIT_DELIBERATE
             )
+
+    def _after_waiting(self) -> Sequence[TopicReport]:
+        stop, said = StopRequest().listen(), False
+        while not stop.is_set():
+            try:
+                return _reports()
+            except SettingsRefused:
+                raise
+            except (NoKafkaRunning, KafkaUnusable) as reason:
+                if not said:
+                    self.stdout.write(f"Waiting for Kafka: {reason}")
+                    self.stdout.flush()
+                said = True
+                stop.wait(ASK_AGAIN_S)
+        raise CommandError("Asked to stop before Kafka answered.", returncode=EXIT_TRY_AGAIN)
+
+
+def _reports() -> Sequence[TopicReport]:
+    return ensure_topics(required_endpoint())
 
 
 def _lines(report: TopicReport) -> list[str]:
