@@ -17,6 +17,7 @@ from accounts.ledger.posting import OffsetMoved, Outcomes, post_batch
 from accounts.models import Log
 from streaming.database_away import DatabaseAway
 from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooManyDead
+from streaming.dead_letter_words import tell_of_dead_letters
 from streaming.endpoint import Endpoint, has_moved
 from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
 from streaming.stopping import DeliberateStop, StopRequest
@@ -170,6 +171,7 @@ class _Session:
                 self._database_away.is_back()
                 self._expected |= outcomes.following
                 self._counts.add(outcomes)
+                tell_of_dead_letters(outcomes.dead_letters)
                 self._reader.commit_hint(outcomes.following)
                 self._stop_at_the_limit(understood, outcomes)
                 return

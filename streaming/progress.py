@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from streaming.counting import counted
 from streaming.stopping import StopRequest
 
 _SAY_EVERY_S = 2.0
@@ -54,11 +55,11 @@ class Progress:
 
     def _line(self, seconds: float) -> str:
         rate = self._done / seconds
-        line = f"{self._doing} {self._done:,}"
         if self._total is None:
-            return f"{line} rows, {rate:,.0f}/s"
+            return f"{self._doing} {counted(self._done, 'row')}, {rate:,.0f}/s"
         left_s = (self._total - self._done) / rate
-        return f"{line} of {self._total:,} rows, {rate:,.0f}/s, {_duration(left_s)} left"
+        done = f"{self._done:,} of {counted(self._total, 'row')}"
+        return f"{self._doing} {done}, {rate:,.0f}/s, {_duration(left_s)} left"
 
 
 def _duration(seconds: float) -> str:

@@ -11,6 +11,7 @@ from accounts.database_changes import DatabaseChanges
 from accounts.database_troubles import CANNOT_SERVE
 from accounts.models import Log, Outbox
 from accounts.outbox import Publication
+from streaming.counting import counted
 from streaming.database_away import DatabaseAway
 from streaming.endpoint import Endpoint, has_moved
 from streaming.kafka.producer import Acknowledged, NotDelivered, Producer
@@ -139,7 +140,7 @@ class _Session:
         outbox.close_concluded()
         again = outbox.publish_again_what_got_lost(self._log.pk)
         if again:
-            log.warning("%d submissions got no outcome and are published again.", again)
+            log.warning("%s without an outcome: published again.", counted(again, "submission"))
         self._look_again = self._look_again or bool(again)
         self._swept_at = time.monotonic()
 

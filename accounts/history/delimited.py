@@ -74,7 +74,8 @@ def _check_header(line: bytes) -> None:
         raise HistoryNotUsable(f"Line 1: the file is empty or lacks its header, {HEADER}.")
     found = header.decode("utf-8", "replace").strip()
     if [name.strip().casefold() for name in found.split(";")] != list(COLUMNS):
-        raise HistoryNotUsable(f"Line 1: the header is {shown(found)} and must be {HEADER}.")
+        whole = shown(found, most=2 * len(HEADER))
+        raise HistoryNotUsable(f"Line 1: the header is {whole} and must be {HEADER}.")
 
 
 def _columns(line: bytes, decimals: int) -> tuple[date, str, int, int]:

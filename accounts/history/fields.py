@@ -72,9 +72,17 @@ def read_sign(value: object) -> int:
     return sign
 
 
-def shown(value: object) -> str:
-    """Give a value as an error may print it: short, and with nothing a terminal would obey."""
-    return ascii(value if not isinstance(value, str) else value[:40])[:50]
+def shown(value: object, *, most: int = 40) -> str:
+    """Give a value as an error may print it: short, and with nothing a terminal would obey.
+
+    What is cut ends in a whole character, and in a sign that it was cut.
+    """
+    if not isinstance(value, str | bytes):
+        return ascii(value)[:most]
+    kept = value[:most]
+    while len(ascii(kept)) > most + 2:
+        kept = kept[:-1]
+    return ascii(kept) + ("…" if len(kept) < len(value) else "")
 
 
 def _text(value: object) -> str:

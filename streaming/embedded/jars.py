@@ -11,7 +11,7 @@ from streaming.embedded import NO_SPACE, BrokerRefused, DiskFull, JarsNotAvailab
 from streaming.embedded.cache import JarCache, Say, lack_of_room, missing_jars
 from streaming.embedded.file_lock import held
 from streaming.embedded.lock import JarLock, LockedJar, sha256_of
-from streaming.embedded.repository import open_repositories
+from streaming.embedded.repository import open_repositories, way_to_repositories
 
 ATTEMPTS = 2
 
@@ -121,8 +121,9 @@ def _as_not_available(folder: Path) -> Iterator[None]:
         if isinstance(inner, OSError) and inner.errno in NO_SPACE:
             raise _no_room(folder, inner.strerror or str(inner)) from failure
         raise JarsNotAvailable(
-            f"Apache Kafka's jars cannot be fetched into {folder}: {_in_short(inner)}. "
-            "Connect this machine once, or point XDG_CACHE_HOME at a cache that has them."
+            f"Apache Kafka's jars cannot be fetched into {folder}{way_to_repositories()}: "
+            f"{_in_short(inner)}. Connect this machine once, or point XDG_CACHE_HOME at a cache "
+            "that has them."
         ) from failure
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import truststore
 
@@ -26,6 +28,17 @@ def open_repositories(folder: Path) -> MavenContext:
 
     repositories = _own_repositories() | {"central": MAVEN_CENTRAL_URL}
     return MavenContext(repo_cache=folder, local_repos=[], remote_repos=repositories)
+
+
+def way_to_repositories() -> str:
+    """Name the proxy that stands before the public repository, without its password, or nothing."""
+    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
+
+    proxies, host = getproxies(), urlsplit(MAVEN_CENTRAL_URL).hostname or ""
+    proxy = proxies.get("https") or proxies.get("all")
+    if not proxy or proxy_bypass(host):
+        return ""
+    return f" through the proxy {urlsplit(proxy).netloc.rpartition('@')[2] or proxy}"
 
 
 def _own_repositories() -> dict[str, str]:

@@ -56,8 +56,9 @@ class PartitionDescription:
 class LogDescription:
     """What makes a log this log and no other, and what it still holds.
 
-    Retention is -1 for unlimited. The mock broker of memory mode has neither topic ids
-    nor settings: ``topic_id`` is empty there, and the rest says what the mock does.
+    Retention and the largest message are -1 for unlimited. The mock broker of memory mode has
+    neither topic ids nor settings: ``topic_id`` is empty there, and the rest says what the mock
+    does while it runs.
     """
 
     cluster_id: str
@@ -142,7 +143,7 @@ def _describe_mock_log(connection: Connection, topic: str) -> LogDescription:
         retention_bytes=5 * 1024 * 1024,
         cleanup_policy="delete",
         timestamp_type="CreateTime",
-        max_message_bytes=0,
+        max_message_bytes=-1,
         flush_messages=0,
         partitions=_partitions(connection, topic, count),
     )

@@ -1,6 +1,7 @@
 """What every Kafka client is told: address, security, and where its complaints go."""
 
 import logging
+import re
 import time
 from typing import Any
 
@@ -58,6 +59,10 @@ def _security_settings() -> dict[str, Any]:
 
 # What a broker answers in its first second; the client asks again by itself.
 _PASSING = "Coordinator load in progress"
+# How librdkafka begins what it says of a connection, by facility; each client says several
+# of them when a broker restarts. Those about security name what somebody has to put right.
+_LOST = re.compile(r"FAIL ")
+_SECURITY = re.compile(r"SSL|SASL|certificate", re.IGNORECASE)
 
 
 class _Repetitions(logging.Filter):
@@ -77,6 +82,8 @@ class _Repetitions(logging.Filter):
         text = record.getMessage()
         if _PASSING in text:
             return False
+        if _LOST.match(text) and not _SECURITY.search(text):
+            text = "The connection to Kafka is lost; waiting until it is back."
         record.msg, record.args = _without_credentials(text), None
         kind, now = _kind_of(text), time.monotonic()
         if now - self._said_at.get(kind, -self.quiet_seconds) < self.quiet_seconds:

@@ -112,6 +112,7 @@ class Reader:
             )
         )
         self.assigned: set[int] = set()
+        self._told: set[int] | None = None
         self._assignments = 0
         self._unknown: list[int] = []
         self._starts: dict[int, int] = {}
@@ -192,7 +193,9 @@ class Reader:
         ]
         self._starts = {each.partition: each.offset for each in begun}
         client.assign(begun)
-        log.info("Reading partitions %s.", ", ".join(map(str, sorted(numbers))) or "none")
+        if self._told != self.assigned:
+            log.info("Reading partitions %s.", ", ".join(map(str, sorted(numbers))) or "none")
+            self._told = set(numbers)
 
     def _start(self, number: int, at: Position) -> TopicPartition:
         offset = at.next_offset - (at.last_digest is not None)

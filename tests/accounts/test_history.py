@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from accounts.history import BadLine, HistoryNotUsable, HistoryRow, Survey, open_history, survey
+from accounts.history.fields import shown
 
 HEADER = "transaction_date;account;transaction_value;balance\n"
 SHIPPED = Path(__file__).parents[2] / "data" / "client_transactions.csv"
@@ -165,6 +166,7 @@ def test_lines_after_an_endless_one_keep_their_numbers(tmp_path) -> None:
         (HEADER.replace(";", ",").encode(), "Line 1: the header is"),
         (HEADER.encode("utf-16"), "Line 1: the file is UTF-16"),
         (b"x" * 10_000_000, "Line 1: the header is"),
+        (f"Nom;{HEADER}".encode(), f"Line 1: the header is 'Nom;{HEADER.strip()}' and must be "),
     ],
 )
 def test_a_file_that_is_no_history_is_refused_in_a_line(tmp_path, content, reason) -> None:
@@ -311,3 +313,17 @@ def test_rows_that_the_system_in_use_has_not_checkpointed_are_read(tmp_path) -> 
 
     writer.close()
     assert len(rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("short", "'short'"),
+        ("x" * 41, f"'{'x' * 40}'…"),
+        ("é" * 40, "'" + r"\xe9" * 10 + "'…"),
+        (b"\x00" * 100, "b'" + r"\x00" * 9 + "'…"),
+        (12.5, "12.5"),
+    ],
+)
+def test_a_value_that_is_cut_ends_in_a_whole_character_and_says_so(value, text):
+    assert shown(value) == text

@@ -244,6 +244,7 @@ def test_without_jars_and_network_the_exit_code_says_so(tmp_path) -> None:
 
     assert code == EXIT_JARS_NOT_AVAILABLE
     assert "Apache Kafka's jars cannot be fetched" in run.said()
+    assert " through the proxy 127.0.0.1:1: " in run.said()
     assert "Traceback" not in run.said()
 
 

@@ -83,3 +83,13 @@ def test_settings_that_make_no_client_are_refused_by_name(settings) -> None:
 
     with pytest.raises(SettingsRefused, match="nonsense"):
         Connection(REMOTE)
+
+
+def test_a_lost_connection_is_one_line_of_ours_and_trouble_with_security_is_told(heard) -> None:
+    for reason in ("Disconnected", "Connection refused"):
+        log.warning("%s [%s] %s", "FAIL", "bankportal#producer-1", f"Connect failed: {reason}")
+    log.warning("%s [%s] %s", "FAIL", "bankportal#producer-1", f"SASL says {uuid4()}")
+
+    assert heard[0] == "The connection to Kafka is lost; waiting until it is back."
+    assert len(heard) == 2
+    assert "SASL says" in heard[1]

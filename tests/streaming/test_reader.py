@@ -103,6 +103,16 @@ def test_a_partition_that_the_ledger_lacks_is_named(reader_at):
         reader.read(100, 0)
 
 
+def test_the_partitions_are_told_once_until_they_change(reader_at, caplog):
+    caplog.set_level("INFO", logger=module.__name__)
+    reader = reader_at(AT_5)
+
+    reader.restart()
+    reader._take(reader._client, [TopicPartition("submissions", 1)])
+
+    assert caplog.messages == ["Reading partitions 0, 1.", "Reading partitions 1."]
+
+
 def test_the_message_before_the_position_is_compared_and_not_given_again(reader_at):
     reader = reader_at(AT_5)
     assert reader._client.places() == [(0, 4), (1, 4)]

@@ -71,12 +71,20 @@ def _properties(found: LogDescription) -> dict[str, str]:
         "cluster id": found.cluster_id,
         "topic id": found.topic_id or "none in memory mode",
         "partitions": f"{found.partition_count}, each on {found.replication} broker(s)",
-        "kept for": "ever" if found.retention_ms < 0 else f"{found.retention_ms:,} ms",
+        "kept for": _kept_for(found),
         "kept up to": "any size"
         if found.retention_bytes < 0
         else f"{found.retention_bytes:,} bytes a partition",
         "compacted": kept,
         "time stamps": found.timestamp_type,
-        "largest message": f"{found.max_message_bytes:,} bytes",
+        "largest message": "any size"
+        if found.max_message_bytes < 0
+        else f"{found.max_message_bytes:,} bytes",
         "messages": f"{found.message_count:,}",
     }
+
+
+def _kept_for(found: LogDescription) -> str:
+    if not found.topic_id:
+        return "as long as the stand-in runs (memory mode)"
+    return "ever" if found.retention_ms < 0 else f"{found.retention_ms:,} ms"

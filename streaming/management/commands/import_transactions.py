@@ -18,6 +18,7 @@ from accounts.history import (
 from accounts.models import Branch
 from accounts.money import decimals_of
 from streaming.bulk import LedgerStands
+from streaming.counting import counted
 from streaming.importing import Imported, check_history, import_history
 from streaming.kafka.producer import NotDelivered
 from streaming.management.database import said_in_a_line
@@ -79,7 +80,7 @@ class Command(BaseCommand):
         for bad in found.bad_lines:
             self._say(str(bad))
         if (unnamed := found.bad_count - len(found.bad_lines)) > 0:
-            self._say(f"And {unnamed:,} more bad lines.")
+            self._say(f"And {counted(unnamed, 'more bad line')}.")
         if found.bad_count and not skip:
             raise CommandError(
                 f"Bad lines: {found.bad_count:,}. Nothing was published. Correct the file, or "
@@ -91,11 +92,13 @@ class Command(BaseCommand):
 
     def _report(self, found: Survey, result: Imported) -> None:
         self.stdout.write(
-            f"{found.row_count:,} rows: {result.new:,} new, {result.known:,} already in the "
-            f"ledger. {result.opened:,} accounts opened, {found.bad_count:,} bad lines left out."
+            f"{counted(found.row_count, 'row')}: {result.new:,} new, {result.known:,} already in "
+            f"the ledger. {counted(result.opened, 'account')} opened, "
+            f"{counted(found.bad_count, 'bad line')} left out."
         )
         if result.overdrawn:
-            self.stdout.write(f"{result.overdrawn:,} rows leave their account overdrawn.")
+            left = counted(result.overdrawn, "row leaves its", "rows leave their")
+            self.stdout.write(f"{left} account overdrawn.")
         if result.agrees:
             self.stdout.write("The balances of the file and of the ledger agree.")
             return

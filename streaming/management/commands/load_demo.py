@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from streaming.bulk import LedgerStands
+from streaming.counting import counted
 from streaming.demonstration import load_demonstration
 from streaming.kafka.producer import NotDelivered
 from streaming.management.database import said_in_a_line
@@ -29,7 +30,9 @@ class Command(BaseCommand):
             raise CommandError(str(reason), returncode=EXIT_DELIBERATE) from reason
         except (LedgerStands, NotDelivered) as reason:
             raise CommandError(str(reason), returncode=EXIT_TRY_AGAIN) from reason
-        self.stdout.write(f"The demonstration is loaded: {count:,} events, the others known.")
+        self.stdout.write(
+            f"The demonstration is loaded: {counted(count, 'event')}, the others known."
+        )
 
     def _say(self, line: str) -> None:
         self.stderr.write(line, style_func=str)
