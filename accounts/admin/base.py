@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.paging import BoundedPaginator
+from accounts.admin.shown import day
 from accounts.models import ADMIN_ROLES, Agent, Role
 
 # Django's admin takes type arguments for the type checker only.
@@ -56,6 +57,10 @@ class WatchedAdmin(_ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
     change_list_template = "admin/bounded_change_list.html"
+
+    @admin.display(description=_("business date"))
+    def day_shown(self, row: Any) -> str:
+        return day(row.business_date)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = type(self).seen_by(watcher(request))

@@ -25,7 +25,7 @@ class EntryAdmin(SearchedExactly, WatchedAdmin):
         "outcome",
         "reason",
         "balance_shown",
-        "business_date",
+        "day_shown",
         "logged_shown",
         "submitted_by",
     )
@@ -38,7 +38,7 @@ class EntryAdmin(SearchedExactly, WatchedAdmin):
         "outcome",
         "reason",
         "balance_shown",
-        "business_date",
+        "day_shown",
         "reference",
         "source",
         "submitted_by",
@@ -112,7 +112,7 @@ class DailyTotalAdmin(SearchedExactly, WatchedAdmin):
 
     seen_by = totals_seen_by
     ordering = ("-business_date", "-id")
-    list_display = ("account", "business_date", "kind_shown", "count", "amount_shown", "entries")
+    list_display = ("account", "day_shown", "kind_shown", "count", "amount_shown", "entries")
     list_filter = (TransactionKindFilter, "business_date")
     fields = list_display
     search_help_text = _("An account number, in full.")

@@ -13,12 +13,16 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
     most_listed = MOST_LISTED
 
-    @cached_property
+    @property
     def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[: self.most_listed].count())
+        return min(self._counted, self.most_listed)
 
     @property
     def is_cut(self) -> bool:
-        """Whether there may be rows that no page lists."""
-        return self.count == self.most_listed
+        """Whether there are rows that no page lists."""
+        return self._counted > self.most_listed
+
+    @cached_property
+    def _counted(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.most_listed + 1].count())

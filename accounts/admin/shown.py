@@ -1,5 +1,6 @@
 """How the admin shows what a table holds: amounts, moments, bytes, links."""
 
+from datetime import date
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models.fields import instant
 from accounts.money import format_amount
+from accounts.templatetags import moments
 
 # Characters, whichever way bytes are shown.
 MOST_SHOWN = 3_000
@@ -27,6 +29,11 @@ def amount(amount_minor: int | None, currency: str = "", *, sign: bool = False) 
     currency = currency or settings.CURRENCY
     text = format_amount(amount_minor, currency=currency, sign=sign)
     return f"{text}\N{NO-BREAK SPACE}{currency}"
+
+
+def day(value: date) -> str:
+    """Give a business date as the pages of the bank write it."""
+    return moments.day(value)
 
 
 def moment(milliseconds: int | None) -> str:

@@ -24,7 +24,7 @@ class SubmissionAdmin(SearchedExactly, WatchedAdmin):
         "account_link",
         "kind_shown",
         "amount_shown",
-        "business_date",
+        "day_shown",
         "submitted_shown",
         "submitted_by",
     )
@@ -37,7 +37,7 @@ class SubmissionAdmin(SearchedExactly, WatchedAdmin):
         "amount_shown",
         "least_shown",
         "reference",
-        "business_date",
+        "day_shown",
         "submitted_shown",
         "submitted_by",
         "outbox_rows",

@@ -327,10 +327,44 @@ def test_a_long_table_is_counted_no_further_than_it_is_listed(
     with django_assert_max_num_queries(9) as queries:
         page = page_of(client, Entry)
 
-    assert "3 premières lignes" in page or "first 3 rows" in page
     counts = [query["sql"] for query in queries if "COUNT" in query["sql"]]
     assert counts
-    assert all("LIMIT 3" in sql for sql in counts)
+    # One more tells that there are more.
+    assert all("LIMIT 4" in sql for sql in counts)
+    assert "3 premières lignes" in page[: page.index("result_list")]
+    assert "plus de 3 écritures" in page
+    assert "?all=" not in page
+    assert "Tout afficher" not in page
+
+
+def test_a_search_that_finds_too_much_says_so_and_can_be_cleared(
+    full, signed_in, monkeypatch
+) -> None:
+    full.ledger.post(*(submitted(1) for _ in range(3)))
+    monkeypatch.setattr(BoundedPaginator, "most_listed", 3)
+
+    page = page_of(signed_in(full.auditor), Entry, q="C100")
+
+    assert "plus de 3 résultats" in page
+    assert '<a href="?">Effacer la recherche</a>' in page
+
+
+def test_the_first_of_a_month_is_written_as_french_writes_it(full, signed_in) -> None:
+    full.ledger.post(submitted(1, business_date=date(2025, 12, 1)))
+
+    page = page_of(signed_in(full.auditor), Entry)
+
+    assert "1er déc. 2025" in page
+
+
+def test_a_table_of_just_as_many_rows_as_are_listed_is_not_cut(full, signed_in, monkeypatch):
+    rows = Branch.objects.count()
+    monkeypatch.setattr(BoundedPaginator, "most_listed", rows)
+
+    page = page_of(signed_in(full.administrator), Branch)
+
+    assert f"{rows} agences" in page
+    assert "plus de" not in page
 
 
 def add_agent(client: Client, **changes: str):

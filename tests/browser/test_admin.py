@@ -4,10 +4,11 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.models import DeadLetter, Entry
-from tests.builders import submitted
+from tests.builders import submitted, withdrawn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+WIDE = {"width": 1440, "height": 900}
 LISTS = (
     "account",
     "entry",
@@ -50,6 +51,22 @@ def test_an_administrator_finds_an_entry_by_its_account_and_follows_it(bank, pag
     page.get_by_role("link", name="C100").first.click()
 
     expect(page.locator("#result_list")).to_contain_text("Camille Lefèvre")
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_entries_fit_into_their_box_on_a_wide_screen(bank, page_of, language) -> None:
+    bank.ledger.post(
+        withdrawn(999_999_999, submitted_by="camille.descamps"),
+        submitted(12_345_678, submitted_by="camille.descamps"),
+    )
+    page = page_of(bank.administrator, language=language, viewport=WIDE)
+
+    page.goto("/admin/accounts/entry/")
+
+    beyond = page.locator("#changelist-form .results").evaluate(
+        "(box) => box.scrollWidth - box.clientWidth"
+    )
+    assert beyond <= 0
 
 
 def test_the_pages_of_those_who_watch_link_to_the_admin(bank, page_of) -> None:
