@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.identifiers import new_transaction_id
-from accounts.models import Entry, Kind
+from accounts.models import Agent, Entry, Kind
 from accounts.services.submissions import submit_transaction
 
 OWN = ("/accounts/C100/", "/transactions/{own}/", "/transactions/{own}/status/")
@@ -83,7 +83,7 @@ def test_a_submission_of_another_branch_does_not_exist_here(bank, signed_in):
     assert response.status_code == 404
 
 
-@pytest.mark.parametrize("address", [f"/transactions/{UNKNOWN}/", "/accounts/C404/", "/nowhere/"])
+@pytest.mark.parametrize("address", [f"/transactions/{UNKNOWN}/", "/nowhere/"])
 def test_what_is_not_there_says_so_in_the_portals_look(bank, signed_in, address):
     response = signed_in(bank.teller).get(address)
 
@@ -126,3 +126,17 @@ def test_the_first_page_depends_on_the_role(bank, signed_in):
 
     assert first.pop("teller") == "/accounts/"
     assert set(first.values()) == {"/dashboard/"}
+
+
+@pytest.mark.parametrize("is_permitted", [True, False])
+def test_an_operator_is_told_what_an_operator_does_and_led_there(
+    bank, signed_in, monkeypatch, is_permitted
+):
+    monkeypatch.setattr(Agent, "sees_admin", property(lambda _agent: is_permitted))
+
+    page = signed_in(bank.operator).get("/dashboard/").content.decode()
+
+    assert "s’occupent de Kafka, des processus et des lettres mortes" in page
+    assert "<code>ledger_status</code>" in page
+    assert 'href="/health/ready"' in page
+    assert ('href="/admin/accounts/deadletter/"' in page) == is_permitted
