@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.events import is_account_number
-from accounts.identifiers import new_transaction_id, stands_for_a_row
+from accounts.identifiers import is_free_for_a_form, new_transaction_id
 from accounts.models import TRANSACTION_KINDS, Balance, Kind, Outcome
 from accounts.models.account import NUMBER_LENGTH
 from accounts.models.submission import REFERENCE_LENGTH
@@ -38,7 +38,15 @@ class OptionalAmountField(AmountField):
 
     def clean(self, value: Any) -> int:
         typed = "".join(str(value or "").split())
-        return 0 if _NOTHING.fullmatch(typed) else super().clean(value)
+        if _NOTHING.fullmatch(typed):
+            return 0
+        try:
+            return super().clean(value)
+        except ValidationError as refused:
+            if getattr(refused, "code", None) != "sign":
+                raise
+            # Here is no deposit or withdrawal that could give it.
+            raise ValidationError(_("Enter the amount without a sign."), code="sign") from refused
 
 
 class OverdraftField(OptionalAmountField):
@@ -65,7 +73,7 @@ class IdentifiedForm(forms.Form):
 
     def clean_transaction_id(self) -> UUID:
         identifier: UUID = self.cleaned_data["transaction_id"]
-        if stands_for_a_row(identifier):
+        if not is_free_for_a_form(identifier):
             raise ValidationError(self.fields["transaction_id"].error_messages["invalid"])
         return identifier
 
@@ -169,7 +177,13 @@ class OpeningForm(IdentifiedForm):
 
     def clean_number(self) -> str:
         number: str = self.cleaned_data["number"]
-        if not is_account_number(number) or number.lower() in _RESERVED_NUMBERS:
+        if number.lower() in _RESERVED_NUMBERS:
+            raise ValidationError(
+                _("“%(number)s” is reserved, as the address of a page. Choose another number."),
+                code="reserved",
+                params={"number": number},
+            )
+        if not is_account_number(number):
             raise ValidationError(
                 _("Use letters and digits, and between them points, hyphens and underscores."),
                 code="invalid",

@@ -39,6 +39,9 @@ def derived_transaction_id(day: date, identity: str) -> UUID:
     )
 
 
-def stands_for_a_row(identifier: UUID) -> bool:
-    """Say whether ``identifier`` is a derived one, which no form may take from its row."""
-    return identifier.version == 8
+def is_free_for_a_form(identifier: UUID) -> bool:
+    """Say whether a form may carry ``identifier``.
+
+    None may take a derived one from its row, and the nil UUID stands for no transaction.
+    """
+    return identifier.version != 8 and identifier.int != 0

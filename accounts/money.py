@@ -69,7 +69,8 @@ def parse_amount(text: str) -> int:
 
     Takes a comma or a point as decimals and refuses what could mean two amounts, whatever
     the language of the page: ``12``, ``12,5``, ``1 234,50``, ``1.234,50``, ``1,234.50``.
-    Source: screens.md's table of accepted and refused amounts.
+    Three digits behind a lone comma or point could be cents or thousands, so ``1,234`` and
+    ``1.234`` are refused, as are a sign, an exponent, zero and other digits than 0 to 9.
     """
     typed = " ".join(text.split())
     _refuse_unreadable(typed)
@@ -77,30 +78,49 @@ def parse_amount(text: str) -> int:
     units = int(re.sub(r"[., ]", "", match["units"]))
     amount_minor = units * 100 + int((match["cents"] or "0").ljust(2, "0"))
     if amount_minor == 0:
-        raise ValidationError(_("Enter an amount above zero."), code="zero")
+        raise _refusal("zero")
     if amount_minor > GREATEST_TYPED_MINOR:
-        raise ValidationError(
-            _("The greatest amount is %(greatest)s."),
-            code="too_large",
-            params={"greatest": format_amount(GREATEST_TYPED_MINOR)},
-        )
+        raise _refusal("too_large")
     return amount_minor
+
+
+def amount_rule(code: str) -> str:
+    """Give the sentence of a refused amount, its examples as the language of the page has them.
+
+    ``code`` is that of the ``ValidationError`` of ``parse_amount``.
+    """
+    return str(_RULES[code]) % {
+        "whole": format_amount(123_400),
+        "plain": format_amount(123_450, grouped=False),
+        "grouped": format_amount(123_450),
+        "greatest": format_amount(GREATEST_TYPED_MINOR),
+    }
+
+
+_RULES = {
+    "required": _("Enter an amount."),
+    "sign": _("Enter the amount without a sign; deposit or withdrawal gives it."),
+    "digits": _("Use the digits 0 to 9."),
+    "ambiguous": _("Could mean two amounts. Write the cents, as in %(whole)s."),
+    "invalid": _("Write an amount as %(plain)s or %(grouped)s: digits, and at most two decimals."),
+    "zero": _("Enter an amount above zero."),
+    "too_large": _("The greatest amount is %(greatest)s."),
+}
+
+
+def _refusal(code: str) -> ValidationError:
+    return ValidationError(amount_rule(code), code=code)
 
 
 def _refuse_unreadable(typed: str) -> None:
     if not typed:
-        raise ValidationError(_("Enter an amount."), code="required")
+        raise _refusal("required")
     if typed[0] in f"-+{MINUS}":
-        raise ValidationError(
-            _("Enter the amount without a sign; deposit or withdrawal gives it."), code="sign"
-        )
+        raise _refusal("sign")
     if any(c.isdigit() and c not in "0123456789" for c in typed):
-        raise ValidationError(_("Use the digits 0 to 9."), code="digits")
+        raise _refusal("digits")
     if _LOOKS_GROUPED.fullmatch(typed):
-        raise ValidationError(
-            _("Could mean two amounts. Write the cents, as in 1 234,00 or 1234.00."),
-            code="ambiguous",
-        )
+        raise _refusal("ambiguous")
 
 
 def _matched(typed: str) -> re.Match[str]:
@@ -109,14 +129,16 @@ def _matched(typed: str) -> re.Match[str]:
     for form in (_PLAIN, _GROUPED_BY_POINT, _GROUPED_BY_COMMA):
         if match := form.fullmatch(typed):
             return match
-    raise ValidationError(
-        _("Write an amount as 1234,50 or 1 234,50: digits, and at most two decimals."),
-        code="invalid",
-    )
+    raise _refusal("invalid")
 
 
 def format_amount(
-    amount_minor: int, *, currency: str = "EUR", sign: bool = False, language: str | None = None
+    amount_minor: int,
+    *,
+    currency: str = "EUR",
+    sign: bool = False,
+    grouped: bool = True,
+    language: str | None = None,
 ) -> str:
     """Give an amount as a page shows it, without the currency's symbol.
 
@@ -125,12 +147,12 @@ def format_amount(
     """
     decimals = decimals_of(currency)
     units, rest = divmod(abs(amount_minor), 10**decimals)
-    grouped = f"{units:,}"
+    whole = f"{units:,}" if grouped else f"{units}"
     point = "."
     if (language or get_language() or "fr").startswith("fr"):
-        grouped, point = grouped.replace(",", NARROW_SPACE), ","
+        whole, point = whole.replace(",", NARROW_SPACE), ","
     mark = MINUS if amount_minor < 0 else "+" if sign and amount_minor > 0 else ""
-    return f"{mark}{grouped}" + (f"{point}{rest:0{decimals}d}" if decimals else "")
+    return f"{mark}{whole}" + (f"{point}{rest:0{decimals}d}" if decimals else "")
 
 
 def plain_amount(amount_minor: int, *, currency: str = "EUR") -> str:

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from streaming.endpoint import current_endpoint
 
@@ -11,6 +12,7 @@ def portal(request: HttpRequest) -> dict[str, object]:
     endpoint = current_endpoint()
     return {
         "currency": settings.CURRENCY,
+        "currency_name": gettext("euros") if settings.CURRENCY == "EUR" else settings.CURRENCY,
         "time_zone": settings.TIME_ZONE,
         "memory_mode": endpoint is not None and endpoint.mode == "memory",
     }

@@ -10,9 +10,10 @@ from django.utils.translation import get_language, gettext
 
 from accounts.currencies import SYMBOLS
 from accounts.models import Kind
-from accounts.money import format_amount
+from accounts.money import amount_rule, format_amount
 
 register = template.Library()
+register.simple_tag(amount_rule)
 
 
 class Operation(Protocol):

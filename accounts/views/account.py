@@ -1,8 +1,9 @@
 """One account: its balance, the form, the last receipt, what the ledger concluded."""
 
+from http import HTTPStatus
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -24,10 +25,15 @@ def account(request: AgentRequest, number: str) -> HttpResponse:
     try:
         found = account_seen_by(request.user, number)
     except NoSuchAccount:
-        raise Http404 from None
+        return _not_found(request, number)
     if found.number != number:
         return redirect("account", number=found.number)
     return account_response(request, found, TransactionForm())
+
+
+def _not_found(request: AgentRequest, number: str) -> HttpResponse:
+    context = {"number": number}
+    return render(request, "accounts/no_such_account.html", context, status=HTTPStatus.NOT_FOUND)
 
 
 def account_response(
@@ -69,13 +75,16 @@ def identifier_in(text: str | None) -> UUID | None:
 
 def _receipt(request: AgentRequest, found: Account) -> Receipt | None:
     transaction_id = identifier_in(request.GET.get("receipt"))
-    if transaction_id is None:
-        return None
+    receipt = receipt_where_seen(transaction_id, by=request.user) if transaction_id else None
+    return receipt if receipt and receipt.account_number == found.number else None
+
+
+def receipt_where_seen(transaction_id: UUID, *, by: Agent) -> Receipt | None:
+    """Give the receipt of a transaction where the agent may see it, else None."""
     try:
-        receipt = receipt_of(transaction_id, seen_by=request.user)
+        return receipt_of(transaction_id, seen_by=by)
     except NoSuchTransaction:
         return None
-    return receipt if receipt.account_number == found.number else None
 
 
 def may_see(agent: Agent, number: str) -> Account | None:

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -14,7 +15,7 @@ from accounts.models import Submission
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.services.accounts import NumberTaken, open_account
 from accounts.services.submissions import IdAlreadyUsed, submit_transaction
-from accounts.views.account import account_response, balance_of, may_see
+from accounts.views.account import account_response, balance_of, may_see, receipt_where_seen
 from accounts.views.doors import AgentRequest, for_submitting_agents
 from accounts.views.try_again import keeping_what_was_typed
 
@@ -35,7 +36,7 @@ def new_transaction(request: AgentRequest) -> HttpResponse:
         form.add_error("account", _("There is no account of this number in your branch."))
         return _typed_again(request, form)
     except IdAlreadyUsed:
-        return _refused(request)
+        return _refused(request, form.cleaned_data["transaction_id"], form.cleaned_data["account"])
     return _to_receipt(request, submission)
 
 
@@ -61,7 +62,7 @@ def new_account(request: AgentRequest) -> HttpResponse:
         form.add_error("number", _("An account of this number exists already."))
         return _opening_page(request, form)
     except IdAlreadyUsed:
-        return _refused(request)
+        return _refused(request, cleaned["transaction_id"], cleaned["number"])
     return _to_tape(submission)
 
 
@@ -115,5 +116,10 @@ def _status(form: IdentifiedForm) -> HTTPStatus:
     return HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
 
 
-def _refused(request: AgentRequest) -> HttpResponse:
-    return render(request, "accounts/id_already_used.html", status=HTTPStatus.CONFLICT)
+def _refused(request: AgentRequest, transaction_id: UUID, number: str) -> HttpResponse:
+    """Lead to the transaction that has the id, and to the account, as far as they may be seen."""
+    context = {
+        "receipt": receipt_where_seen(transaction_id, by=request.user),
+        "account": may_see(request.user, number),
+    }
+    return render(request, "accounts/id_already_used.html", context, status=HTTPStatus.CONFLICT)

@@ -5,13 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from asgiref.sync import sync_to_async
-from django.http import (
-    HttpResponse,
-    HttpResponseBadRequest,
-    HttpResponseBase,
-    QueryDict,
-    StreamingHttpResponse,
-)
+from django.http import HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -64,7 +58,7 @@ def export_transactions(request: AgentRequest) -> HttpResponseBase:
     """Stream the filter's entries as CSV, oldest first, in bounded memory."""
     form = FilterForm(request.GET)
     if not form.is_valid():
-        return HttpResponseBadRequest(form.errors.as_text(), content_type="text/plain")
+        return render(request, "accounts/filter_refused.html", {"form": form}, status=400)
     wanted = _wanted(request, form)
     pages = _pages(request.user, wanted) if wanted else iter(())
     response = StreamingHttpResponse(_csv_texts(pages), content_type="text/csv; charset=utf-8")

@@ -1,6 +1,6 @@
 // The form as a sum: while an amount is typed, what was understood and the balance it would make.
 
-import { formatAmount, formatMoney, GREATEST_TYPED_MINOR, parseAmount } from "./amount.js";
+import { formatAmount, formatMoney, parseAmount } from "./amount.js";
 
 const language = document.documentElement.lang;
 
@@ -129,7 +129,7 @@ class Slip {
       ambiguous: this.words.wordAmbiguous,
       invalid: this.words.wordInvalid,
       zero: this.words.wordZero,
-      too_large: said(this.words.wordTooLarge, { greatest: formatAmount(GREATEST_TYPED_MINOR, language) }),
+      too_large: this.words.wordTooLarge,
     };
     return rules[refusal] ?? "";
   }

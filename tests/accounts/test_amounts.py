@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils import translation
 
 from accounts.currencies import DECIMALS
-from accounts.money import format_amount, parse_amount
+from accounts.money import amount_rule, format_amount, parse_amount
 from accounts.templatetags.figures import money
 from tests.accounts.amounts import ACCEPTED, REFUSED, WRITTEN
 
@@ -52,6 +52,25 @@ def browser_says():
 def test_an_accepted_amount_means_the_same_in_both_languages(typed, minor, language):
     with translation.override(language):
         assert parse_amount(typed) == minor
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("fr", ["comme 1\u202f234,00.", "comme 1234,50 ou 1\u202f234,50\u00a0: des chiffres"]),
+        ("en", ["as in 1,234.00.", "as 1234.50 or 1,234.50: digits"]),
+    ],
+)
+def test_a_rule_has_its_examples_as_the_language_writes_amounts(language, said):
+    with translation.override(language):
+        rules = [amount_rule("ambiguous"), amount_rule("invalid")]
+
+    assert [words in rule for words, rule in zip(said, rules, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize("code", REFUSED.values())
+def test_every_rule_has_its_words(code):
+    assert amount_rule(code)
 
 
 @pytest.mark.parametrize(("typed", "code"), REFUSED.items())

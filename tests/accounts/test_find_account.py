@@ -4,6 +4,7 @@ import pytest
 
 from accounts.models import Account
 from tests.accounts.conftest import Bank
+from tests.accounts.test_submit_page import plain
 
 
 @pytest.fixture
@@ -36,6 +37,16 @@ def test_what_is_not_found_is_said_and_kept(bank, signed_in, neighbours, words):
     assert response.status_code == 200
     assert "C900" not in page.replace(words, "")
     assert words == "\0" or f'value="{words[:120]}"' in page
+
+
+def test_an_address_of_no_account_says_so_and_keeps_the_number(bank, signed_in):
+    response = signed_in(bank.teller).get("/accounts/ZZ99/")
+
+    page = plain(response)
+    assert response.status_code == 404
+    assert "<h1>Compte inconnu : ZZ99</h1>" in page
+    assert "Recherche parmi les comptes de Lyon Bellecour." in page
+    assert 'value="ZZ99" data-shortcut="/"' in page
 
 
 def test_an_address_in_another_case_leads_to_the_account(bank, signed_in):

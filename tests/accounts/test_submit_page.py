@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -123,18 +124,57 @@ def test_a_used_id_with_another_amount_is_refused_and_changes_nothing(bank, sign
     response = client.post("/transactions/new/", sent | {"amount": "999,00"})
 
     assert response.status_code == 409
-    assert "ce formulaire a déjà servi" in response.content.decode()
+    page = response.content.decode()
+    assert "ce formulaire a déjà servi" in page
+    assert f'href="/transactions/{sent["transaction_id"]}/">Le reçu précédent' in page
+    assert 'href="/accounts/C100/">Vers le compte C100' in page
     assert Submission.objects.get().amount_minor == 10_000
 
 
-@pytest.mark.parametrize("identifier", ["", "not an id", "0192f0c1"])
-def test_a_form_without_its_id_gets_one_and_is_not_sent(bank, signed_in, identifier):
-    response = signed_in(bank.teller).post(
-        "/transactions/new/", form(transaction_id=identifier, page="account")
-    )
+def test_a_used_id_of_another_branch_leads_only_to_ones_own_account(bank, signed_in):
+    sent = form()
+    signed_in(bank.teller).post("/transactions/new/", sent)
 
+    response = signed_in(bank.stranger).post("/transactions/new/", sent | {"account": "C900"})
+
+    page = response.content.decode()
+    assert response.status_code == 409
+    assert 'href="/accounts/C900/">Vers le compte C900' in page
+    assert f'href="/transactions/{sent["transaction_id"]}/' not in page
+
+
+def test_an_opening_with_a_used_id_leads_to_the_earlier_receipt(bank, signed_in):
+    client = signed_in(bank.teller)
+    sent = form()
+    client.post("/transactions/new/", sent)
+
+    response = client.post("/accounts/new/", sent | {"number": "C500", "holder": "Aïcha Diallo"})
+
+    assert response.status_code == 409
+    assert f'href="/transactions/{sent["transaction_id"]}/' in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("identifier", "words"),
+    [
+        ("", "Le formulaire est arrivé sans son numéro."),
+        ("not an id", "Le formulaire est arrivé avec un numéro abîmé."),
+        ("0192f0c1", "Le formulaire est arrivé avec un numéro abîmé."),
+        (str(UUID(int=0)), "Le formulaire est arrivé avec un numéro abîmé."),
+    ],
+)
+@pytest.mark.parametrize("address", ["/transactions/new/", "/accounts/new/"])
+def test_a_form_without_its_id_gets_one_says_so_and_is_not_sent(
+    bank, signed_in, address, identifier, words
+):
+    sent = form(transaction_id=identifier, page="account", number="C500", holder="Aïcha Diallo")
+
+    response = signed_in(bank.teller).post(address, sent)
+
+    said = re.search(r'class="errors".*?<ul>(.*?)</ul>', plain(response))[1]
     assert response.status_code == 422
-    assert len(_identifier_in(response)) == 36
+    assert words in said
+    assert UUID(_identifier_in(response)).int
     assert not Submission.objects.exists()
 
 
@@ -194,11 +234,12 @@ def test_opening_an_account_leads_to_it_while_it_is_being_opened(bank, signed_in
     [
         ({"number": "C100"}, "Un compte de ce numéro existe déjà."),
         ({"number": "C 1"}, "Employez des lettres et des chiffres"),
-        ({"number": "new"}, "Employez des lettres et des chiffres"),
+        ({"number": "New"}, "« New » est réservé : c’est l’adresse d’une page."),
         ({"number": "C/1"}, "Employez des lettres et des chiffres"),
         ({"number": ""}, "Saisissez le numéro du compte."),
         ({"holder": " "}, "Saisissez le nom du titulaire."),
         ({"opening_balance": "1.234"}, "Deux montants possibles."),
+        ({"opening_balance": "-5"}, "Saisissez le montant sans signe."),
         ({"overdraft": "abc"}, "Écrivez un montant comme"),
     ],
 )
@@ -210,6 +251,41 @@ def test_a_new_account_is_refused_beside_the_field(bank, signed_in, changes, mes
     assert response.status_code == 422
     assert message in plain(response)
     assert not Submission.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("fr", ["500,00 donne un solde minimal de −500,00", "Solde d’ouverture, en euros"]),
+        ("en", ["500.00 makes −500.00 the least balance", "Opening balance, in euros"]),
+    ],
+)
+def test_the_opening_form_gives_its_example_in_the_language_of_the_page(
+    bank, signed_in, language, words
+):
+    page = plain(signed_in(bank.teller, language).get("/accounts/new/"))
+
+    assert [each in page for each in words] == [True, True]
+
+
+def test_the_currency_is_named_where_it_has_a_name(bank, signed_in, settings):
+    client = signed_in(bank.teller)
+    euros = plain(client.get("/accounts/C100/"))
+    settings.CURRENCY = "CHF"
+
+    francs = plain(client.get("/accounts/C100/"))
+
+    assert "Montants en euros" in euros
+    assert "Montants en CHF" in francs
+
+
+def test_what_may_be_left_out_agrees_with_its_name(bank, signed_in):
+    client = signed_in(bank.teller)
+
+    assert '>Référence <span class="quiet">facultative<' in plain(client.get("/accounts/C100/"))
+    assert '>Découvert autorisé, en euros <span class="quiet">facultatif<' in plain(
+        client.get("/accounts/new/")
+    )
 
 
 def _identifier_in(response) -> str:

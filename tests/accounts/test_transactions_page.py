@@ -194,6 +194,28 @@ async def test_an_export_that_cannot_be_understood_is_refused(transactional_db):
     assert status == 400
 
 
+def test_a_filter_that_is_wrong_offers_no_file(bank, signed_in, history):
+    client = signed_in(bank.teller)
+
+    right = plain(client.get("/transactions/", {"from": "2026-01-01"}))
+    wrong = plain(client.get("/transactions/", {"from": "2026-12-01", "to": "2026-01-01"}))
+
+    assert "/transactions/export.csv" in right
+    assert "/transactions/export.csv" not in wrong
+
+
+def test_an_export_of_a_wrong_filter_says_so_on_a_page_of_ours(bank, signed_in):
+    dates = {"from": "2026-12-01", "to": "2026-01-01"}
+
+    response = signed_in(bank.teller).get("/transactions/export.csv", dates)
+
+    page = plain(response)
+    assert response.status_code == 400
+    assert "<h1>Le filtre ne peut être lu</h1>" in page
+    assert "Au : La fin précède le début." in page
+    assert "* to" not in page
+
+
 def test_a_balance_below_zero_has_an_ascii_minus_in_a_file(bank):
     from accounts.csv_rows import entry_rows
 
