@@ -19,15 +19,16 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
   const key = event.key.toLowerCase();
-  if (key.length !== 1 || !lettersAreOn() || isTyping(event.target, key)) return;
+  if (key.length !== 1 || !lettersAreOn()) return;
   const target = document.querySelector(`[data-shortcut="${CSS.escape(key)}"]:not([hidden])`);
-  if (!(target instanceof HTMLElement)) return;
+  if (!(target instanceof HTMLElement) || isTyping(event.target, target)) return;
   event.preventDefault();
   use(target);
 }
 
 /** @param {HTMLElement} target */
 function use(target) {
+  if (target instanceof HTMLAnchorElement && holdUp()) return;
   if (target instanceof HTMLInputElement && target.matches("[data-shortcut-focus]")) {
     target.focus();
     target.select();
@@ -42,15 +43,30 @@ function use(target) {
 }
 
 /**
- * Tells whether a key belongs to the field it was typed in. Letters are no part of an amount,
- * so there they stay shortcuts.
- * @param {EventTarget | null} target
- * @param {string} key
+ * Tells whether a key belongs to the field it was typed in rather than to the ``shortcut``. An
+ * amount has no letters, so beside it they choose the kind, which leaves the amount as it is;
+ * all else that they do waits until nothing is typed.
+ * @param {EventTarget | null} field
+ * @param {HTMLElement} shortcut
  */
-function isTyping(target, key) {
-  if (!(target instanceof HTMLElement)) return false;
-  if (target.matches("[inputmode=decimal]")) return !/[a-z/?]/.test(key);
-  return target.matches("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])");
+function isTyping(field, shortcut) {
+  if (!(field instanceof HTMLElement)) return false;
+  if (field instanceof HTMLInputElement && field.matches("[data-slip] [inputmode=decimal]")) {
+    return field.value !== "" && !shortcut.matches("[type=radio]");
+  }
+  return field.matches("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])");
+}
+
+/**
+ * Keeps a key from leaving the page while a form holds what was typed and not sent; shows it
+ * instead. Escape clears it.
+ */
+function holdUp() {
+  const fields = document.querySelectorAll("[data-slip] input[type=text]");
+  const typed = [...fields].find((field) => field instanceof HTMLInputElement && field.value !== "");
+  if (!(typed instanceof HTMLInputElement)) return false;
+  typed.focus();
+  return true;
 }
 
 /** @param {HTMLDialogElement} dialog */

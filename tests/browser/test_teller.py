@@ -246,6 +246,58 @@ def test_letters_are_letters_in_a_text_field_and_can_be_switched_off(teller_page
     expect(page.locator(".find kbd")).to_be_hidden()
 
 
+def test_no_key_loses_an_amount_that_is_typed(page_of, bank):
+    page = page_of(bank.teller)
+    page.goto("/accounts/C100/")
+    page.keyboard.press("d")
+    page.keyboard.type("10")
+    page.keyboard.press("Enter")
+    expect(page.locator(RECEIPT)).to_be_focused()
+    page.keyboard.press("d")
+    page.keyboard.type("25")
+
+    page.keyboard.type("n/?r")
+    page.locator("[value=withdrawal]").focus()
+    page.keyboard.press("n")
+
+    # The kind was chosen, the rest went into the field, and the key that leaves led back to it.
+    expect(page.locator("#id_amount")).to_be_focused()
+    expect(page.locator("#id_amount")).to_have_value("25n/?")
+    assert page.locator("[value=withdrawal]").is_checked()
+    assert "receipt=" in page.url
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    page.wait_for_url("**/accounts/")
+
+
+@pytest.mark.parametrize(("language", "key"), [("fr", "r"), ("en", "w")])
+def test_the_key_of_a_withdrawal_is_the_first_letter_of_its_name(page_of, bank, language, key):
+    page = page_of(bank.teller, language=language)
+    page.goto("/accounts/C100/")
+
+    page.keyboard.press(key)
+
+    assert page.locator("[value=withdrawal]").is_checked()
+    assert page.locator("#shortcuts kbd", has_text=re.compile(f"^{key.upper()}$")).count() == 1
+
+
+def test_a_field_with_an_error_stays_in_line_with_the_others(page_of, bank):
+    page = page_of(bank.teller, viewport={"width": 1440, "height": 900})
+    page.goto("/transactions/?from=2026-01-01&to=2026-12-01")
+    before = _tops(page)
+
+    page.goto("/transactions/?from=2026-12-01&to=2026-01-01")
+
+    expect(page.locator("#id_to_error")).to_be_visible()
+    after = _tops(page)
+    assert after["#id_to"] == after["#id_from"]
+    assert before["#id_to"] == before["#id_from"]
+
+
+def _tops(page: Page) -> dict[str, int]:
+    return {each: round(page.locator(each).bounding_box()["y"]) for each in ("#id_from", "#id_to")}
+
+
 def test_the_slash_leads_to_the_account_field_of_every_page(teller_page):
     page = teller_page
     for address in ("/transactions/", "/accounts/C100/", "/accounts/new/"):
