@@ -17,6 +17,7 @@ from accounts.bounds import EARLIEST_DATE, LATEST_DATE
 from accounts.money import GREATEST_BALANCE_MINOR, GREATEST_MINOR
 
 IMPORT_SOURCE: Final = "import"
+DEMO_SOURCE: Final = "demo"
 PORTAL_SOURCE: Final = "portal"
 
 # The pattern is the rule for new account numbers in forms and files too.

@@ -10,10 +10,9 @@ from uuid import UUID
 from accounts.demo.customers import QUIET_ACCOUNTS, SEED, Customer, customers
 from accounts.demo.habits import Wish, wishes
 from accounts.demo.names import TELLERS
-from accounts.events import AccountOpened, Deposit, Event, Withdrawal
+from accounts.events import DEMO_SOURCE, AccountOpened, Deposit, Event, Withdrawal
 from accounts.identifiers import derived_transaction_id
 
-SOURCE: Final = "demo"
 DAYS: Final = 548
 
 # How often somebody asks for more than there is; the others look first.
@@ -86,7 +85,7 @@ class _Plan:
             business_date=opened_on,
             submitted_at=self._moment(datetime.combine(opened_on, time(9))),
             submitted_by=TELLERS[branch][0][0],
-            source=SOURCE,
+            source=DEMO_SOURCE,
             opening_balance_minor=opening_balance_minor,
             least_balance_minor=least_balance_minor,
         )
@@ -103,7 +102,7 @@ class _Plan:
             business_date=day,
             submitted_at=self._moment(wish.at),
             submitted_by=wish.by,
-            source=SOURCE,
+            source=DEMO_SOURCE,
             reference=wish.reference,
         )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts.events import DEMO_SOURCE, IMPORT_SOURCE
 from accounts.models import (
     TRANSACTION_KINDS,
     Agent,
@@ -22,6 +23,8 @@ from accounts.selectors.dead_letters import Followed, is_retried, set_aside
 from accounts.selectors.scope import entries_seen_by, submissions_seen_by
 
 PAGE_LENGTH = 50
+# Nobody submitted these rows at the time that they name, so they name none in a list.
+_UNTIMED = frozenset({IMPORT_SOURCE, DEMO_SOURCE})
 _WAITING_SHOWN = 20
 
 
@@ -88,8 +91,7 @@ class TransactionRow:
             amount_minor=entry.amount_minor,
             balance_minor=entry.balance_minor,
             business_date=entry.business_date,
-            # An imported row was never submitted at a counter: its time says nothing.
-            submitted_at_ms=None if entry.source == "import" else entry.submitted_at_ms,
+            submitted_at_ms=None if entry.source in _UNTIMED else entry.submitted_at_ms,
             reference=entry.reference,
             agent=agent or entry.submitted_by,
             state="posted" if entry.is_posted else "rejected",

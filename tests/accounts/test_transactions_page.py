@@ -233,3 +233,15 @@ async def _bank_with_history():
     bank = await sync_to_async(build_bank)()
     await sync_to_async(history.__wrapped__)(bank)
     return bank
+
+
+def test_what_nobody_submitted_at_its_time_shows_none(bank, signed_in):
+    day = date(2026, 3, 1)
+    bank.ledger.post(submitted(1_100, business_date=day, source="demo"))
+    bank.ledger.post(submitted(2_200, business_date=day, source="import"))
+    bank.ledger.post(submitted(3_300, business_date=day, source="portal"))
+
+    page = plain(signed_in(bank.teller).get("/transactions/", {"to": "2026-03-01"}))
+
+    assert amounts(page) == ["+33,00", "+22,00", "+11,00"]
+    assert re.findall(r"<span>1er mars</span>( \d\d:\d\d)?", page) == [" 10:30", "", ""]
