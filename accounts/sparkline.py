@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Self
+from itertools import pairwise
+from typing import Literal, Self
 
 from accounts.selectors.recent_balance import DAYS, BalancePoint
 
-# The figure of the highest point stands above it.
-_TOP, _BOTTOM = 16.0, 49.0
+# In pixels: how wide and high the template draws it, and what a character takes beside it.
+_WIDTH = 272
+_TOP, _BOTTOM = 6.0, 49.0
+_GAP, _CHARACTER, _LINE_HEIGHT = 6, 6.7, 10.0
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,25 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Label:
+    """Where the figure of the highest level stands: across in percent, the rest in pixels."""
+
+    x: str
+    dx: int
+    y: str
+    anchor: Literal["start", "end"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A balance for as long as it stood, from the left end of its stroke to the right one."""
+
+    begin: float
+    end: float
+    down: float
+
+
+@dataclass(frozen=True)
 class Sparkline:
     """A line with the figures that its description names."""
 
@@ -32,8 +54,7 @@ class Sparkline:
     start_minor: int
     peak_minor: int
     peak_day: date
-    peak_x: str
-    is_peak_late: bool
+    label: Label
     end_minor: int
     end_y: str
 
@@ -43,20 +64,21 @@ class Sparkline:
         if len(points) < 2:
             return None
         first_day = today - timedelta(days=DAYS - 1)
-        across = _across(points, first_day)
-        down = _scale([points[0].before_minor, *(point.balance_minor for point in points)])
-        peak = max(range(len(points)), key=lambda i: points[i].balance_minor)
+        # The line begins with what the first of them found.
+        balances = [points[0].before_minor, *(point.balance_minor for point in points)]
+        days = [first_day, *(point.business_date for point in points)]
+        levels = _levels(balances, _across(points, first_day))
+        peak = max(range(len(balances)), key=balances.__getitem__)
         return cls(
-            lines=_steps(points, across, down),
+            lines=_steps(levels),
             first_day=first_day,
             last_day=today,
-            start_minor=points[0].before_minor,
-            peak_minor=points[peak].balance_minor,
-            peak_day=points[peak].business_date,
-            peak_x=f"{across[peak]:.2f}",
-            is_peak_late=across[peak] > 70,
-            end_minor=points[-1].balance_minor,
-            end_y=f"{down[-1]:.1f}",
+            start_minor=balances[0],
+            peak_minor=balances[peak],
+            peak_day=days[peak],
+            label=_label(levels, peak, _percent_wide(balances[peak])),
+            end_minor=balances[-1],
+            end_y=f"{levels[-1].down:.1f}",
         )
 
 
@@ -72,23 +94,46 @@ def _across(points: Sequence[BalancePoint], first_day: date) -> list[float]:
     return places
 
 
+def _levels(balances: Sequence[int], across: Sequence[float]) -> list[Level]:
+    ends = pairwise([0.0, *across, 100.0])
+    return [Level(*end, down) for end, down in zip(ends, _scale(balances), strict=True)]
+
+
 def _scale(balances: Sequence[int]) -> list[float]:
     least, most = min(balances), max(balances)
     height = (most - least) or 1
     return [_BOTTOM - (balance - least) / height * (_BOTTOM - _TOP) for balance in balances]
 
 
-def _steps(
-    points: Sequence[BalancePoint], across: Sequence[float], down: Sequence[float]
-) -> list[Line]:
-    corners = [0.0, *across, 100.0]
-    lines = []
-    for i, level in enumerate(down):
-        lines.append(_line(corners[i], corners[i + 1], level, level))
-        if i < len(points):
-            lines.append(_line(corners[i + 1], corners[i + 1], level, down[i + 1]))
+def _steps(levels: Sequence[Level]) -> list[Line]:
+    lines = [_line(each.begin, each.end, each.down, each.down) for each in levels]
+    for before, after in pairwise(levels):
+        lines.append(_line(after.begin, after.begin, before.down, after.down))
     return lines
 
 
 def _line(x1: float, x2: float, y1: float, y2: float) -> Line:
     return Line(f"{x1:.2f}", f"{x2:.2f}", f"{y1:.1f}", f"{y2:.1f}")
+
+
+def _label(levels: Sequence[Level], peak: int, wide: float) -> Label:
+    """Put the figure right or left of the highest level, above it where the line is in the way."""
+    top = levels[peak]
+    beside = f"{top.down + _LINE_HEIGHT / 2 - 1:.1f}"
+    if _is_free(levels, top, top.end, top.end + wide):
+        return Label(f"{top.end:.2f}", _GAP, beside, "start")
+    if _is_free(levels, top, top.begin - wide, top.begin):
+        return Label(f"{top.begin:.2f}", -_GAP, beside, "end")
+    above = f"{top.down - _GAP + 1:.1f}"
+    if top.begin + wide > 100:
+        return Label("100.00", 0, above, "end")
+    return Label(f"{top.begin:.2f}", 0, above, "start")
+
+
+def _is_free(levels: Sequence[Level], top: Level, begin: float, end: float) -> bool:
+    below = (each for each in levels if each is not top and each.begin < end and each.end > begin)
+    return begin >= 0 and end <= 100 and all(each.down - top.down > _LINE_HEIGHT for each in below)
+
+
+def _percent_wide(amount_minor: int) -> float:
+    return (len(f"{amount_minor / 100:,.2f}") * _CHARACTER + _GAP) / _WIDTH * 100
