@@ -12,7 +12,7 @@ from accounts.selectors.recent_balance import DAYS, BalancePoint
 # In pixels: how wide and high the template draws it, and what a character takes beside it.
 _WIDTH = 272
 _TOP, _BOTTOM = 6.0, 49.0
-_GAP, _CHARACTER, _LINE_HEIGHT = 6, 6.7, 10.0
+_GAP, _CHARACTER, _LINE_HEIGHT = 6, 7.7, 10.0
 
 
 @dataclass(frozen=True)

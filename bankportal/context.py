@@ -3,16 +3,20 @@
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext
+from django.utils.functional import SimpleLazyObject
 
+from accounts.selectors.backlog import backlog
 from streaming.endpoint import current_endpoint
 
 
 def portal(request: HttpRequest) -> dict[str, object]:
-    """Give the currency, the time zone, and whether Kafka forgets at exit (memory mode)."""
+    """Give currency, time zone, what waits longer than usual, and whether Kafka forgets at exit."""
     endpoint = current_endpoint()
     return {
         "currency": settings.CURRENCY,
         "currency_name": gettext("euros") if settings.CURRENCY == "EUR" else settings.CURRENCY,
         "time_zone": settings.TIME_ZONE,
         "memory_mode": endpoint is not None and endpoint.mode == "memory",
+        # Asked for by pages of those who have signed in alone.
+        "backlog": SimpleLazyObject(backlog),
     }

@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from accounts.selectors.audiences import Audience, audience_of
+from accounts.selectors.backlog import backlog
 from accounts.selectors.positions import Position
 from accounts.selectors.sessions import agents_of_sessions
 from streaming import frames
@@ -144,11 +145,16 @@ class Hub:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
+            try:
+                waiting = await database_sync_to_async(backlog, thread_sensitive=False)()
+            except DatabaseError as reason:
+                log.warning("No heartbeat is sent: %s", reason)
+                continue
             if self.position is None or not self._is_fresh():
                 continue
             for connection in self._connections:
                 if connection.reached is not None:
-                    connection.put(frames.heartbeat(self.position))
+                    connection.put(frames.heartbeat(self.position, waiting))
 
     def _is_fresh(self) -> bool:
         return self._feed is not None and self._feed.seconds_since_look < _SILENT_AFTER_S

@@ -49,6 +49,14 @@ def clock(milliseconds: int) -> str:
 
 
 @register.filter
+def since(text: str, milliseconds: int) -> str:
+    """Fill ``%(time)s`` in a text with an instant, to the minute; its date only if not today's."""
+    is_today = _local(milliseconds).date() == timezone.localdate()
+    time = clock(milliseconds)
+    return text % {"time": time if is_today else f"{instant_day(milliseconds)}, {time}"}
+
+
+@register.filter
 def seconds(milliseconds: int) -> str:
     """Give the time of day of an instant, to the second."""
     return _local(milliseconds).strftime("%H:%M:%S")

@@ -11,7 +11,7 @@ import { parse } from "./format.js";
  *   balance_minor: number | bigint | null, business_date: string, logged_at_ms: number,
  *   is_history: boolean }} Entry
  * @typedef {{ type: string, position?: string, entries?: Entry[], count?: number,
- *   complete?: boolean, figures?: object, reason?: string }} Frame
+ *   complete?: boolean, figures?: object, reason?: string, backlog?: object }} Frame
  */
 
 const SILENCE_MS = 12_000;
@@ -24,7 +24,7 @@ const SIGNED_OUT = 4401;
 const RIGHTS_CHANGED = 4403;
 
 /**
- * Fires "entries", "figures", "unreadable" and "reload" with the frame in ``detail``, and "standing".
+ * Fires "entries", "figures", "unreadable", "heartbeat" and "reload" with the frame in ``detail``, and "standing".
  * Every page's own modules hear of entries by ``bankportal:entries`` on the window.
  */
 class Feed extends EventTarget {
@@ -137,6 +137,7 @@ class Feed extends EventTarget {
       this.tell(frame.type, frame);
     } else if (frame.type === "heartbeat") {
       this.position = frame.position ?? this.position;
+      this.tell("heartbeat", frame);
     }
     this.stand("live");
   }

@@ -139,6 +139,15 @@ export class Calendar {
     return Date.parse(`${date}T${time}Z`) - Math.floor(milliseconds / 1000) * 1000;
   }
 
+  /**
+   * Gives the time of an instant to the minute, with its date where that is another day.
+   * @param {number} milliseconds
+   */
+  since(milliseconds) {
+    const isToday = this.iso.format(milliseconds) === this.today();
+    return isToday ? this.minutes(milliseconds) : `${this.day(milliseconds)}, ${this.minutes(milliseconds)}`;
+  }
+
   today() {
     return this.iso.format(Date.now());
   }

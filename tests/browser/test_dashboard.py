@@ -341,3 +341,37 @@ def test_pages_and_scripts_write_amounts_and_dates_alike(opened_by, portal):
     expect(figure(page, "transactions")).to_have_text("7")
 
     assert [text_of(each) for each in page.locator(LIVE_ROWS).all()] == served
+
+
+def test_an_open_page_says_that_kafka_takes_nothing_until_it_does(opened_by, portal):
+    page = opened_by("teller", "/accounts/C100/")
+    mark(page)
+    banner = page.locator("[data-delayed=kafka]")
+    expect(banner).to_be_hidden()
+
+    # No relay runs beside this portal.
+    portal.python(SUBMIT)
+
+    expect(banner).to_contain_text("Des opérations attendent Kafka depuis")
+    assert "En attente : 1." in text_of(banner)
+    assert faults(page) == []
+    portal.post(POST_WHAT_WAITS)
+    expect(banner).to_be_hidden()
+    assert is_untouched(page)
+
+
+SUBMIT = """
+from accounts.identifiers import new_transaction_id
+from accounts.models import Agent, Kind
+from accounts.services.submissions import submit_transaction
+submit_transaction(
+    transaction_id=new_transaction_id(), account="C100", kind=Kind.DEPOSIT, amount_minor=1_000,
+    by=Agent.objects.get(username="teller"),
+)
+"""
+POST_WHAT_WAITS = """
+from accounts.events import decode
+from accounts.models import Outbox
+row = Outbox.objects.get()
+ledger.post(decode(bytes(row.key), bytes(row.value)))
+"""

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 from django.db import DataError, close_old_connections
 
-from accounts.models import Agent, Role
+from accounts.identifiers import new_transaction_id
+from accounts.models import Agent, Kind, Role
 from accounts.selectors.positions import current_position
-from streaming import frames, live_figures, sockets
+from accounts.services.submissions import submit_transaction
+from streaming import frames, hub, live_figures, sockets
 from streaming.feed import CHANGES_A_SECOND
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
 from tests.live import (
@@ -474,3 +476,30 @@ async def test_dates_at_the_end_of_time_harm_nobody(ledger, auditor):
     await browser.leave()
 
     assert shown["figures"]["totals"]["deposits"] == 1
+
+
+async def test_the_heartbeat_says_what_waits_longer_than_usual(ledger, page, monkeypatch):
+    monkeypatch.setattr(hub, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr("accounts.selectors.backlog.LATE_AFTER_MS", 0)
+    await page.subscribe()
+    quiet = await page.next("heartbeat")
+
+    await in_database(submit, await in_database(agent, "teller", Role.TELLER, "lyon"))
+    waiting = quiet
+    while waiting["backlog"]["kafka"] is None:
+        waiting = await page.next("heartbeat")
+
+    assert quiet["backlog"] == {"kafka": None, "ledger": None}
+    assert waiting["backlog"]["kafka"]["number"] == 1
+    assert waiting["backlog"]["ledger"] is None
+
+
+def submit(teller: Agent) -> None:
+    filed("C100", "lyon")
+    submit_transaction(
+        transaction_id=new_transaction_id(),
+        account="C100",
+        kind=Kind.DEPOSIT,
+        amount_minor=1_000,
+        by=teller,
+    )
