@@ -2,10 +2,10 @@
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.translation import gettext
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext
 
-from accounts.selectors.backlog import backlog
+from accounts.selectors.delays import delays
 from streaming.endpoint import current_endpoint
 
 
@@ -18,5 +18,5 @@ def portal(request: HttpRequest) -> dict[str, object]:
         "time_zone": settings.TIME_ZONE,
         "memory_mode": endpoint is not None and endpoint.mode == "memory",
         # Asked for by pages of those who have signed in alone.
-        "backlog": SimpleLazyObject(backlog),
+        "delays": SimpleLazyObject(delays),
     }

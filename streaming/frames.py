@@ -21,7 +21,7 @@ From the server:
     The figures for the choice, whole, when they have changed.
 ``{"type": "unreadable"}``
     The figures for the choice cannot be read now. They follow as soon as they can be.
-``{"type": "heartbeat", "position": P, "backlog": {"kafka": ..., "ledger": ...}}``
+``{"type": "heartbeat", "position": P, "delays": {"kafka": ..., "ledger": ...}}``
     Every 5 seconds while the server can read its database, with what waits longer than usual:
     null, or its ``number`` and the instant ``since_ms``.
 ``{"type": "reload", "reason": "epoch" or "behind"}``
@@ -38,7 +38,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from accounts.selectors.backlog import Backlog
+from accounts.selectors.delays import Delays
 from accounts.selectors.figures import Choice
 from accounts.selectors.positions import Position
 
@@ -103,9 +103,9 @@ def unreadable() -> str:
     return '{"type":"unreadable"}'
 
 
-def heartbeat(position: Position, backlog: Backlog) -> str:
+def heartbeat(position: Position, delays: Delays) -> str:
     """Say that nothing is missing up to ``position``, and what waits longer than usual."""
-    return f'{{"type":"heartbeat","position":{_text(position)},"backlog":{encoded(backlog)}}}'
+    return f'{{"type":"heartbeat","position":{_text(position)},"delays":{encoded(delays)}}}'
 
 
 def reload(reason: Literal["epoch", "behind"]) -> str:

@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from accounts.selectors.audiences import Audience, audience_of
-from accounts.selectors.backlog import backlog
+from accounts.selectors.delays import delays
 from accounts.selectors.positions import Position
 from accounts.selectors.sessions import agents_of_sessions
 from streaming import frames
@@ -146,7 +146,7 @@ class Hub:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             try:
-                waiting = await database_sync_to_async(backlog, thread_sensitive=False)()
+                waiting = await database_sync_to_async(delays, thread_sensitive=False)()
             except DatabaseError as reason:
                 log.warning("No heartbeat is sent: %s", reason)
                 continue

@@ -11,7 +11,7 @@ import { parse } from "./format.js";
  *   balance_minor: number | bigint | null, business_date: string, logged_at_ms: number,
  *   is_history: boolean }} Entry
  * @typedef {{ type: string, position?: string, entries?: Entry[], count?: number,
- *   complete?: boolean, figures?: object, reason?: string, backlog?: object }} Frame
+ *   complete?: boolean, figures?: object, reason?: string, delays?: object }} Frame
  */
 
 const SILENCE_MS = 12_000;

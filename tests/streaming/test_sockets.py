@@ -480,18 +480,18 @@ async def test_dates_at_the_end_of_time_harm_nobody(ledger, auditor):
 
 async def test_the_heartbeat_says_what_waits_longer_than_usual(ledger, page, monkeypatch):
     monkeypatch.setattr(hub, "HEARTBEAT_S", 0.05)
-    monkeypatch.setattr("accounts.selectors.backlog.LATE_AFTER_MS", 0)
+    monkeypatch.setattr("accounts.selectors.delays.LATE_AFTER_MS", 0)
     await page.subscribe()
     quiet = await page.next("heartbeat")
 
     await in_database(submit, await in_database(agent, "teller", Role.TELLER, "lyon"))
     waiting = quiet
-    while waiting["backlog"]["kafka"] is None:
+    while waiting["delays"]["kafka"] is None:
         waiting = await page.next("heartbeat")
 
-    assert quiet["backlog"] == {"kafka": None, "ledger": None}
-    assert waiting["backlog"]["kafka"]["number"] == 1
-    assert waiting["backlog"]["ledger"] is None
+    assert quiet["delays"] == {"kafka": None, "ledger": None}
+    assert waiting["delays"]["kafka"]["number"] == 1
+    assert waiting["delays"]["ledger"] is None
 
 
 def submit(teller: Agent) -> None:

@@ -16,7 +16,7 @@ class Delayed(msgspec.Struct, frozen=True):
     since_ms: int
 
 
-class Backlog(msgspec.Struct, frozen=True):
+class Delays(msgspec.Struct, frozen=True):
     """What waits longer than usual, of the whole bank: None where nothing does.
 
     ``kafka`` is what Kafka has not acknowledged, counted since it was submitted; ``ledger`` what
@@ -28,7 +28,7 @@ class Backlog(msgspec.Struct, frozen=True):
     ledger: Delayed | None
 
 
-def backlog() -> Backlog:
+def delays() -> Delays:
     """Give what waits longer than usual.
 
     Cheap where nothing does, as usually: one query that finds no open row of the outbox so old.
@@ -38,7 +38,7 @@ def backlog() -> Backlog:
     published = Q(published_at_ms__lt=late_ms)
     late = unpublished | published
     if not open_rows().filter(late).exists():
-        return Backlog(None, None)
+        return Delays(None, None)
     # Not all that is open waits: the relay, which closes rows, may be the one that is away.
     found = (
         waiting()
@@ -50,7 +50,7 @@ def backlog() -> Backlog:
             ledger_since_ms=Min("published_at_ms", filter=published),
         )
     )
-    return Backlog(
+    return Delays(
         _delayed(found["kafka"], found["kafka_since_ms"]),
         _delayed(found["ledger"], found["ledger_since_ms"]),
     )

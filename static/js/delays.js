@@ -6,9 +6,9 @@ import { Calendar, count, fill } from "./format.js";
 /** @typedef {{ number: number, since_ms: number } | null} Delayed */
 
 feed.addEventListener("heartbeat", (event) => {
-  const { backlog } = /** @type {CustomEvent<{ backlog: Record<string, Delayed> }>} */ (event).detail;
+  const { delays } = /** @type {CustomEvent<{ delays: Record<string, Delayed> }>} */ (event).detail;
   for (const banner of document.querySelectorAll("[data-delayed]")) {
-    if (banner instanceof HTMLElement) show(banner, backlog[banner.dataset.delayed ?? ""]);
+    if (banner instanceof HTMLElement) show(banner, delays[banner.dataset.delayed ?? ""]);
   }
 });
 

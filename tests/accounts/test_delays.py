@@ -10,13 +10,13 @@ from accounts.events import decode
 from accounts.identifiers import new_transaction_id
 from accounts.models import Kind, Outbox
 from accounts.outbox import Publication, record_publications
-from accounts.selectors.backlog import Backlog, backlog
+from accounts.selectors.delays import Delays, delays
 from accounts.services.submissions import submit_transaction
 from accounts.templatetags.moments import clock
 from tests.accounts.test_submit_page import plain
 from tests.tampering import behind_the_back
 
-NOBODY_WAITS = Backlog(kafka=None, ledger=None)
+NOBODY_WAITS = Delays(kafka=None, ledger=None)
 FOR_KAFKA = "Des opérations attendent Kafka depuis"
 TO_BE_POSTED = "Des opérations attendent d’être comptabilisées depuis"
 
@@ -50,7 +50,7 @@ def test_nothing_is_said_of_what_was_submitted_a_moment_ago(bank, signed_in):
 
     page = signed_in(bank.teller).get("/accounts/")
 
-    assert backlog() == NOBODY_WAITS
+    assert delays() == NOBODY_WAITS
     assert page.content.count(b'data-delayed="') == 2
     assert FOR_KAFKA + " %(time)s" in plain(page)
     assert "depuis 1" not in plain(page)
@@ -62,7 +62,7 @@ def test_what_kafka_has_not_taken_is_counted_since_the_first_of_it(bank):
     queued(bank, at_ms=ago(30))
     queued(bank, at_ms=ago(1))
 
-    waiting = backlog()
+    waiting = delays()
 
     assert waiting.ledger is None
     assert (waiting.kafka.number, waiting.kafka.since_ms) == (2, first_ms)
@@ -72,7 +72,7 @@ def test_what_the_ledger_has_not_concluded_is_counted_since_kafka_has_it(bank):
     taken_ms = ago(10)
     published(bank, queued(bank, at_ms=ago(600)), at_ms=taken_ms)
 
-    waiting = backlog()
+    waiting = delays()
 
     assert waiting.kafka is None
     assert (waiting.ledger.number, waiting.ledger.since_ms) == (1, taken_ms)
@@ -85,12 +85,12 @@ def test_what_has_its_outcome_waits_no_more_though_the_relay_has_not_closed_it(b
     for each in (row, unacknowledged):
         bank.ledger.post(decode(bytes(each.key), bytes(each.value)))
 
-    assert backlog() == NOBODY_WAITS
+    assert delays() == NOBODY_WAITS
 
 
 def test_where_nothing_waits_one_query_reads_open_rows_alone(bank, django_assert_num_queries):
     with django_assert_num_queries(1) as queries:
-        backlog()
+        delays()
 
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
