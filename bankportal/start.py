@@ -137,7 +137,7 @@ def announce(listener: socket, supervisor: Supervisor) -> None:
 def _welcome(address: str, missing: Sequence[str]) -> None:
     lines = ["", f"The {'pages are' if missing else 'portal is'} ready: {address}"]
     if missing:
-        lines.append(f"Not working yet, as said above: {', '.join(missing)}.")
+        lines.append(f"Not working, as said above: {', '.join(missing)}.")
         lines.append("What is submitted waits until they do.")
     if not settings.IS_LOCAL:
         lines.append(f"for your TLS proxy, which serves it as https://{settings.ALLOWED_HOSTS[0]}/")

@@ -107,7 +107,7 @@ def test_a_wrong_address_of_kafka_leaves_the_pages_up_and_is_said(run, tmp_path)
 
     assert '"status": "ok"' in visitor(portal, tmp_path).get("/health/ready")
     portal.wait_for("The pages are ready: ")
-    portal.wait_for("Not working yet, as said above: topics, consumer, relay, history.")
+    portal.wait_for("Not working, as said above: topics, consumer, relay, history.")
     assert "unset KAFKA_BOOTSTRAP_SERVERS" in portal.said
     assert "topics did not succeed" not in portal.said
     assert "broker " not in portal.said
