@@ -2,7 +2,8 @@
 
 import sys
 
-from bankportal.process import run_process
+from bankportal.process import Refused, run_process
+from streaming.occupancy import Occupied, in_use
 
 # Ours send subscriptions of a few hundred bytes.
 LARGEST_SOCKET_MESSAGE = 64 * 1024
@@ -13,16 +14,19 @@ def main() -> None:
     # Daphne brings the reactor with it, so it is imported by nobody but the web process.
     from daphne.cli import CommandLineInterface  # noqa: PLC0415
 
-    CommandLineInterface().run(
-        [
-            *("--fd", sys.argv[1]),
-            *("--verbosity", "0"),
-            *("--websocket-max-message-size", str(LARGEST_SOCKET_MESSAGE)),
-            *("--websocket_timeout", "-1"),
-            "--no-server-name",
-            "bankportal.asgi:application",
-        ]
-    )
+    words = [
+        *("--fd", sys.argv[1]),
+        *("--verbosity", "0"),
+        *("--websocket-max-message-size", str(LARGEST_SOCKET_MESSAGE)),
+        *("--websocket_timeout", "-1"),
+        "--no-server-name",
+        "bankportal.asgi:application",
+    ]
+    try:
+        with in_use():
+            CommandLineInterface().run(words)
+    except Occupied as reason:
+        raise Refused(str(reason)) from reason
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from streaming.consumer import consume
-from streaming.stopping import EXIT_DELIBERATE, DeliberateStop, StopRequest
+from streaming.occupancy import Occupied, in_use
+from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, DeliberateStop, StopRequest
 
 
 class Command(BaseCommand):
@@ -25,6 +26,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            consume(StopRequest().listen(), member=options["member"])
+            with in_use():
+                consume(StopRequest().listen(), member=options["member"])
+        except Occupied as reason:
+            raise CommandError(str(reason), returncode=EXIT_TRY_AGAIN) from reason
         except DeliberateStop as reason:
             raise CommandError(str(reason), returncode=EXIT_DELIBERATE) from reason

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from streaming.occupancy import Occupied, in_use
 from streaming.relay import relay
-from streaming.stopping import EXIT_DELIBERATE, DeliberateStop, StopRequest
+from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, DeliberateStop, StopRequest
 
 
 class Command(BaseCommand):
@@ -17,6 +18,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            relay(StopRequest().listen())
+            with in_use():
+                relay(StopRequest().listen())
+        except Occupied as reason:
+            raise CommandError(str(reason), returncode=EXIT_TRY_AGAIN) from reason
         except DeliberateStop as reason:
             raise CommandError(str(reason), returncode=EXIT_DELIBERATE) from reason
