@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import django
@@ -14,6 +15,7 @@ from bankportal.migrations_due import migrations_due
 from bankportal.process import Refused, run_process
 from bankportal.static_storage import readable_by_all
 from streaming.embedded.file_lock import held
+from streaming.occupancy import Occupied, only_rebuild
 
 
 def main() -> None:
@@ -21,6 +23,7 @@ def main() -> None:
     django.setup()
     refuse_failed_checks()
     bring_database_up_to_date()
+    drop_leftovers()
     bring_static_files_up_to_date()
     furnish()
 
@@ -38,6 +41,15 @@ def bring_database_up_to_date() -> None:
     if due:
         say(f"Bringing the database up to date ({due} migrations)")
         call_command("migrate", interactive=False, verbosity=0)
+
+
+def drop_leftovers() -> None:
+    """Drop the scratch tables of a rebuild that was killed, but not those of one that runs."""
+    from accounts.rebuild import scratch  # noqa: PLC0415 # needs the apps
+
+    with suppress(Occupied), only_rebuild():
+        if scratch.drop():
+            say("Dropped what a killed rebuild of the ledger had left")
 
 
 def bring_static_files_up_to_date() -> None:

@@ -51,17 +51,21 @@ def wait_for_log(stop: StopRequest) -> tuple[Endpoint, Log, LogIdentity] | None:
 def _recognise(endpoint: Endpoint) -> Log:
     described = describe_log(endpoint, settings.KAFKA_TOPIC, timeout=5)
     _refuse_forgetful(endpoint, described)
-    seen = LogIdentity(
+    try:
+        return recognise_log(identity_seen(endpoint, described))
+    except OtherLog as reason:
+        raise DeliberateStop(str(reason)) from reason
+
+
+def identity_seen(endpoint: Endpoint, described: LogDescription) -> LogIdentity:
+    """Give the identity of the log that was found at ``endpoint``."""
+    return LogIdentity(
         cluster_id=described.cluster_id,
         topic=described.topic,
         topic_id=described.topic_id,
         partition_count=described.partition_count,
         is_memory=endpoint.mode == "memory",
     )
-    try:
-        return recognise_log(seen)
-    except OtherLog as reason:
-        raise DeliberateStop(str(reason)) from reason
 
 
 def _refuse_forgetful(endpoint: Endpoint, described: LogDescription) -> None:

@@ -176,6 +176,7 @@ def _found_on_postgresql(connection: BaseDatabaseWrapper) -> dict[str, str]:
         cursor.execute(
             "SELECT t.tgname, pg_get_triggerdef(t.oid, true) FROM pg_trigger t "
             "JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgenabled = 'A' AND p.prosrc = %s "
+            # Not those of tables that a rebuild has put aside, in a schema of their own.
             "AND pg_table_is_visible(t.tgrelid)",
             [_POSTGRESQL_BODY],
         )

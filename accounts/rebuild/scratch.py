@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.transaction import atomic
 
 from accounts.ledger import sql
+from accounts.ledger.append_only import set_triggers
 from accounts.ledger.tables import scratch_tables
 from accounts.models import Log, LogPosition
 from accounts.models.fields import instant
@@ -40,7 +41,10 @@ class LedgerMoved(Exception):
 
 
 def begin(first: Iterable[LogPosition]) -> None:
-    """Make the scratch tables, empty, to be read from the beginnings in ``first``."""
+    """Make the scratch tables, empty, to be read from the beginnings in ``first``.
+
+    What a killed rebuild left is dropped: nothing of it is ever gone on with.
+    """
     with atomic(), connection.cursor() as cursor:
         _database().drop(cursor)
         _database().create(cursor)
@@ -87,6 +91,7 @@ def put_in_place(*, current_log: int, expected: dict[PositionKey, int]) -> str:
         if _next_offsets(cursor, _NEXT_OFFSETS) != expected:
             raise LedgerMoved
         former = _database().put_in_place(cursor)
+        set_triggers(None, SimpleNamespace(connection=connection))
         cursor.execute(_FILE_UNFILED, [instant(now_ms).isoformat(" ")])
         Log.objects.filter(is_current=True).exclude(pk=current_log).update(is_current=False)
         Log.objects.filter(pk=current_log).update(is_current=True, rebuilt_at_ms=now_ms)

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 
 from accounts.events import encode
+from accounts.ledger.append_only import dropping, missing_triggers
 from accounts.ledger.conclusions import understand
 from accounts.ledger.posting import post_batch
 from accounts.ledger.tables import scratch_tables
@@ -21,6 +22,8 @@ from accounts.rebuild import scratch
 from accounts.rebuild.comparison import differences
 from accounts.rebuild.noted import note
 from accounts.selectors.positions import current_epoch
+from bankportal.prepare import drop_leftovers
+from streaming.occupancy import only_rebuild
 from tests.builders import delivered, opened, raw, submitted, withdrawn
 from tests.tampering import behind_the_back
 
@@ -88,7 +91,8 @@ def schema():
             " || is_nullable || is_identity FROM information_schema.columns"
             " WHERE table_schema = current_schema()"
             " UNION SELECT tgname, tgrelid::regclass::text, pg_get_triggerdef(oid)"
-            " FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2, 3"
+            " FROM pg_trigger WHERE NOT tgisinternal AND pg_table_is_visible(tgrelid)"
+            " ORDER BY 1, 2, 3"
         )
         return cursor.fetchall()
 
@@ -236,6 +240,27 @@ def test_a_dropped_rebuild_leaves_the_schema_as_it_was(ledger, told):
     assert not scratch.drop()
 
 
+def test_the_next_start_drops_what_a_killed_rebuild_left(ledger, told, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    before = schema()
+    rebuild(ledger, told)
+
+    drop_leftovers()
+
+    assert schema() == before
+
+
+def test_a_start_leaves_a_rebuild_alone_that_runs(ledger, told, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    rebuild(ledger, told)
+    before = schema()
+
+    with only_rebuild():
+        drop_leftovers()
+
+    assert schema() == before
+
+
 def put_in_place(ledger):
     return scratch.put_in_place(current_log=ledger.log.pk, expected=note().next_offsets())
 
@@ -249,6 +274,17 @@ def test_put_in_place_it_is_the_ledger_under_the_names_of_before(ledger, told):
 
     assert schema() == before
     assert content() == holds
+
+
+def test_put_in_place_it_keeps_its_rows_even_where_somebody_took_the_triggers_away(ledger, told):
+    rebuild(ledger, told)
+    with connection.cursor() as cursor:
+        for statement in dropping(connection):
+            cursor.execute(statement)
+
+    put_in_place(ledger)
+
+    assert missing_triggers(connection) == []
 
 
 def test_put_in_place_it_goes_on_with_the_same_chain(ledger, told):

@@ -1,0 +1,142 @@
+"""Putting the database of a backup in place, and keeping the one that was there."""
+
+import os
+import shutil
+import sqlite3
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+from accounts.ledger.tables import LEDGER_TABLES, SCRATCH_PREFIX
+from streaming.carrying_over import CarriedOver, carry_over
+from streaming.database_copy import refuse_damaged
+from streaming.manifest import BackupUnusable, Manifest, put_on_disk
+
+_BESIDE: Final = ("-wal", "-shm")
+
+
+class InUse(Exception):
+    """Some program has the database open."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"Some program has {path} open. End it (the sqlite3 shell, a backup, another command) "
+            "and run this again. Nothing was changed."
+        )
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was done: where the former database is, if there was one, and what came over from it.
+
+    ``reason`` says why nothing could be carried over.
+    """
+
+    former: Path | None
+    carried: CarriedOver | None
+    reason: str = ""
+
+
+def restore_database(folder: Path, database: Path) -> Restored:
+    """Put the copy in the backup ``folder`` in place of SQLite's file ``database``.
+
+    The caller keeps every other process out. The former database is kept beside, and what
+    agents submitted and filed there since the backup is carried over. Positions begin a new
+    epoch. A death at any moment leaves the one database or the other. Raises
+    ``BackupUnusable``, ``InUse`` and ``OSError``; nothing is changed then.
+    """
+    connection.close()
+    manifest = Manifest.read(folder)
+    manifest.check(folder)
+    if manifest.database is None:
+        raise BackupUnusable(f"{folder} holds no database: it is of a portal on PostgreSQL.")
+    refuse_later_release(manifest, folder)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    draft = database.with_name(f"{database.name}.restoring")
+    # A journal that a killed restore left would be rolled back into the new copy.
+    draft.with_name(f"{draft.name}-journal").unlink(missing_ok=True)
+    try:
+        shutil.copyfile(folder / manifest.database.name, draft)
+        carried, reason = _prepare(draft, database)
+        put_on_disk(draft)
+        former = _keep(database) if database.exists() else None
+        draft.replace(database)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    put_on_disk(database.parent)
+    return Restored(former, carried, reason)
+
+
+def refuse_later_release(manifest: Manifest, folder: Path) -> None:
+    """Raise ``BackupUnusable`` where the copy has migrations that this release lacks."""
+    known = {
+        f"{app}.{name}"
+        for app, name in MigrationLoader(None, ignore_no_migrations=True).disk_migrations or ()
+    }
+    ours = (name for name in manifest.migrations if name.startswith("accounts."))
+    later = [name for name in ours if name not in known]
+    if later:
+        raise BackupUnusable(
+            f"{folder} was made by a later release (migration {later[-1]}). Restore it with that."
+        )
+
+
+def _prepare(draft: Path, database: Path) -> tuple[CarriedOver | None, str]:
+    """Make the copy what the ledger goes on from, with what only the present database knows."""
+    copy = sqlite3.connect(draft.resolve().as_uri(), uri=True, isolation_level=None)
+    try:
+        refuse_damaged(copy, draft)
+        for name in LEDGER_TABLES:
+            # A rebuild ran while the backup was made.
+            scratch = name.replace("accounts_", SCRATCH_PREFIX)
+            copy.execute(f'DROP TABLE IF EXISTS "{scratch}"')
+        now_ms = time.time_ns() // 1_000_000
+        copy.execute("UPDATE accounts_log SET rebuilt_at_ms = ? WHERE is_current", [now_ms])
+        if not database.exists():
+            return None, "there was no database"
+        try:
+            return carry_over(database, copy), ""
+        except sqlite3.Error as reason:
+            return None, str(reason)
+    finally:
+        copy.close()
+
+
+def _keep(database: Path) -> Path:
+    """Give the present database a second name, and let nothing of it stand beside the first."""
+    now = datetime.now(UTC)
+    former = database.with_name(f"{database.name}.before-restore-{now:%Y-%m-%dT%H-%M-%SZ}")
+    _close_log_of(database)
+    for suffix in _BESIDE:
+        # Only where SQLite could not write its log into the file, which then is damaged anyway.
+        beside = database.with_name(database.name + suffix)
+        if beside.exists():
+            beside.rename(former.with_name(former.name + suffix))
+    try:
+        os.link(database, former)
+    except OSError:
+        shutil.copy2(database, former)
+        put_on_disk(former)
+    put_on_disk(database.parent)
+    return former
+
+
+def _close_log_of(database: Path) -> None:
+    """Write SQLite's log into the file; raises ``InUse`` where somebody has it open."""
+    present = sqlite3.connect(database, timeout=1)
+    try:
+        present.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.OperationalError as reason:
+        if "locked" in str(reason):
+            raise InUse(database) from reason
+    except sqlite3.DatabaseError:
+        # Damaged, which may be why there is a restore. It is kept as it is.
+        return
+    finally:
+        present.close()

@@ -1,0 +1,266 @@
+"""Backups made beside everything that runs, and what can be made of them."""
+
+import json
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from accounts.events import encode
+from streaming.archive import Archive
+from streaming.manifest import Manifest
+from tests.builders import submitted
+from tests.processes import ROOT, wait_until
+from tests.streaming.recovery import Bank, sha256
+
+
+@pytest.fixture
+def bank(kafka, portal_on) -> Bank:
+    bank = portal_on(kafka.bootstrap_servers, Bank)
+    bank.manage("create_topics")
+    return bank
+
+
+def test_a_backup_holds_the_ledger_and_all_of_its_log(bank):
+    bank.publish_something(200)
+    bank.post_all(200)
+
+    folder = bank.backup()
+
+    manifest = Manifest.read(folder)
+    manifest.check(folder)
+    assert folder.parent == bank.folder / "backups"
+    assert {each.name for each in folder.iterdir()} == {
+        "manifest.json",
+        *(file.name for file in manifest.files),
+    }
+    assert {file.name: file.sha256 for file in manifest.files} == {
+        each.name: sha256(each) for each in folder.iterdir() if each.name != "manifest.json"
+    }
+    (log,) = manifest.logs
+    assert log.is_whole
+    assert sum(archive.messages for archive in log.archives) == 200
+    assert manifest.counts["entry"] == bank.value("SELECT count(*) FROM accounts_entry")
+
+
+def test_the_archive_holds_each_message_as_it_was(bank):
+    messages = [
+        (b"C1", "é€".encode()),
+        (None, b"\xff\x00"),
+        (b"C1", None),
+        (b"", b""),
+        (b"\x80", b'{"a": 1}'),
+        (b"C1", b"x" * 1_000_000),
+    ]
+    bank.publish(*messages)
+    bank.post_all(len(messages))
+
+    folder = bank.backup()
+
+    found = []
+    for each in Manifest.read(folder).archives:
+        with Archive(folder / each.file.name) as archive:
+            found += archive.messages()
+    assert {(each.key, each.value) for each in found} == set(messages)
+    rows = bank.query('SELECT partition, "offset", logged_at_ms FROM accounts_deadletter')
+    assert {(each.partition, each.offset, each.logged_at_ms) for each in found} == set(rows)
+    assert {each.leader_epoch for each in found} == {0}
+
+
+def test_a_backup_beside_a_consumer_is_of_one_moment(bank):
+    bank.publish_something(1_000)
+    bank.post_all(1_000)
+    bank.start("run_consumer", "--member", "one")
+    making = bank.start("backup")
+    sent = 0
+    while making.poll() is None:
+        bank.publish(*(encode(submitted(1, account="C1")) for _ in range(20)))
+        sent += 20
+    (folder,) = [each for each in (bank.folder / "backups").iterdir() if each.is_dir()]
+
+    twin = bank.twin(bank.folder / "twin", folder / "bankportal.sqlite3")
+    run = twin.manage("rebuild_ledger", "--archive", str(folder))
+
+    assert making.returncode == 0
+    assert sent > 0
+    assert "Equal: " in run.stdout
+
+
+def test_a_second_backup_shares_the_archive_of_the_first_and_adds_what_is_new(bank):
+    bank.publish_something(200)
+    bank.post_all(200)
+    first = bank.backup()
+    bank.publish(*(encode(submitted(1, account="C1")) for _ in range(30)))
+    bank.post_all(230)
+
+    second = bank.backup()
+
+    (before,), after = Manifest.read(first).archives, Manifest.read(second).archives
+    assert [each.messages for each in after] == [200, 30]
+    assert (first / before.file.name).samefile(second / before.file.name)
+    shutil.rmtree(first)
+    Manifest.read(second).check(second)
+
+
+def test_a_damaged_archive_of_an_earlier_backup_is_not_taken_over(bank):
+    bank.publish_something(200)
+    bank.post_all(200)
+    first = bank.backup()
+    (archive,) = Manifest.read(first).archives
+    (first / archive.file.name).write_bytes(b"rot")
+
+    second = bank.backup()
+
+    (archive,) = Manifest.read(second).archives
+    assert archive.messages == 200
+    Manifest.read(second).check(second)
+
+
+def test_from_the_archive_alone_the_same_ledger_is_made(bank, empty_database):
+    bank.publish_something(300)
+    bank.post_all(300)
+    folder = bank.backup()
+    twin = bank.twin(bank.folder / "twin", empty_database)
+    twin.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:1"
+
+    run = twin.manage("rebuild_ledger", "--archive", str(folder))
+
+    assert "in place: 300 messages" in run.stdout
+    assert twin.ledger() == bank.ledger()
+    assert twin.query("SELECT number FROM accounts_account ORDER BY 1") == bank.query(
+        "SELECT number FROM accounts_account ORDER BY 1"
+    )
+    assert twin.value("SELECT count(*) FROM accounts_outbox") == 0
+
+
+def test_a_ledger_made_from_an_archive_goes_on_with_its_kafka(bank, empty_database):
+    bank.publish_something(300)
+    bank.post_all(300)
+    folder = bank.backup()
+    bank.publish(*(encode(submitted(1, account="C1")) for _ in range(30)))
+    bank.post_all(330)
+    twin = bank.twin(bank.folder / "twin", empty_database)
+    archive = next(folder.glob("*.jsonl.gz"))
+    kafka = twin.environment["KAFKA_BOOTSTRAP_SERVERS"]
+    twin.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:1"
+    twin.manage("rebuild_ledger", "--archive", str(archive))
+    twin.environment["KAFKA_BOOTSTRAP_SERVERS"] = kafka
+    assert twin.value("SELECT sum(next_offset) FROM accounts_logposition") == 300
+
+    twin.post_all(330)
+
+    assert twin.ledger() == bank.ledger()
+
+
+def test_an_archive_killed_in_the_middle_of_a_rebuild_leaves_an_empty_ledger(bank, empty_database):
+    bank.publish_something(4_000)
+    bank.post_all(4_000)
+    folder = bank.backup()
+    twin = bank.twin(bank.folder / "twin", empty_database)
+    killed = twin.start("rebuild_ledger", "--archive", str(folder))
+    wait_until(lambda: twin.rebuilt() > 0, "it has begun")
+    killed.kill()
+    killed.wait()
+    left = twin.query("SELECT * FROM accounts_entry")
+
+    twin.manage("rebuild_ledger", "--archive", str(folder))
+
+    assert left == []
+    assert twin.ledger() == bank.ledger()
+    assert twin.value("SELECT count(*) FROM accounts_log") == 1
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.5, 0.999])
+def test_a_cut_archive_is_refused_and_nothing_is_changed(bank, empty_database, cut):
+    bank.publish_something(300)
+    bank.post_all(300)
+    whole = next(bank.backup().glob("*.jsonl.gz"))
+    archive = bank.folder / "cut.jsonl.gz"
+    archive.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * cut)])
+    twin = bank.twin(bank.folder / "twin", empty_database)
+
+    run = twin.manage("rebuild_ledger", "--archive", str(archive), check=False)
+
+    assert run.returncode == 1
+    assert "cut.jsonl.gz" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert twin.query("SELECT * FROM accounts_entry") == []
+    assert twin.scratch_tables() == []
+
+
+def test_without_kafka_a_backup_is_refused_and_nothing_of_it_stays(bank):
+    bank.publish_something(20)
+    bank.post_all(20)
+    bank.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:1"
+
+    run = bank.manage("backup", check=False)
+    without = bank.backup("--without-log")
+
+    assert run.returncode == 1
+    assert "Kafka" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert [each.name for each in without.iterdir() if each.name != "manifest.json"] == [
+        "bankportal.sqlite3"
+    ]
+    assert not Manifest.read(without).logs[0].is_whole
+    assert [each for each in without.parent.iterdir() if each.is_dir()] == [without]
+
+
+def test_a_full_disk_leaves_nothing_and_gets_one_line(bank):
+    bank.publish_something(2_000)
+    bank.post_all(2_000)
+    limit = 400_000
+
+    run = subprocess.run(
+        [sys.executable, "manage.py", "backup"],
+        cwd=ROOT,
+        env=bank.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        # No file may grow beyond this, which the writer meets as it meets a full disk.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+
+    assert run.returncode == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    assert [each for each in (bank.folder / "backups").iterdir() if each.is_dir()] == []
+
+
+def test_a_folder_that_cannot_be_written_to_gets_one_line(bank, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    run = bank.manage("backup", str(tmp_path / "file" / "backups"), check=False)
+
+    assert run.returncode == 1
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "choose a folder" in run.stderr
+
+
+def test_what_a_killed_backup_left_is_removed_by_the_next_and_whole_ones_stay(bank):
+    bank.publish_something(20)
+    bank.post_all(20)
+    first = bank.backup()
+    left = first.parent / ".partial-1"
+    left.mkdir()
+    (left / "bankportal.sqlite3").write_bytes(b"half")
+
+    second = bank.backup()
+
+    assert sorted(each.name for each in first.parent.iterdir() if each.is_dir()) == sorted(
+        [first.name, second.name]
+    )
+
+
+def test_nobody_but_its_owner_can_read_a_backup(bank):
+    bank.publish_something(20)
+    bank.post_all(20)
+
+    folder = bank.backup()
+
+    assert folder.stat().st_mode & 0o077 == 0
+    assert folder.parent.stat().st_mode & 0o077 == 0
+    assert json.loads((folder / "manifest.json").read_text())["format"] == "bankportal backup"

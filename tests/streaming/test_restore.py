@@ -1,0 +1,167 @@
+"""Going back to a backup: the ledger catches up to what it was, and nothing submitted is lost."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from accounts.events import encode
+from streaming.manifest import BackupUnusable, Manifest
+from streaming.restoring import refuse_later_release
+from tests.builders import submitted
+from tests.processes import wait_until
+from tests.streaming.recovery import Bank
+
+
+@pytest.fixture
+def bank(kafka, portal_on) -> Bank:
+    bank = portal_on(kafka.bootstrap_servers, Bank)
+    bank.manage("create_topics")
+    return bank
+
+
+def refused(bank: Bank, folder: Path) -> str:
+    """Give why a restore is refused, having changed nothing."""
+    before = bank.query("SELECT * FROM accounts_log")
+    run = bank.manage("restore", str(folder), check=False)
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert bank.query("SELECT * FROM accounts_log") == before
+    assert not list(bank.folder.glob("*.before-restore*"))
+    assert not list(bank.folder.glob("*.restoring"))
+    return run.stderr
+
+
+def test_restored_it_catches_up_to_the_chain_of_one_that_never_was(bank, empty_database):
+    bank.publish_something(200)
+    bank.post_all(200)
+    folder = bank.backup()
+    bank.publish(*(encode(submitted(1, account="C1")) for _ in range(100)), (b"C1", b"poison"))
+    bank.post_all(301)
+    control = bank.twin(bank.folder / "control", empty_database)
+    control.post_all(301)
+
+    run = bank.manage("restore", str(folder))
+    restored = bank.value("SELECT sum(next_offset) FROM accounts_logposition")
+    epoch = bank.value("SELECT rebuilt_at_ms FROM accounts_log")
+    bank.post_all(301)
+
+    assert "is in place" in run.stdout
+    assert (restored, epoch > 0) == (200, True)
+    assert bank.ledger() == control.ledger()
+
+
+def test_what_agents_submitted_since_is_carried_over_and_posted_once(bank):
+    bank.publish_something(20)
+    bank.submit(100)
+    bank.start("run_relay")
+    bank.post_all(21)
+    folder = bank.backup()
+    # The first two reach the log, the third one does not.
+    bank.submit(3, 5)
+    bank.post_all(23)
+    bank.stop("run_relay")
+    bank.submit(7)
+    bank.python(
+        """
+        from accounts.identifiers import new_transaction_id
+        from accounts.models import Account, Agent, Kind
+        from accounts.services.submissions import submit_transaction
+        Account.objects.create(number="C900", holder="Since", branch_id=1)
+        late = Agent.objects.create(username="late", role="teller", branch_id=1)
+        submit_transaction(
+            transaction_id=new_transaction_id(),
+            account="C100", kind=Kind.DEPOSIT, amount_minor=11, by=late,
+        )
+        """
+    )
+
+    run = bank.manage("restore", str(folder))
+    bank.start("run_relay")
+    bank.start("run_consumer", "--member", "one")
+    wait_until(
+        lambda: bank.value("SELECT count(*) FROM accounts_outbox WHERE NOT is_done") == 0,
+        "each submission has its outcome",
+    )
+
+    assert "3 submissions" in run.stdout
+    assert "1 accounts" in run.stdout
+    assert "Not carried over: 1 submissions by agents whom the backup does not know" in run.stdout
+    amounts = "SELECT e.amount_minor FROM accounts_entry e JOIN accounts_submission s USING"
+    assert bank.query(f"{amounts} (transaction_id) ORDER BY e.id") == [(100,), (3,), (5,), (7,)]
+    assert bank.value("SELECT holder FROM accounts_account WHERE number = 'C900'") == "Since"
+    assert bank.value("SELECT count(*) FROM accounts_deadletter") == 1
+
+
+def test_the_former_database_is_kept_whole(bank):
+    bank.publish_something(20)
+    bank.post_all(20)
+    folder = bank.backup()
+    bank.publish(encode(submitted(1, account="C1")))
+    bank.post_all(21)
+
+    bank.manage("restore", str(folder))
+
+    (kept,) = bank.folder.glob("bankportal.sqlite3.before-restore-*")
+    former = sqlite3.connect(kept)
+    assert former.execute("SELECT sum(next_offset) FROM accounts_logposition").fetchone() == (21,)
+    former.close()
+
+
+@pytest.mark.parametrize("present", ["none", "damaged"])
+def test_without_a_readable_database_the_backup_is_put_in_place_all_the_same(bank, present):
+    bank.publish_something(20)
+    bank.post_all(20)
+    folder, database = bank.backup(), bank.folder / "bankportal.sqlite3"
+    before = bank.ledger()
+    for each in bank.folder.glob("bankportal.sqlite3*"):
+        each.unlink()
+    if present == "damaged":
+        database.write_bytes(b"rot" * 10_000)
+        database.with_name("bankportal.sqlite3-wal").write_bytes(b"rot" * 10_000)
+
+    run = bank.manage("restore", str(folder))
+
+    assert "Nothing was carried over" in run.stdout
+    assert bank.ledger() == before
+    kept = [each.read_bytes()[:3] for each in bank.folder.glob("*.before-restore-*")]
+    assert kept == ([b"rot"] if present == "damaged" else [])
+
+
+def test_a_restore_is_refused_while_somebody_uses_the_database(bank):
+    bank.publish_something(20)
+    bank.post_all(20)
+    folder = bank.backup()
+    shell = sqlite3.connect(bank.folder / "bankportal.sqlite3")
+    shell.execute("SELECT count(*) FROM accounts_entry").fetchone()
+
+    assert "Some program has" in refused(bank, folder)
+    shell.close()
+    relay = bank.start("run_relay")
+    wait_until(lambda: "Publishing to" in bank.output_of("run_relay"), "it runs")
+    assert f"in use by manage.py run_relay (process {relay.pid})" in refused(bank, folder)
+
+
+def test_a_damaged_backup_is_refused_and_so_is_none(bank, tmp_path):
+    bank.publish_something(20)
+    bank.post_all(20)
+    folder = bank.backup()
+    bent = tmp_path / "bent"
+    shutil.copytree(folder, bent)
+    with (bent / "bankportal.sqlite3").open("r+b") as file:
+        file.seek(5_000)
+        file.write(b"\0rot\0")
+
+    assert "bankportal.sqlite3 is missing or damaged" in refused(bank, bent)
+    (bent / "manifest.json").write_text('{"format": "bankportal backup"')
+    assert "manifest.json is damaged" in refused(bank, bent)
+    assert "is no backup" in refused(bank, tmp_path / "none")
+
+
+def test_a_backup_of_a_later_release_is_refused(tmp_path):
+    manifest = Manifest("bankportal backup", 1, "", None, ["accounts.9999_later"], {}, [])
+
+    with pytest.raises(BackupUnusable, match="later release"):
+        refuse_later_release(manifest, tmp_path)
