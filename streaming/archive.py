@@ -15,6 +15,7 @@ from typing import Final, Self
 
 import msgspec
 
+from accounts.ledger.identity import identity_of
 from accounts.ledger.messages import Delivered, LogIdentity
 from accounts.models import Log, LogPosition
 
@@ -77,6 +78,10 @@ class ArchivedLog(msgspec.Struct, frozen=True):
         return LogIdentity(
             self.cluster_id, self.topic, self.topic_id, self.partition_count, self.is_memory
         )
+
+    def describes(self, log: Log) -> bool:
+        """Say whether it is ``log``: the same one may be followed twice, cut in between."""
+        return (self.identity, self.adopted_at_ms) == (identity_of(log), log.adopted_at_ms)
 
     @classmethod
     def of(cls, log: Log, positions: Iterable[LogPosition]) -> Self:

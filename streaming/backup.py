@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from django.db import connection
 
 from accounts.ledger.messages import Delivered
@@ -27,7 +28,7 @@ from streaming.manifest import (
     put_on_disk,
 )
 from streaming.progress import Console, Progress
-from streaming.sources import MessagesMissing, from_kafka
+from streaming.sources import from_kafka
 
 DATABASE_NAME: Final = "bankportal.sqlite3"
 _PARTIAL: Final = ".partial-"
@@ -111,8 +112,9 @@ class _Backup:
             if at[each.partition] < each.next_offset
         ]
         if missing and self._with_log:
-            archives += self._archived(log, archived, missing)
-            missing = missing if len(archives) == 0 else []
+            added = self._archived(log, archived, missing)
+            archives += added
+            missing = [] if added else missing
         return LogOf(archived, [_reached(each) for each in positions], archives, not missing)
 
     def _shared(self, log: ArchivedLog, at: dict[int, int]) -> list[ArchiveOf]:
@@ -130,13 +132,10 @@ class _Backup:
 
     def _archived(self, log: Log, archived: ArchivedLog, parts: list[Part]) -> list[ArchiveOf]:
         """Archive ``parts`` of ``log`` from Kafka."""
-        try:
-            messages = from_kafka(log, {part.partition: (part.first, part.end) for part in parts})
-        except MessagesMissing:
-            if log.is_current:
-                raise
+        if not log.is_current:
             # Of an earlier log we keep what earlier backups have kept.
             return []
+        messages = from_kafka(log, {part.partition: (part.first, part.end) for part in parts})
         path = self._name_for_archive(archived)
         progress = Progress(self._console, "Archived", sum(part.end - part.first for part in parts))
         count = write_archive(path, archived, parts, _watched(messages, progress))
@@ -145,8 +144,8 @@ class _Backup:
     def _name_for_archive(self, log: ArchivedLog) -> Path:
         number = 1
         while True:
-            short = log.identity.fingerprint().hex()[:12]
-            path = self._partial / f"log-{short}-{number:04}.jsonl.gz"
+            short = log.identity.fingerprint().hex()[:8]
+            path = self._partial / f"log-{short}-{log.adopted_at_ms:x}-{number:04}.jsonl.gz"
             if not path.exists():
                 return path
             number += 1
@@ -170,7 +169,7 @@ def _earlier(folder: Path, log: ArchivedLog) -> list[tuple[Path, ArchiveOf]]:
         except BackupUnusable:
             continue
         for of in manifest.logs:
-            is_it = (of.log.identity, of.log.beginnings) == (log.identity, log.beginnings)
+            is_it = msgspec.structs.replace(of.log, number=log.number) == log
             if is_it and of.archives and all(one.file.is_in(each) for one in of.archives):
                 return [(each, archive) for archive in of.archives]
     return []

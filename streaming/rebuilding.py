@@ -87,7 +87,8 @@ class Rebuild:
 
     def _post_log(self, log: Log, ranges: dict[int, tuple[int, int]], progress: Progress) -> None:
         expected = {number: start for number, (start, _end) in ranges.items()}
-        for part in in_parts(self._sources.messages(log, ranges), BATCH_SIZE):
+        is_last = log == self.current_log
+        for part in in_parts(self._sources.messages(log, ranges, is_last=is_last), BATCH_SIZE):
             began = time.monotonic()
             outcomes = post_batch(
                 [understand(each) for each in part],

@@ -36,7 +36,7 @@ class Sources:
         return sorted(logs.values(), key=lambda log: log.number)
 
     def ends(self, log: Log) -> dict[int, int]:
-        """Give how far each partition of ``log`` can be read, from archives and Kafka together."""
+        """Give how far each partition of the last log can be read, from archives and Kafka."""
         ends: dict[int, int] = {}
         for _, parts in self._archives_of(log):
             for part in parts:
@@ -47,10 +47,12 @@ class Sources:
             return ends
         return {number: max(end, ends.get(number, 0)) for number, end in in_kafka.items()}
 
-    def messages(self, log: Log, ranges: Ranges) -> Iterator[Delivered]:
+    def messages(self, log: Log, ranges: Ranges, *, is_last: bool) -> Iterator[Delivered]:
         """Give the messages of ``ranges``, those of a partition by offset.
 
-        Raises ``MessagesMissing``, ``ArchiveUnusable`` and what reading Kafka raises.
+        Kafka is asked for what no archive holds of the last log only: what it has under the
+        name of an earlier one may have been cut and grown again. Raises ``MessagesMissing``,
+        ``ArchiveUnusable`` and what reading Kafka raises.
         """
         at = {number: start for number, (start, _end) in ranges.items()}
         for path, parts in self._archives_of(log):
@@ -64,14 +66,13 @@ class Sources:
                         yield each
             at |= usable
         rest = {n: (at[n], end) for n, (_start, end) in ranges.items() if at[n] < end}
-        if rest:
+        if rest and is_last:
             yield from from_kafka(log, rest)
+        elif rest:
+            raise _missing(log, rest, "the ledger has followed another log since.")
 
     def _archives_of(self, log: Log) -> list[tuple[Path, list[Part]]]:
-        identity = identity_of(log)
-        found = [
-            (path, each.parts) for path, each in self._headers if each.log.identity == identity
-        ]
+        found = [(path, each.parts) for path, each in self._headers if each.log.describes(log)]
         return sorted(found, key=lambda each: sum(part.first for part in each[1]))
 
 
@@ -88,12 +89,16 @@ def from_kafka(log: Log, ranges: Ranges) -> Iterator[Delivered]:
     try:
         endpoint = _kafka_with(log)
     except MessagesMissing as reason:
-        number, (start, end) = next(iter(ranges.items()))
-        raise MessagesMissing(
-            f"No archive was named that holds offsets {start} to {end - 1} of partition {number} "
-            f"of log {log.pk}, and {reason} Name a backup that holds them with --archive."
-        ) from reason
+        raise _missing(log, ranges, str(reason)) from reason
     return read_log(endpoint, log.topic, ranges)
+
+
+def _missing(log: Log, ranges: Ranges, why: str) -> MessagesMissing:
+    number, (start, end) = next(iter(ranges.items()))
+    return MessagesMissing(
+        f"No archive was named that holds offsets {start} to {end - 1} of partition {number} of "
+        f"log {log.pk} ({log}), and {why} Name a backup that holds them with --archive."
+    )
 
 
 def _kafka_with(log: Log) -> Endpoint:

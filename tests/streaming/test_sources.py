@@ -1,0 +1,99 @@
+"""Rebuilding a ledger that has followed several logs, from archives of them."""
+
+import pytest
+
+from accounts.ledger.messages import LogIdentity
+from accounts.models import Log, LogPosition
+from streaming.archive import ArchivedLog, Part, write_archive
+from streaming.progress import Console
+from streaming.rebuilding import rebuild
+from streaming.sources import MessagesMissing, Sources
+from streaming.stopping import StopRequest
+from tests.builders import LedgerInTest, delivered, opened, raw, submitted
+
+# In memory mode each start is another log, and the next one is taken without being asked.
+FIRST = LogIdentity("first", "submissions", "", 3, is_memory=True)
+SECOND = LogIdentity("second", "submissions", "", 3, is_memory=True)
+
+
+@pytest.fixture
+def followed(db):
+    """A ledger that has followed two logs, and the messages of each."""
+    event = submitted(700)
+    first = [delivered(opened(), 0), delivered(event, 1), raw(b"poison", 2)]
+    second = [delivered(event, 0), delivered(submitted(5), 1), raw(b"poison", 0, partition=1)]
+    for identity, messages in ((FIRST, first), (SECOND, second)):
+        LedgerInTest(identity).post_messages(messages)
+    return first, second
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """Give a function that archives messages of the log number ``which``: 0, or 1."""
+
+    def write(which: int, messages, *, first=0, name="log"):
+        log = Log.objects.order_by("pk")[which]
+        path = tmp_path / f"{name}-{which}-{first}.jsonl.gz"
+        parts = [Part(n, *_span(messages, n)) for n in range(3)]
+        positions = LogPosition.objects.filter(log=log)
+        write_archive(path, ArchivedLog.of(log, positions), parts, messages)
+        return path
+
+    return write
+
+
+def _span(messages, partition):
+    offsets = [each.offset for each in messages if each.partition == partition]
+    return (offsets[0], offsets[-1] + 1) if offsets else (0, 0)
+
+
+def differences_by(*archives) -> list[str]:
+    console = Console(lambda _line: None, StopRequest())
+    with rebuild(Sources(archives), console=console, gives_way=False) as made:
+        made.post(made.noted.next_offsets())
+        return [str(each) for each in made.differences()]
+
+
+def test_the_logs_are_read_one_after_the_other(followed, archive):
+    first, second = followed
+
+    assert differences_by(archive(1, second), archive(0, first)) == []
+
+
+def test_an_earlier_log_without_its_archive_is_refused_with_the_way_on(followed, archive):
+    _first, second = followed
+
+    with pytest.raises(MessagesMissing, match=r"offsets 0 to 2 of partition 0 .*first/.*--archive"):
+        differences_by(archive(1, second))
+
+
+def test_archives_may_overlap_and_come_in_any_order(followed, archive):
+    first, second = followed
+
+    parts = [archive(0, first[1:], first=1), archive(0, first[:2]), archive(1, second)]
+
+    assert differences_by(*parts) == []
+
+
+def test_a_gap_between_archives_is_refused(followed, archive):
+    first, second = followed
+
+    with pytest.raises(MessagesMissing, match="offsets 1 to 2 of partition 0"):
+        differences_by(archive(0, first[2:], first=2), archive(0, first[:1]), archive(1, second))
+
+
+def test_the_same_log_followed_again_is_another_one_to_the_archives(followed, archive):
+    first, second = followed
+    # As when it was cut, has grown again and was adopted.
+    archives = [archive(0, first), archive(1, second)]
+    Log.objects.filter(cluster_id="first").update(adopted_at_ms=1)
+
+    with pytest.raises(MessagesMissing, match="of partition 0"):
+        differences_by(*archives)
+
+
+def test_what_the_archive_says_otherwise_is_a_difference(followed, archive):
+    first, second = followed
+    other = [first[0], delivered(submitted(701), 1), first[2]]
+
+    assert differences_by(archive(0, other), archive(1, second)) != []
