@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from typing import Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import Agent
 from accounts.selectors.figures import Choice, Figures, accounts_counted, figures
 from accounts.selectors.live_rows import LiveRow, newest_transactions
+from accounts.selectors.periods import Period
 from accounts.selectors.positions import current_position
 from accounts.selectors.snapshot import snapshot
 from accounts.views.doors import AgentRequest, for_agents, with_customer_data
@@ -60,6 +62,8 @@ def dashboard(request: AgentRequest) -> HttpResponse:
         "shown": shown,
         "figures": shown.figures,
         "transactions": totals.deposits + totals.withdrawals,
+        "shown_count": sum(row.outcome == "posted" for row in shown.figures.rows),
+        "period_query": _dates_of(shown.choice.period),
         "net_minor": totals.deposits_minor - totals.withdrawals_minor,
         "data": msgspec.to_builtins(shown),
         "words": dashboard_words(),
@@ -94,6 +98,12 @@ def _shown(agent: Agent, form: ChoiceForm) -> Shown:
             unknown=[number for number in choice.accounts if number not in drawn],
             period=render_to_string("streaming/period.html", {"period": choice.period}).strip(),
         )
+
+
+def _dates_of(period: Period) -> str:
+    """Give a period as the list of transactions takes it."""
+    ends = {"from": period.first, "to": period.last}
+    return urlencode({name: day.isoformat() for name, day in ends.items() if day})
 
 
 def _blank_row() -> LiveRow:

@@ -1,30 +1,28 @@
 """The figures of a dashboard: exact, as of one moment, for what one agent may see."""
 
-import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from django.db.models import F, Min, Q, QuerySet, Subquery, Sum
+from django.db.models import F, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from msgspec import Meta
 
-from accounts.models import Agent, DailyTotal, Entry, Kind
+from accounts.models import Agent, DailyTotal, Kind
 from accounts.outbox import waiting
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.balance_lines import BalanceLine, balance_line
 from accounts.selectors.live_rows import LiveRow, transactions_of_period
 from accounts.selectors.periods import ALL, Period, beginning_of
+from accounts.selectors.posting_times import PostingTimes, posting_times
 from accounts.selectors.scope import accounts_seen_by, submissions_seen_by, totals_seen_by
 from accounts.selectors.sums import ExactSum
 
 MOST_LINES: Final = 4
 ACCOUNTS_COMPARED: Final = 10
 ROWS_OF_PERIOD: Final = 20
-_HOUR_MS = 3_600_000
-_DELAYS_LOOKED_AT = 1_000
 
 AccountText = Annotated[str, Meta(max_length=34)]
 
@@ -60,13 +58,6 @@ class Waiting(msgspec.Struct, frozen=True):
     since_ms: int | None
 
 
-class Delays(msgspec.Struct, frozen=True):
-    """From the agent's click to the posting, over the last hour's submissions."""
-
-    median_ms: int
-    ninety_five_ms: int
-
-
 class AccountSums(msgspec.Struct, frozen=True):
     """Posted transactions of one account in the period."""
 
@@ -85,7 +76,7 @@ class Figures(msgspec.Struct, frozen=True):
     end_ms: int | None
     totals: Totals
     waiting: Waiting
-    delays: Delays | None
+    delays: PostingTimes | None
     compared: list[AccountSums]
     accounts_with_transactions: int
     lines: list[BalanceLine]
@@ -101,7 +92,7 @@ def figures(agent: Agent, choice: Choice) -> Figures:
         end_ms=beginning_of(period.last + timedelta(days=1)) if period.last else None,
         totals=_totals(agent, totals),
         waiting=_waiting(agent),
-        delays=_delays(agent),
+        delays=posting_times(agent),
         compared=_compared(agent, totals),
         accounts_with_transactions=totals.values("account").distinct().count(),
         lines=[line for number in choice.accounts if (line := balance_line(agent, number, period))],
@@ -162,21 +153,3 @@ def _waiting(agent: Agent) -> Waiting:
     mine = waiting().filter(submission__in=submissions_seen_by(agent))
     ends = mine.aggregate(since_ms=Min("queued_at_ms"))
     return Waiting(number=mine.count(), since_ms=ends["since_ms"])
-
-
-def _delays(agent: Agent) -> Delays | None:
-    """Look at the last submissions only: their table has no index on time, and needs none."""
-    last = submissions_seen_by(agent).order_by("-id")[:_DELAYS_LOOKED_AT]
-    entries = Entry.objects.filter(
-        transaction_id__in=Subquery(last.values("transaction_id")),
-        submitted_at_ms__gte=time.time_ns() // 1_000_000 - _HOUR_MS,
-    )
-    delays = sorted(entries.values_list(F("posted_at_ms") - F("submitted_at_ms"), flat=True))
-    if not delays:
-        return None
-    return Delays(_at_rank(delays, 50), _at_rank(delays, 95))
-
-
-def _at_rank(ordered: list[int], percent: int) -> int:
-    """Give the nearest-rank percentile."""
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

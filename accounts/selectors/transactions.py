@@ -80,6 +80,11 @@ class TransactionRow:
         """The amount from the customer's viewpoint."""
         return -self.amount_minor if self.kind == Kind.WITHDRAWAL else self.amount_minor
 
+    @property
+    def is_posted_transaction(self) -> bool:
+        """Whether it moved money."""
+        return self.state == "posted" and self.kind in TRANSACTION_KINDS
+
     @classmethod
     def of_entry(cls, entry: Entry, *, holder: str = "", agent: str = "") -> Self:
         """Give the line of a concluded entry."""

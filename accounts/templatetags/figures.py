@@ -44,6 +44,12 @@ def signed(amount_minor: int) -> str:
 
 
 @register.filter
+def taken(amount_minor: int) -> str:
+    """Give what was taken from accounts, with the sign of what it does to them."""
+    return signed(-amount_minor)
+
+
+@register.filter
 def money(amount_minor: int) -> str:
     """Give an amount with its currency, for running text: ``100,00 €`` or ``€100.00``."""
     figure, symbol = amount(amount_minor), currency_symbol()

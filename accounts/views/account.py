@@ -43,6 +43,7 @@ def account_response(
     agent, number = request.user, found.number
     older_than = identifier_in(request.GET.get("before"))
     balance = balance_of(found)
+    page = account_page(agent, number, older_than=older_than)
     context = {
         "account": found,
         "balance": balance,
@@ -53,7 +54,8 @@ def account_response(
         "preview": Preview.of(form, balance),
         "receipt": _receipt(request, found),
         "waiting": [] if older_than else waiting_rows(agent, number),
-        "page": account_page(agent, number, older_than=older_than),
+        "page": page,
+        "shown_count": sum(row.is_posted_transaction for row in page.rows),
         "is_older": older_than is not None,
         "spark": _spark(agent, number) if balance else None,
     }

@@ -69,8 +69,11 @@ export class BalanceChart {
   }
 
   dayTicks() {
-    const write = (/** @type {number} */ at) =>
-      this.end - this.begin > 2 * DAY_MS ? this.calendar.day(at) : this.calendar.minutes(at);
+    const write = (/** @type {number} */ at) => {
+      if (this.end - this.begin <= 2 * DAY_MS) return this.calendar.minutes(at);
+      const spansYears = this.calendar.year(this.begin) !== this.calendar.year(this.end);
+      return spansYears ? this.calendar.dayOfYear(at) : this.calendar.day(at);
+    };
     return { autoSkip: true, maxRotation: 0, callback: write };
   }
 
@@ -92,7 +95,7 @@ export class BalanceChart {
   }
 
   /**
-   * Draws the lines of a period. Without an end it goes on a little beyond the last step.
+   * Draws the lines of a period. Without an end it goes on until now.
    * @param {Line[]} lines
    * @param {number | null} begin
    * @param {number | null} end
@@ -102,11 +105,10 @@ export class BalanceChart {
     const moments = lines.flatMap((line) => line.steps.map((step) => step[0]));
     const now = Date.now();
     const [first, last] = moments.length ? [Math.min(...moments), Math.max(...moments)] : [now - DAY_MS, now];
-    const margin = Math.max((last - first) / 40, DAY_MS / 24);
-    this.begin = begin ?? first - margin;
-    this.end = Math.max(end ?? last + margin, last);
+    this.end = Math.max(end ?? now, last);
+    this.begin = begin ?? first - Math.max((this.end - first) / 40, DAY_MS / 24);
     // Nobody knows a balance of tomorrow.
-    const until = end === null ? this.end : Math.max(last, Math.min(end, now));
+    const until = Math.max(last, Math.min(this.end, now));
     this.chart.data.datasets = lines.map((line, place) => this.dataset(line, place, until));
     Object.assign(this.chart.options.scales.x, { min: this.begin, max: this.end });
     this.colourAll();

@@ -97,8 +97,9 @@ class Dashboard {
     this.bar.settle(shown.choice, shown.unknown);
     const period = page.querySelector("[data-period]");
     if (period) period.textContent = shown.period;
-    const all = page.querySelector("[data-all-of-period]");
-    if (all instanceof HTMLAnchorElement) all.search = datesOf(shown);
+    for (const link of page.querySelectorAll("[data-of-period]")) {
+      if (link instanceof HTMLAnchorElement) link.search = datesOf(shown);
+    }
     this.waiting = null;
     this.draw(shown.figures);
     feed.follow(shown.choice, shown.position);
@@ -130,7 +131,7 @@ class Dashboard {
     this.waiting = null;
     this.drawnAt = performance.now();
     this.tiles.show(figures);
-    this.period.show(figures.rows);
+    this.period.show(figures.rows, figures.totals.deposits + figures.totals.withdrawals);
     this.balance.show(figures.lines, figures.begin_ms, figures.end_ms);
     this.heat.show(figures.compared);
     this.bars.show(figures.compared);
@@ -145,6 +146,8 @@ class Dashboard {
     write("last-step", this.balance.lastStep());
     write("compared", counted(words, "compared", active, { shown: compared.length }));
     write("share", this.bars.share(BigInt(totals.deposits_minor) + BigInt(totals.withdrawals_minor)));
+    const others = active - compared.length;
+    write("others", others > 0 ? counted(words, "others", others) : "");
     setEmpty(panel("balance"), !lines.length);
     for (const name of ["heat", "bars"]) setEmpty(panel(name), !compared.length);
   }

@@ -84,6 +84,11 @@ export function parse(text) {
   return JSON.parse(text, /** @type {any} */ (exact));
 }
 
+/** @param {string} date */
+function written(date) {
+  return isFrench ? date.replace(/^1 /, "1er ") : date.replace("Sept", "Sep");
+}
+
 /** Dates and times in the portal's time zone, wherever the browser is. */
 export class Calendar {
   /** @param {string} zone */
@@ -109,9 +114,18 @@ export class Calendar {
 
   /** @param {number} milliseconds */
   day(milliseconds) {
-    const isThisYear = this.iso.format(milliseconds).slice(0, 4) === this.today().slice(0, 4);
-    const text = (isThisYear ? this.short : this.withYear).format(milliseconds);
-    return isFrench ? text.replace(/^1 /, "1er ") : text.replace("Sept", "Sep");
+    const isThisYear = this.year(milliseconds) === this.year(Date.now());
+    return written((isThisYear ? this.short : this.withYear).format(milliseconds));
+  }
+
+  /** @param {number} milliseconds */
+  dayOfYear(milliseconds) {
+    return written(this.withYear.format(milliseconds));
+  }
+
+  /** @param {number} milliseconds */
+  year(milliseconds) {
+    return this.iso.format(milliseconds).slice(0, 4);
   }
 
   /** @param {string} date as in 2024-01-31 */

@@ -185,6 +185,7 @@ export class PeriodTable {
     this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
     this.empty = /** @type {HTMLElement} */ (panel.querySelector("[data-empty]"));
     this.shown = "";
+    this.posted = 0;
     /** @type {Entry[] | null} */
     this.waiting = null;
     whenFree(this.body, () => this.waiting && this.write(this.waiting));
@@ -192,8 +193,10 @@ export class PeriodTable {
 
   /**
    * @param {Entry[]} rows newest first
+   * @param {number} posted how many transactions the period has, of which these are the newest
    */
-  show(rows) {
+  show(rows, posted) {
+    this.posted = posted;
     if (isInUse(this.body)) this.waiting = rows;
     else this.write(rows);
   }
@@ -201,12 +204,13 @@ export class PeriodTable {
   /** @param {Entry[]} rows */
   write(rows) {
     this.waiting = null;
+    const shown = rows.filter((entry) => entry.outcome === "posted").length;
+    const foot = this.panel.querySelector("[data-period-count]");
+    if (foot) foot.textContent = counted(this.writer.words, "shown", this.posted, { shown });
     const now = rows.map((entry) => entry.transaction_id).join();
     if (now === this.shown) return;
     this.shown = now;
     this.body.replaceChildren(...rows.map((entry) => this.writer.row(entry, false)));
-    const foot = this.panel.querySelector("[data-period-count]");
-    if (foot) foot.textContent = counted(this.writer.words, "shown", rows.length);
     this.empty.hidden = rows.length > 0;
   }
 }

@@ -293,6 +293,14 @@ def test_without_a_script_the_figures_and_tables_are_there(chromium, portal):
     assert text_of(page.locator("[data-balances] [data-slot=balance]")) == "830,00"
     assert page.locator(LIVE_ROWS).count() == 5
     assert page.locator("[data-panel=period] tbody tr").count() == 2
+    compared = page.locator("[data-panel=bars] noscript td")
+    assert [each.get_attribute("data-label") for each in compared.all()[1:]] == [
+        "Dépôts",
+        "Retraits",
+        "Déposés",
+        "Retirés",
+    ]
+    assert [text_of(each) for each in compared.all()[1:]] == ["0", "2", "0,00", "−170,00"]
     page.locator("label", has=page.locator("[value=all]")).click()
     page.locator("[data-apply]").click()
     assert text_of(figure(page, "transactions")) == "5"
@@ -375,3 +383,32 @@ from accounts.models import Outbox
 row = Outbox.objects.get()
 ledger.post(decode(bytes(row.key), bytes(row.value)))
 """
+
+AXIS = """() => Chart.getChart(document.querySelector("[data-canvas=balance]")).scales.x.ticks
+    .map(({ label, value }) => [label, value])"""
+
+
+def test_the_axis_of_years_names_them_all_and_ends_today(opened_by):
+    page = opened_by("auditor")
+
+    ticks = page.evaluate(AXIS)
+
+    assert len(ticks) >= 2
+    assert [label for label, _at in ticks if not re.search(r" 20[0-9]{2}$", label)] == []
+    assert max(at for _label, at in ticks) <= page.evaluate("Date.now()")
+
+
+def test_remarks_and_links_follow_the_choice(opened_by, portal):
+    portal.post(
+        "for n in range(12):\n"
+        "    ledger.post(opened(account=f'C5{n:02}', **today), "
+        "submitted(100 + n, account=f'C5{n:02}', **today))"
+    )
+    page = opened_by("auditor")
+
+    page.locator("label", has=page.locator("[value=today]")).click()
+
+    expect(page.locator("[data-others]")).to_have_text("2 autres comptes")
+    expect(page.locator("[data-period-count]")).to_have_text("12 opérations comptabilisées sur 12")
+    for link in page.locator("[data-of-period]").all():
+        expect(link).to_have_attribute("href", re.compile(r"\?from=([0-9-]{10})&to=\1$"))

@@ -1,0 +1,58 @@
+"""From the agent's click to the ledger: how long the last hour's submissions took."""
+
+import time
+from typing import Final
+
+import msgspec
+from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
+from django.db.models import F, Subquery
+
+from accounts.models import Agent, Entry
+from accounts.selectors.audiences import audience_of
+from accounts.selectors.scope import submissions_seen_by
+
+_HOUR_MS: Final = 3_600_000
+_SUBMISSIONS_LOOKED_AT: Final = 1_000
+_KEPT_S: Final = 30
+
+
+class PostingTimes(msgspec.Struct, frozen=True):
+    """From the agent's click to the posting, over the last hour's submissions."""
+
+    median_ms: int
+    ninety_five_ms: int
+
+
+def posting_times(agent: Agent) -> PostingTimes | None:
+    """Give those of what the agent may see; None where nothing was submitted.
+
+    Looks at the last submissions only: their table has no index on time, and needs none.
+    """
+    last = submissions_seen_by(agent).order_by("-id")[:_SUBMISSIONS_LOOKED_AT]
+    entries = Entry.objects.filter(
+        transaction_id__in=Subquery(last.values("transaction_id")),
+        submitted_at_ms__gte=time.time_ns() // 1_000_000 - _HOUR_MS,
+    )
+    found = sorted(entries.values_list(F("posted_at_ms") - F("submitted_at_ms"), flat=True))
+    if not found:
+        return None
+    return PostingTimes(_at_rank(found, 50), _at_rank(found, 95))
+
+
+def recent_posting_times(agent: Agent | AnonymousUser) -> PostingTimes | None:
+    """Give the same as of half a minute ago at most, for what stands on every page."""
+    if not isinstance(agent, Agent) or (audience := audience_of(agent)) is None:
+        return None
+    key = f"posting-times-{audience.branch_id}"
+    # In a tuple, since the cache takes None for nothing kept.
+    kept: tuple[PostingTimes | None] | None = cache.get(key)
+    if kept is None:
+        kept = (posting_times(agent),)
+        cache.set(key, kept, _KEPT_S)
+    return kept[0]
+
+
+def _at_rank(ordered: list[int], percent: int) -> int:
+    """Give the nearest-rank percentile."""
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
