@@ -98,3 +98,54 @@ def test_an_operator_redrives_one_and_discards_another_saying_why(bank, page_of)
     expect(page.locator(".messagelist")).to_contain_text("1 dead letter is discarded.")
     expect(page.locator("#result_list")).to_contain_text("Redriven, on its way")
     expect(page.locator("#result_list")).to_contain_text("Discarded")
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_main_links_stand_in_one_line_on_a_narrow_screen(bank, page_of, language) -> None:
+    page = page_of(bank.auditor, language=language, viewport={"width": 320, "height": 640})
+    page.goto("/dashboard/")
+
+    links = page.locator(".nav a").all()
+
+    assert len(links) == 4
+    assert len({link.bounding_box()["y"] for link in links}) == 1
+
+
+# Texts below 12 px, and targets lower than 24; a checkbox is as large as its label.
+SMALL = """() => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const small = new Set();
+    while (texts.nextNode()) {
+        const element = texts.currentNode.parentElement;
+        const isShown = texts.currentNode.textContent.trim() && element.getClientRects().length;
+        if (isShown && parseFloat(getComputedStyle(element).fontSize) < 12)
+            small.add(element.outerHTML.slice(0, 100));
+    }
+    for (const target of document.querySelectorAll(
+        "a[href], button, summary, select, input:not([type=hidden], [type=checkbox], [type=radio])"
+    )) {
+        const { width, height } = target.getBoundingClientRect();
+        if (width && target.checkVisibility() && (height < 23.9 || width < 23.9))
+            small.add(target.outerHTML.slice(0, 100));
+    }
+    return [...small];
+}"""
+
+
+@pytest.mark.parametrize("width", [1440, 320])
+def test_no_text_is_below_12_pixels_and_no_target_below_24(bank, page_of, width) -> None:
+    page = page_of(bank.administrator, viewport={"width": width, "height": 900})
+    entry = Entry.objects.latest("id")
+
+    found = {}
+    for address in (
+        "",
+        "accounts/entry/",
+        f"accounts/entry/{entry.pk}/change/",
+        f"accounts/agent/{bank.teller.pk}/change/",
+        "accounts/agent/add/",
+    ):
+        page.goto(f"/admin/{address}")
+        found[address] = page.evaluate(SMALL)
+
+    assert {address: each for address, each in found.items() if each} == {}

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
 from accounts.identifiers import new_transaction_id
-from accounts.models import Kind
+from accounts.models import Entry, Kind
 from accounts.services.submissions import submit_transaction
 from tests.builders import withdrawn
 
@@ -100,3 +101,34 @@ def test_axe_is_the_file_that_was_recorded():
     recorded = json.loads((AXE.parent / "vendored.json").read_text(encoding="utf-8"))["files"]
 
     assert recorded == {AXE.name: hashlib.sha256(AXE.read_bytes()).hexdigest()}
+
+
+SMALL = """() => [...document.querySelectorAll("main *")].filter((each) =>
+    each.getClientRects().length && parseFloat(getComputedStyle(each).fontSize) < 12
+).map((each) => each.outerHTML.slice(0, 100))"""
+
+
+def test_no_text_is_below_12_pixels(page_of, bank, addresses):
+    page = page_of(bank.teller)
+    posted = Entry.objects.latest("id").transaction_id
+
+    found = {}
+    for name, address in {**addresses, "posted": f"/transactions/{posted}/"}.items():
+        page.goto(address)
+        found[name] = page.evaluate(SMALL)
+
+    assert {name: each for name, each in found.items() if each} == {}
+
+
+@pytest.mark.parametrize("width", [320, 768, 1440])
+def test_the_form_is_read_in_the_order_of_the_tab_key(page_of, bank, width):
+    page = page_of(bank.teller, viewport={"width": width, "height": 900})
+    page.goto("/accounts/C100/")
+
+    fields = ("[value=deposit]", "#id_amount", "#id_reference", ".slip button[type=submit]")
+    boxes = [page.locator(each).bounding_box() for each in fields]
+
+    # Each begins below the one before, or to its right.
+    for before, after in pairwise(boxes):
+        is_below = after["y"] >= before["y"] + before["height"]
+        assert is_below or after["x"] >= before["x"] + before["width"]
