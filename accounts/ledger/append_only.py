@@ -1,8 +1,9 @@
 """The triggers that keep rows as they were written: their SQL, and whether they are there.
 
 Every migration that rebuilds one of these tables loses its triggers, silently on SQLite, and
-so ends with ``RunPython(set_triggers)``; a test looks after all migrations. Nothing sets them
-at another time: one that was dropped behind the application's back stays missing, and is named.
+so ends with ``RunPython(set_triggers)``; a test looks after all migrations. No start sets them:
+one that was dropped behind the application's back stays missing, and is named, until somebody
+asks for it (``verify_ledger --set-triggers``) or replaces the ledger as a whole.
 """
 
 from collections.abc import Iterable, Iterator

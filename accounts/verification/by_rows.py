@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from accounts.models import Balance, DeadLetter, Entry, Kind
-from accounts.oracle import DEAD, POSTED, REJECTED, AccountState, link_after
+from accounts.oracle import DEAD, POSTED, REJECTED, AccountState, digest_of, link_after
+from accounts.verification.compared import stored_bytes
 from accounts.verification.discrepancy import Discrepancy
 from accounts.verification.partition import Partition
 
@@ -37,6 +38,8 @@ class PartitionByRows(Partition):
     def _bury_before(self, offset: int | None) -> Iterator[Discrepancy]:
         for row in self.dead_letters.take_before(offset):
             self.counts[DEAD] += 1
+            if digest_of(stored_bytes(row.key), stored_bytes(row.value)) != bytes(row.digest):
+                yield self.about(row, "has other bytes than those of its digest")
             if not self._is_linked(row, DEAD, None):
                 yield self.about(row, _BROKEN)
 

@@ -48,13 +48,14 @@ def of_dead_letter(row: DeadLetter, expected: Expected, message: Delivered) -> s
             ("reason", row.reason, expected.reason),
             ("transaction_id", row.transaction_id, expected.transaction_id),
             ("logged_at_ms", row.logged_at_ms, message.logged_at_ms),
-            ("key", _bytes(row.key), message.key),
-            ("value", _bytes(row.value), message.value),
+            ("key", stored_bytes(row.key), message.key),
+            ("value", stored_bytes(row.value), message.value),
             ("digest", bytes(row.digest), expected.digest),
             ("link", bytes(row.link), expected.link),
         )
     )
 
 
-def _bytes(stored: bytes | memoryview | None) -> bytes | None:
+def stored_bytes(stored: bytes | memoryview | None) -> bytes | None:
+    """Give what a column of bytes holds, whichever way its database hands it on."""
     return None if stored is None else bytes(stored)

@@ -254,6 +254,7 @@ def test_a_changed_dead_letter_is_named(log, statement, said):
         cursor.execute(statement.format("accounts_deadletter"))
 
     assert any(said in each.what and each.partition == 0 for each in found(log))
+    assert any(each.partition == 0 for each in found(None))
 
 
 @pytest.mark.parametrize(

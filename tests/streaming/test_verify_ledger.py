@@ -3,15 +3,18 @@
 import re
 import sqlite3
 from contextlib import closing
+from io import StringIO
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from django.core.management import call_command
 
 from accounts.events import encode
 from streaming.endpoint import Endpoint
 from streaming.kafka.producer import Producer
-from tests.builders import opened, submitted, withdrawn
+from streaming.management.commands import verify_ledger
+from tests.builders import LedgerInTest, opened, submitted, withdrawn
 from tests.processes import Portal, wait_until
 
 NUMBERS = [f"C{number}" for number in range(100, 112)]
@@ -182,3 +185,15 @@ def test_a_database_without_tables_is_told_in_a_line(tmp_path):
     assert done.returncode == 1
     assert "migrate" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.django_db
+def test_what_takes_long_says_how_far_it_is(monkeypatch):
+    monkeypatch.setattr(verify_ledger, "ELSEWHERE_S", 0.0)
+    ledger = LedgerInTest()
+    ledger.post(opened(), submitted(5))
+    errors = StringIO()
+
+    call_command("verify_ledger", "--without-log", stdout=StringIO(), stderr=errors)
+
+    assert "Verified 2 of 2 rows" in errors.getvalue()
