@@ -3,6 +3,9 @@
 import tracemalloc
 from collections.abc import Iterator
 
+import pytest
+from django.db import connection
+
 from accounts.ledger.messages import Delivered
 from accounts.verification import Verification
 from tests.builders import LedgerInTest, delivered, opened, submitted
@@ -11,6 +14,7 @@ NUMBERS = [f"C{number}" for number in range(20)]
 FEW, MANY = 2_000, 14_000
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="about this process, whatever database")
 def test_many_rows_take_no_more_memory_than_few(ledger: LedgerInTest):
     messages = [delivered(opened(account=number), n) for n, number in enumerate(NUMBERS)]
     messages += [
