@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.events import decode
 from accounts.ledger.messages import LogIdentity
 from accounts.models import Log, LogPosition
 from streaming.archive import ArchivedLog, Part, write_archive
@@ -47,24 +48,25 @@ def _span(messages, partition):
     return (offsets[0], offsets[-1] + 1) if offsets else (0, 0)
 
 
-def differences_by(*archives) -> list[str]:
+def rebuilt_from(*archives) -> tuple[int, list[str]]:
+    """Give how many messages were read, and what differs."""
     console = Console(lambda _line: None, StopRequest())
     with rebuild(Sources(archives), console=console, gives_way=False) as made:
         made.post(made.noted.next_offsets())
-        return [str(each) for each in made.differences()]
+        return made.messages, [str(each) for each in made.differences()]
 
 
 def test_the_logs_are_read_one_after_the_other(followed, archive):
     first, second = followed
 
-    assert differences_by(archive(1, second), archive(0, first)) == []
+    assert rebuilt_from(archive(1, second), archive(0, first)) == (6, [])
 
 
 def test_an_earlier_log_without_its_archive_is_refused_with_the_way_on(followed, archive):
     _first, second = followed
 
     with pytest.raises(MessagesMissing, match=r"offsets 0 to 2 of partition 0 .*first/.*--archive"):
-        differences_by(archive(1, second))
+        rebuilt_from(archive(1, second))
 
 
 def test_archives_may_overlap_and_come_in_any_order(followed, archive):
@@ -72,14 +74,14 @@ def test_archives_may_overlap_and_come_in_any_order(followed, archive):
 
     parts = [archive(0, first[1:], first=1), archive(0, first[:2]), archive(1, second)]
 
-    assert differences_by(*parts) == []
+    assert rebuilt_from(*parts) == (6, [])
 
 
 def test_a_gap_between_archives_is_refused(followed, archive):
     first, second = followed
 
     with pytest.raises(MessagesMissing, match="offsets 1 to 2 of partition 0"):
-        differences_by(archive(0, first[2:], first=2), archive(0, first[:1]), archive(1, second))
+        rebuilt_from(archive(0, first[2:], first=2), archive(0, first[:1]), archive(1, second))
 
 
 def test_the_same_log_followed_again_is_another_one_to_the_archives(followed, archive):
@@ -89,11 +91,15 @@ def test_the_same_log_followed_again_is_another_one_to_the_archives(followed, ar
     Log.objects.filter(cluster_id="first").update(adopted_at_ms=1)
 
     with pytest.raises(MessagesMissing, match="of partition 0"):
-        differences_by(*archives)
+        rebuilt_from(*archives)
 
 
 def test_what_the_archive_says_otherwise_is_a_difference(followed, archive):
     first, second = followed
-    other = [first[0], delivered(submitted(701), 1), first[2]]
+    same = decode(*first[1][3:5]).transaction_id
+    other = [first[0], delivered(submitted(701, transaction_id=same), 1), first[2]]
 
-    assert differences_by(archive(0, other), archive(1, second)) != []
+    read, differences = rebuilt_from(archive(0, other), archive(1, second))
+
+    assert read == 6
+    assert any("amount_minor is 700, and 701 by the log" in each for each in differences)
