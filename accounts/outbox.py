@@ -1,28 +1,43 @@
 """The outbox: what waits to be published, what was, and what is done."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.transaction import atomic
 
 from accounts.models import DeadLetter, DeadLetterDecision, Entry, LogPosition, Outbox
+from accounts.models.submission import REFUSAL_LENGTH
 
 # A submission without an outcome is published again after its partition moved past it by this.
 REPUBLISH_AFTER_MS = 60_000
+# What may be read at once.
+MOST_BYTES = 32 * 1024 * 1024
 
+_AT_A_TIME = 5_000
 _RECORD = """
     UPDATE accounts_outbox
     SET published_at_ms = %s, log_id = %s, partition = %s, "offset" = %s,
-        attempts = attempts + 1,
+        attempts = attempts + 1, refusal = NULL,
         is_done = submission_id IS NULL AND NOT EXISTS (
             SELECT 1 FROM accounts_deadletterdecision WHERE outbox_id = accounts_outbox.id
         )
     WHERE id = %s
 """
+
+
+class Place(NamedTuple):
+    """What is published in order: a topic's messages of one key.
+
+    A row without a key has no order and is a place by itself, named by its id. ``key`` None
+    stands for all of the topic.
+    """
+
+    topic: str
+    key: bytes | int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +51,65 @@ class Publication:
     published_at_ms: int
 
 
-def unpublished(*, besides: Collection[int], limit: int) -> list[Outbox]:
-    """Give the first ``limit`` rows without an acknowledgement, in outbox order.
+def place_of(row: Outbox) -> Place:
+    """Give what ``row`` is to be published in order with."""
+    return Place(row.topic, row.pk if row.key is None else bytes(row.key))
 
-    ``besides`` are the rows on their way already. Late rows with small ids, which PostgreSQL
-    can show, are among the answer, since it does not start behind a mark.
+
+def unpublished(
+    *,
+    besides: Collection[int],
+    but_not: Iterable[Place] = (),
+    limit: int,
+    most_bytes: int = MOST_BYTES,
+) -> list[Outbox]:
+    """Give the first rows without an acknowledgement, in outbox order.
+
+    At most ``limit`` of them, and no more once their values come to ``most_bytes``.
+    ``besides`` are the rows on their way already, ``but_not`` the places that have to wait.
+    Late rows with small ids, which PostgreSQL can show, are among the answer, since it does
+    not start behind a mark.
     """
-    rows = Outbox.objects.filter(published_at_ms=None).order_by("id")[: limit + len(besides)]
-    return [row for row in rows if row.pk not in besides][:limit]
+    rows = _without_acknowledgement().exclude(pk__in=list(besides)).exclude(_in(but_not))
+    found: list[Outbox] = []
+    for row in rows[:limit].iterator(chunk_size=100):
+        found.append(row)
+        most_bytes -= len(row.value or b"")
+        if most_bytes <= 0:
+            break
+    return found
+
+
+def first_unpublished(place: Place) -> Outbox | None:
+    """Give the row that is to be published first in ``place``."""
+    return _without_acknowledgement().filter(_in([place])).first()
+
+
+def record_refusal(row_id: int, reason: str) -> None:
+    """Keep why Kafka refused a row, until it takes it."""
+    Outbox.objects.filter(pk=row_id, published_at_ms=None).update(refusal=reason[:REFUSAL_LENGTH])
+
+
+def _without_acknowledgement() -> "QuerySet[Outbox]":
+    return Outbox.objects.filter(published_at_ms=None).order_by("id")
+
+
+def _in(places: Iterable[Place]) -> Q:
+    topics: set[str] = set()
+    ids: list[int] = []
+    keys: dict[str, list[bytes]] = {}
+    for topic, key in places:
+        if key is None:
+            topics.add(topic)
+        elif isinstance(key, int):
+            ids.append(key)
+        else:
+            keys.setdefault(topic, []).append(key)
+    # Not a disjunction of nothing, which Django takes for everything.
+    found = Q(pk__in=ids) | Q(topic__in=topics)
+    for topic, of_topic in keys.items():
+        found |= Q(topic=topic, key__in=of_topic)
+    return found
 
 
 def record_publications(publications: Sequence[Publication]) -> None:
@@ -61,7 +127,7 @@ def close_concluded() -> int:
     concluded = open_rows().filter(_has_outcome())
     if not concluded.exists():
         return 0
-    ids = list(concluded.values_list("pk", flat=True)[:5_000])
+    ids = list(concluded.values_list("pk", flat=True)[:_AT_A_TIME])
     # The broker may have lost the acknowledgement of what the ledger has concluded.
     published = Outbox.objects.filter(pk__in=ids, published_at_ms__isnull=False)
     return published.update(is_done=True)
@@ -86,18 +152,24 @@ def publish_again_what_got_lost(log_id: int) -> int:
     """Queue once more what was acknowledged and yet got no outcome; give the number.
 
     That is: acknowledged by another log than the ledger's current one, or passed over by its
-    own partition 60 s ago. The bytes are the same, so publishing too often does no harm.
+    own partition 60 s ago. The bytes are the same, so publishing too often does no harm. The
+    first 5,000 in outbox order: call again, before publishing anything, until it gives 0.
     """
     passed = LogPosition.objects.filter(
         log=OuterRef("log_id"), partition=OuterRef("partition"), next_offset__gt=OuterRef("offset")
     )
-    long_ago = time.time_ns() // 1_000_000 - REPUBLISH_AFTER_MS
+    now_ms = time.time_ns() // 1_000_000
+    # A clock that was ahead has left times that are still to come.
+    long_ago = Q(published_at_ms__lt=now_ms - REPUBLISH_AFTER_MS) | Q(
+        published_at_ms__gt=now_ms + REPUBLISH_AFTER_MS
+    )
     lost = (
         waiting()
         .filter(published_at_ms__isnull=False)
-        .filter(~Q(log_id=log_id) | (Q(published_at_ms__lt=long_ago) & Exists(passed)))
+        .filter(~Q(log_id=log_id) | (long_ago & Exists(passed)))
+        .order_by("id")
     )
-    ids = list(lost.values_list("pk", flat=True)[:5_000])
+    ids = list(lost.values_list("pk", flat=True)[:_AT_A_TIME])
     return Outbox.objects.filter(pk__in=ids).update(published_at_ms=None) if ids else 0
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from django.conf import settings
 
 from bankportal.data_files import run_lock_path
-from streaming.embedded.file_lock import LockedByAnother, held
+from streaming.file_lock import LockedByAnother, held
 from streaming.occupancy import Occupied, alone
 
 

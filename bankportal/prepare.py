@@ -14,7 +14,7 @@ from django.core.management import call_command
 from bankportal.migrations_due import migrations_due
 from bankportal.process import Refused, run_process
 from bankportal.static_storage import readable_by_all
-from streaming.embedded.file_lock import held
+from streaming.file_lock import held
 from streaming.occupancy import Occupied, only_rebuild
 
 

@@ -20,8 +20,8 @@ from bankportal.ports import listening_socket
 from bankportal.process import Refused
 from bankportal.supervisor import Supervisor
 from streaming.embedded import BrokerRefused
-from streaming.embedded.file_lock import LockedByAnother, held
 from streaming.embedded.java import find_java
+from streaming.file_lock import LockedByAnother, held
 
 # For what a killed run left behind to notice that it is alone, and to end.
 LEFTOVERS_S = 20.0

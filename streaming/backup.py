@@ -15,7 +15,7 @@ from accounts.models import Log, LogPosition
 from accounts.rebuild.noted import note
 from streaming.archive import ArchivedLog, Part, write_archive
 from streaming.database_copy import Copied, copy_database, migrations_and_counts
-from streaming.embedded.file_lock import LockedByAnother, held
+from streaming.file_lock import LockedByAnother, held
 from streaming.manifest import (
     FORMAT,
     VERSION,

@@ -3,25 +3,25 @@
 import gc
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from accounts.database_troubles import CANNOT_SERVE
 from accounts.ledger.conclusions import Refused, Understood, understand
-from accounts.ledger.identity import Position, positions_of
-from accounts.ledger.messages import Delivered, LogIdentity
-from accounts.ledger.posting import OffsetMoved, Outcomes, post_batch
-from accounts.models import Log
+from accounts.ledger.identity import LogReplaced, Position, incomplete_log, positions_of
+from accounts.ledger.messages import Delivered
+from accounts.ledger.posting import OffsetMoved, Outcomes, count_refused_batches, post_batch
 from streaming.database_away import DatabaseAway
 from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooManyDead
 from streaming.dead_letter_words import tell_of_dead_letters
-from streaming.endpoint import Endpoint, has_moved
+from streaming.endpoint import has_moved
 from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
 from streaming.stopping import DeliberateStop, StopRequest
-from streaming.waiting import wait_for_log
+from streaming.waiting import FoundLog, wait_for_log
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +67,11 @@ def consume(stop: StopRequest, *, member: str = "") -> Counts:
     )
     _collect_garbage_less()
     while not stop.is_set():
-        found = wait_for_log(stop)
+        found = wait_for_log(stop, compares_itself=True)
         if found is None:
             break
-        endpoint, known, identity = found
-        log.info("Posting from %s at %s.", known.topic, endpoint.bootstrap_servers)
-        _Session(endpoint, known, identity, stop, counts, limit, member).run()
+        log.info("Posting from %s at %s.", found.log.topic, found.endpoint.bootstrap_servers)
+        _Session(found, stop, counts, limit, member).run()
     log.info(
         "Stopped: %d posted, %d rejected, %d dead, %d repeats.",
         counts.posted,
@@ -93,26 +92,30 @@ def _collect_garbage_less() -> None:
 class _Session:
     """Posting from one endpoint, for as long as that is where Kafka is."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 just what the loop needs
+    def __init__(
         self,
-        endpoint: Endpoint,
-        known: Log,
-        identity: LogIdentity,
+        found: FoundLog,
         stop: StopRequest,
         counts: Counts,
         limit: DeadLetterLimit,
         member: str,
     ) -> None:
-        self._endpoint = endpoint
-        self._log = known
-        self._identity = identity
+        self._endpoint = found.endpoint
+        self._log = found.log
+        self._identity = found.identity
+        self._guard = found.guard
         self._stop = stop
         self._counts = counts
         self._limit = limit
         self._database_away = DatabaseAway(stop)
         self._expected: dict[int, int] = {}
+        self._uncounted: Counter[int] = Counter()
         self._reader = Reader(
-            endpoint, known.topic, settings.KAFKA_CONSUMER_GROUP, self._positions, member=member
+            found.endpoint,
+            found.log.topic,
+            settings.KAFKA_CONSUMER_GROUP,
+            self._positions,
+            member=member,
         )
 
     def run(self) -> None:
@@ -124,14 +127,18 @@ class _Session:
                 if time.monotonic() - checked > CHECK_ENDPOINT_S:
                     checked = time.monotonic()
                     close_old_connections()
-                    if self._has_moved():
+                    if has_moved(self._endpoint):
                         log.warning("Kafka has moved; connecting again.")
                         return
+                    self._look()
+        except LogReplaced as reason:
+            log.warning("%s Connecting again.", reason)
         except Abandoned:
             log.info("Asked to stop before the database answered; nothing was begun.")
         except LogIncomplete as reason:
-            raise DeliberateStop(self._incomplete(str(reason))) from reason
+            raise DeliberateStop(incomplete_log(str(reason))) from reason
         finally:
+            self._record_refusals()
             self._reader.close()
 
     def _step(self) -> None:
@@ -160,8 +167,8 @@ class _Session:
                 # Nothing of the batch is written; all up to the limit is, and then we stop.
                 understood = understood[: reached.length]
             except OffsetMoved as reason:
-                self._counts.refused_batches += 1
                 log.warning("A stale batch was refused: %s Reading again from there.", reason)
+                self._count_refusal(reason.partition)
                 self._reader.restart()
                 return
             except CANNOT_SERVE as reason:
@@ -183,6 +190,29 @@ class _Session:
         if reached is not None:
             raise DeliberateStop(_at_the_limit(reached))
 
+    def _count_refusal(self, partition: int) -> None:
+        self._counts.refused_batches += 1
+        self._uncounted[partition] += 1
+        self._record_refusals()
+
+    def _record_refusals(self) -> None:
+        """Count in the database too; one that cannot serve is asked later, and posting goes on."""
+        while self._uncounted:
+            partition, count = next(iter(self._uncounted.items()))
+            try:
+                count_refused_batches(self._log.pk, partition, count)
+            except CANNOT_SERVE:
+                connection.close()
+                return
+            del self._uncounted[partition]
+
+    def _look(self) -> None:
+        self._record_refusals()
+        try:
+            self._guard.look()
+        except CANNOT_SERVE as reason:
+            self._database_away.wait(reason)
+
     def _refuse_truncated(self, messages: list[Delivered]) -> None:
         for each in messages:
             if each.offset < self._expected[each.partition]:
@@ -203,16 +233,6 @@ class _Session:
                 self._database_away.is_back()
                 self._expected = {number: at.next_offset for number, at in found.items()}
                 return found
-
-    def _has_moved(self) -> bool:
-        return has_moved(self._endpoint)
-
-    def _incomplete(self, reason: str) -> str:
-        return (
-            f"The log lacks what the ledger has read, or has to read next ({reason}). Nothing was "
-            "skipped. Bring the complete log back, or set DATA_DIR (or DATABASE_URL) to another "
-            "place."
-        )
 
 
 def _at_the_limit(reached: Reached) -> str:

@@ -2,43 +2,48 @@
 
 import logging
 import time
-from collections import deque
 
 from django.db import close_old_connections
 
 from accounts import outbox
 from accounts.database_changes import DatabaseChanges
 from accounts.database_troubles import CANNOT_SERVE
-from accounts.models import Log, Outbox
+from accounts.ledger.identity import LogReplaced
 from accounts.outbox import Publication
 from streaming.counting import counted
 from streaming.database_away import DatabaseAway
-from streaming.endpoint import Endpoint, has_moved
-from streaming.kafka.producer import Acknowledged, NotDelivered, Producer
+from streaming.endpoint import has_moved
+from streaming.kafka.producer import Producer
+from streaming.lease import Lease, relay_lease
+from streaming.ordered_publisher import OrderedPublisher
+from streaming.refusals import Refusals
 from streaming.stopping import StopRequest
-from streaming.waiting import wait_for_log
+from streaming.waiting import FoundLog, wait_for_lease, wait_for_log
 
 log = logging.getLogger(__name__)
 
-# Bounds what is published again after a kill.
-MOST_ON_THE_WAY = 2_000
 # Acknowledgements are kept a moment and written together: each write would take the lock that
 # the consumer needs to post the very message just acknowledged.
 RECORD_AFTER_S = 0.03
 SWEEP_EVERY_S = 1.0
 WAKE_S = 0.004
+FINISH_WITHIN_S = 2.0
+# What librdkafka puts into one batch, where the topic takes as much.
+USUAL_BATCH = 1_000_000
 
 
 def relay(stop: StopRequest) -> int:
-    """Publish the outbox until asked to stop; give the number of acknowledged messages."""
+    """Publish the outbox until asked to stop; give the number of acknowledged messages.
+
+    Waits, saying so, while another relay publishes, and for broker and topic. Raises
+    ``DeliberateStop`` where the log is not the ledger's, or lacks what the ledger has read.
+    """
     published = 0
-    while not stop.is_set():
-        found = wait_for_log(stop)
-        if found is None:
-            break
-        endpoint, known, _identity = found
-        log.info("Publishing to %s at %s.", known.topic, endpoint.bootstrap_servers)
-        published += _Session(endpoint, known, stop).run()
+    refusals = Refusals()
+    with relay_lease() as lease:
+        while wait_for_lease(lease, stop) and (found := wait_for_log(stop)):
+            log.info("Publishing to %s at %s.", found.log.topic, found.endpoint.bootstrap_servers)
+            published += _Session(found, lease, refusals, stop).run()
     log.info("Stopped: %d published.", published)
     return published
 
@@ -46,113 +51,116 @@ def relay(stop: StopRequest) -> int:
 class _Session:
     """Publishing to one endpoint, with one producer, for as long as both are good."""
 
-    def __init__(self, endpoint: Endpoint, known: Log, stop: StopRequest) -> None:
-        self._endpoint = endpoint
-        self._log = known
+    def __init__(
+        self, found: FoundLog, lease: Lease, refusals: Refusals, stop: StopRequest
+    ) -> None:
+        self._found = found
+        self._refusals = refusals
         self._stop = stop
-        self._producer = Producer(endpoint)
+        # A broker refuses a batch above the topic's limit although each message of it would fit.
+        batch = min(USUAL_BATCH, found.largest_batch or USUAL_BATCH)
+        self._producer = Producer(found.endpoint, **{"batch.size": batch})
+        self._publisher = OrderedPublisher(self._producer, lease, refusals)
         self._changes = DatabaseChanges()
         self._database_away = DatabaseAway(stop)
-        self._on_the_way: set[int] = set()
-        self._acknowledged: deque[Publication] = deque()
-        self._failure: NotDelivered | None = None
         self._published = 0
+        self._has_moved = False
         self._look_again = True
-        self._moved = False
         self._recorded_at = self._swept_at = 0.0
 
     def run(self) -> int:
-        """Publish until asked to stop, until Kafka has moved, or until it refuses a message."""
+        """Publish until asked to stop, or until another producer or the lease is needed."""
         try:
-            while not self._stop.is_set() and self._failure is None:
+            while not (self._stop.is_set() or self._has_moved or self._publisher.failure):
                 self._step()
-                if self._moved:
-                    log.warning("Kafka has moved; connecting again.")
-                    break
-            self._finish()
+            if self._publisher.failure:
+                log.warning("Connecting again: %s.", self._publisher.failure)
+                self._stop.wait(1)
+            elif self._has_moved:
+                log.warning("Kafka has moved; connecting again.")
         finally:
-            self._producer.close()
-            self._changes.close()
+            self._finish()
         return self._published
 
     def _step(self) -> None:
         try:
-            if self._look_again or self._changes.changed():
+            # First, so that nothing is published before what an earlier log has lost.
+            self._sweep()
+            if self._look_again or self._changes.changed() or self._refusals.due():
                 self._look_again = self._publish_some()
             self._record(after_s=RECORD_AFTER_S)
-            self._sweep()
         except CANNOT_SERVE as reason:
             self._look_again = True
             self._database_away.wait(reason)
+        except LogReplaced:
+            self._has_moved = True
         else:
             self._database_away.is_back()
-            self._producer.poll(WAKE_S)
+            self._publisher.poll(WAKE_S)
 
     def _publish_some(self) -> bool:
         """Publish what there is room for; say whether there may be more to publish."""
-        room = MOST_ON_THE_WAY - len(self._on_the_way)
-        if room < MOST_ON_THE_WAY // 2:
+        place = self._refusals.due()
+        if place or self._publisher.is_trying:
+            if place and not self._publisher.on_the_way.is_at_kafka:
+                self._try_again(place)
             return True
-        rows = outbox.unpublished(besides=self._on_the_way, limit=room)
-        for row in rows:
-            self._publish(row)
-        return len(rows) == room
-
-    def _publish(self, row: Outbox) -> None:
-        self._on_the_way.add(row.pk)
-
-        def on_done(result: Acknowledged | NotDelivered) -> None:
-            self._note(row.pk, result)
-
-        self._producer.publish(
-            row.topic,
-            None if row.key is None else bytes(row.key),
-            None if row.value is None else bytes(row.value),
-            on_done,
-            row.headers,
+        on_the_way = self._publisher.on_the_way
+        rows = outbox.unpublished(
+            besides=on_the_way.row_ids,
+            but_not=[*self._refusals.places, *on_the_way.crowded],
+            limit=on_the_way.room,
+            most_bytes=on_the_way.bytes_free,
         )
+        self._publisher.publish(rows)
+        return bool(rows)
 
-    def _note(self, row_id: int, result: Acknowledged | NotDelivered) -> None:
-        if isinstance(result, NotDelivered):
-            self._failure = self._failure or result
-            return
-        now_ms = time.time_ns() // 1_000_000
-        self._acknowledged.append(
-            Publication(row_id, self._log.pk, result.partition, result.offset, now_ms)
-        )
-        self._published += 1
+    def _try_again(self, place: outbox.Place) -> None:
+        row = outbox.first_unpublished(place)
+        if row is None:
+            self._refusals.accept(place)
+        elif row.pk not in self._publisher.on_the_way.row_ids:
+            self._publisher.try_again(row, place)
 
     def _record(self, *, after_s: float) -> None:
-        due = time.monotonic() - self._recorded_at >= after_s
-        if not self._acknowledged or not due:
+        refused = self._publisher.refused
+        while refused:
+            row, refusal = refused[0]
+            outbox.record_refusal(row.pk, f"{refusal}. {refusal.remedy}")
+            refused.popleft()
+        acknowledged = self._publisher.acknowledged
+        if not acknowledged or time.monotonic() - self._recorded_at < after_s:
             return
-        noted = list(self._acknowledged)
+        now_ms = time.time_ns() // 1_000_000
+        noted = [
+            Publication(row.pk, self._found.log.pk, at.partition, at.offset, now_ms)
+            for row, at in acknowledged
+        ]
         outbox.record_publications(noted)
-        self._acknowledged.clear()
-        self._on_the_way -= {each.row_id for each in noted}
+        acknowledged.clear()
+        self._publisher.on_the_way.forget(each.row_id for each in noted)
+        self._published += len(noted)
         self._recorded_at = time.monotonic()
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept_at < SWEEP_EVERY_S:
             return
         close_old_connections()
-        self._moved = has_moved(self._endpoint)
+        self._has_moved = has_moved(self._found.endpoint)
+        self._found.guard.look()
         outbox.close_concluded()
-        again = outbox.publish_again_what_got_lost(self._log.pk)
-        if again:
+        while again := outbox.publish_again_what_got_lost(self._found.log.pk):
             log.warning("%s without an outcome: published again.", counted(again, "submission"))
-        self._look_again = self._look_again or bool(again)
+            self._look_again = True
         self._swept_at = time.monotonic()
 
     def _finish(self) -> None:
         """Wait a moment for what is on its way, so that a restart need not publish it again."""
-        if self._failure is not None:
-            # Rows that Kafka has not acknowledged by now stay in the outbox, this one first.
-            log.error("Kafka refused a message (%s); starting over with it.", self._failure)
-            self._stop.wait(1)
-        else:
-            self._producer.flush(2)
         try:
+            self._publisher.finish(FINISH_WITHIN_S)
             self._record(after_s=0)
         except CANNOT_SERVE as reason:
             log.warning("Acknowledgements were not kept (%s); publishing them again.", reason)
+        finally:
+            self._producer.close()
+            self._changes.close()

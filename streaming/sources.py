@@ -10,7 +10,7 @@ from streaming.archive import Archive, ArchivedLog, Part
 from streaming.endpoint import Endpoint, current_endpoint
 from streaming.kafka.admin import KafkaUnusable, describe_log, end_offsets
 from streaming.kafka.log_reader import read_log
-from streaming.waiting import identity_seen
+from streaming.log_guard import identity_seen
 
 Ranges = dict[int, tuple[int, int]]
 

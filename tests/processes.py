@@ -14,6 +14,8 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 from uuid import uuid4
 
+import psutil
+
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 60.0
 
@@ -154,6 +156,29 @@ class Portal:
         """The account's balance in minor units, or None before it is open."""
         rows = self.query("SELECT balance_minor FROM accounts_balance WHERE account = ?", [number])
         return rows[0][0] if rows else None
+
+    def freeze(self, process: subprocess.Popen[bytes]) -> None:
+        """Stop a process at a moment when it holds no lock on the database."""
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            wait_until(
+                lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it stands"
+            )
+            if self._is_writable():
+                return
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
+
+    def _is_writable(self) -> bool:
+        connection = sqlite3.connect(self.folder / "bankportal.sqlite3", timeout=1)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        else:
+            return True
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """End every process that was started and still runs."""

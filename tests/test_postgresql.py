@@ -35,6 +35,7 @@ def test_the_ledger_keeps_its_promises_on_postgresql(database_url: str, tmp_path
             "pytest",
             "tests/ledger",
             "tests/accounts",
+            "tests/streaming/test_lease.py",
             "-n",
             "0",
             "-q",

@@ -34,6 +34,7 @@ class LogAdmin(WatchedAdmin):
         "partition_count",
         "is_memory",
         "adopted_shown",
+        "adopted_by",
         "reason",
         "is_current",
     )
@@ -59,9 +60,14 @@ class LogPositionAdmin(WatchedAdmin):
         "rejected",
         "dead",
         "repeats",
+        "refused_batches",
     )
     list_select_related = ("log",)
-    fields = (*list_display, "leader_epoch", "link_shown")
+    fields = (*list_display, "first_offset", "leader_epoch", "first_link_shown", "link_shown")
+
+    @admin.display(description=_("first link"))
+    def first_link_shown(self, position: LogPosition) -> str:
+        return digest(position.first_link)
 
     @admin.display(description=_("last link"))
     def link_shown(self, position: LogPosition) -> str:

@@ -115,6 +115,7 @@ class OutboxAdmin(SearchedExactly, WatchedAdmin):
         "partition",
         "offset",
         "attempts",
+        "refusal",
         "is_done",
     )
 

@@ -10,9 +10,28 @@ from django.db.transaction import atomic
 from accounts.ledger.messages import NO_LINK, LogIdentity
 from accounts.models.log import Log, LogPosition
 
+# What can be done about it, in the words of each message; docs/other-log.md has the steps.
+WAYS_ON = (
+    "Bring that log back; or go on with the one that is there, with: manage.py adopt_log "
+    '--reason "..."; or set DATA_DIR (or DATABASE_URL) to another place for this one. '
+    "See docs/other-log.md."
+)
+
 
 class OtherLog(Exception):
     """The log in front of us is not the one that the ledger was concluded from."""
+
+
+class LogReplaced(Exception):
+    """The ledger follows another log by now than the one at hand."""
+
+
+def incomplete_log(what: str) -> str:
+    """Say that the log lacks something, and the ways on."""
+    return (
+        f"The log lacks what the ledger has read, or has to read next ({what}). Nothing was "
+        f"skipped. {WAYS_ON}"
+    )
 
 
 class Position(NamedTuple):
@@ -54,12 +73,28 @@ def _recognised(seen: LogIdentity) -> Log:
         known = current_log()
         if known is None:
             return _follow(seen, reason="first start")
-        if identity_of(known) == seen:
-            return known
-        if known.is_memory and seen.is_memory:
+        if known.is_memory and seen.is_memory and identity_of(known) != seen:
             Log.objects.filter(pk=known.pk).update(is_current=False)
             return _follow(seen, reason="memory mode began a new log")
-        raise OtherLog(_difference(identity_of(known), seen))
+        refuse_other_log(identity_of(known), seen)
+        return known
+
+
+def refuse_other_log(known: LogIdentity, seen: LogIdentity) -> None:
+    """Raise ``OtherLog``, with what differs and the ways on, unless both are the same."""
+    if known != seen:
+        raise OtherLog(_difference(known, seen))
+
+
+def differences_of(known: LogIdentity, seen: LogIdentity) -> list[str]:
+    """Say in what ``seen`` is another log than ``known``."""
+    parts = (
+        ("cluster", known.cluster_id, seen.cluster_id),
+        ("topic", known.topic, seen.topic),
+        ("topic id", known.topic_id, seen.topic_id),
+        ("partitions", known.partition_count, seen.partition_count),
+    )
+    return [f"{name} {was} is now {now}" for name, was, now in parts if was != now]
 
 
 def positions_of(log: Log, partitions: Iterable[int]) -> dict[int, Position]:
@@ -100,14 +135,5 @@ def _difference(known: LogIdentity, seen: LogIdentity) -> str:
             f"This database was filled from {before}, and {now} is running. "
             "Set DATA_DIR (or DATABASE_URL) to another place for it."
         )
-    parts = (
-        ("cluster", known.cluster_id, seen.cluster_id),
-        ("topic", known.topic, seen.topic),
-        ("topic id", known.topic_id, seen.topic_id),
-        ("partitions", known.partition_count, seen.partition_count),
-    )
-    differing = [f"{name} {was} is now {now}" for name, was, now in parts if was != now]
-    return (
-        f"The ledger was concluded from another log: {', '.join(differing)}. Bring that log "
-        "back, or set DATA_DIR (or DATABASE_URL) to another place for this one."
-    )
+    differing = ", ".join(differences_of(known, seen))
+    return f"The ledger was concluded from another log: {differing}. {WAYS_ON}"

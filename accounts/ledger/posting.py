@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import F
 from django.db.transaction import atomic
 
 from accounts.ledger import sql
@@ -19,8 +20,10 @@ from accounts.ledger.conclusions import (
     conclude,
 )
 from accounts.ledger.dead_letters import add_dead_letters, buried_among
+from accounts.ledger.identity import LogReplaced
 from accounts.ledger.messages import LogIdentity
 from accounts.ledger.tables import LIVE, LedgerTables
+from accounts.models.log import Log, LogPosition
 
 Review = Callable[[Sequence[Understood | Refused], Sequence[Dead]], None]
 
@@ -62,17 +65,19 @@ def post_batch(  # noqa: PLR0913 each is said by name
 
     ``expected`` holds, for each partition in ``messages``, the offset that the caller believes
     to be the next one. Raises ``OffsetMoved`` where the database stands elsewhere; nothing is
-    written then, and the caller must start again from the database's position. ``review`` is
-    shown the messages and the dead letters among them before anything is written; what it
-    raises is passed on, and nothing is written. May be repeated after any failure of the
-    database: it writes all of the batch or nothing. Where ``tables`` are those of a rebuild,
-    nothing is written beside them: no account filed, no copy queued.
+    written then, and the caller must start again from the database's position. Raises
+    ``LogReplaced`` where the ledger follows another log by now. ``review`` is shown the
+    messages and the dead letters among them before anything is written; what it raises is
+    passed on, and nothing is written. May be repeated after any failure of the database: it
+    writes all of the batch or nothing. Where ``tables`` are those of a rebuild, nothing is
+    written beside them: no account filed, no copy queued.
     """
     partitions = _last_offsets(messages)
     now_ms = time.time_ns() // 1_000_000
     with atomic(), connection.cursor() as cursor:
         if tables.are_live:
             sql.wait_for_other_writers(cursor)
+            _refuse_replaced(log_id)
         for partition, last in partitions.items():
             at = expected[partition]
             if not sql.move_position(cursor, log_id, partition, at, last + 1, tables):
@@ -84,6 +89,17 @@ def post_batch(  # noqa: PLR0913 each is said by name
             review(messages, books.dead)
         _write(cursor, books, before, log_id, now_ms, tables)
     return _outcomes(books)
+
+
+def _refuse_replaced(log_id: int) -> None:
+    if not Log.objects.filter(pk=log_id, is_current=True).exists():
+        raise LogReplaced("The ledger follows another log now.")
+
+
+def count_refused_batches(log_id: int, partition: int, count: int) -> None:
+    """Count batches that were refused with ``OffsetMoved``, in a transaction of its own."""
+    position = LogPosition.objects.filter(log_id=log_id, partition=partition)
+    position.update(refused_batches=F("refused_batches") + count)
 
 
 def _last_offsets(messages: Sequence[Understood | Refused]) -> dict[int, int]:

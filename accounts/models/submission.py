@@ -13,6 +13,7 @@ from accounts.models.people import Agent
 from accounts.money import GREATEST_MINOR, MoneyField
 
 REFERENCE_LENGTH = 140
+REFUSAL_LENGTH = 300
 DATES = (EARLIEST_DATE, LATEST_DATE)
 
 
@@ -85,6 +86,11 @@ class Outbox(models.Model):
     partition = models.IntegerField(_("partition"), null=True)
     offset = models.BigIntegerField(_("offset"), null=True)
     attempts = models.IntegerField(_("times published"), default=0)
+    # Why Kafka refused it at the last try; null where it did not, so that SQLite adds the column
+    # without copying the table.
+    refusal = models.CharField(  # noqa: DJ001
+        _("refused by Kafka"), max_length=REFUSAL_LENGTH, null=True
+    )
     # A submission is done when it has an outcome, a copied dead letter when it is acknowledged.
     is_done = models.BooleanField(_("done"), default=False)
 

@@ -6,10 +6,11 @@ from django.db.models import Sum
 
 from accounts import outbox
 from accounts.models import Balance, Log, LogPosition
+from accounts.models.fields import instant
 from accounts.selectors.dead_letters import undecided_count
 from accounts.selectors.sums import ExactSum
 
-_FATES = ("transactions", "posted", "rejected", "dead", "repeats")
+_FATES = ("transactions", "posted", "rejected", "dead", "repeats", "refused_batches")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,8 @@ class LedgerStatus:
     """Messages by fate over all logs the ledger has followed, and sums over all accounts.
 
     ``transactions`` are the posted entries that moved money; ``posted`` counts the openings
-    of accounts too.
+    of accounts too. ``stale_batches_refused`` are those of consumers that had lost the
+    partition: nothing of them was written.
     """
 
     transactions: int
@@ -26,6 +28,7 @@ class LedgerStatus:
     dead_letters: int
     dead_letters_undecided: int
     repeats: int
+    stale_batches_refused: int
     submissions_waiting: int
     accounts: int
     total_balance_minor: int
@@ -34,14 +37,41 @@ class LedgerStatus:
 def ledger_status() -> LedgerStatus:
     """Give the ledger's figures: from counters, so that a million rows are not counted."""
     fates = LogPosition.objects.aggregate(**{name: Sum(name, default=0) for name in _FATES})
-    dead = fates.pop("dead")
+    dead, refused = fates.pop("dead"), fates.pop("refused_batches")
     return LedgerStatus(
         **fates,
         dead_letters=dead,
         dead_letters_undecided=undecided_count(),
+        stale_batches_refused=refused,
         submissions_waiting=outbox.waiting().count(),
         accounts=Balance.objects.count(),
         total_balance_minor=Balance.objects.aggregate(sum=ExactSum("balance_minor"))["sum"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowedLog:
+    """The log that the ledger follows: the how-manieth, and how it came to be that.
+
+    ``adopted_by`` is empty where nobody had to decide.
+    """
+
+    number: int
+    adopted_at: str
+    adopted_by: str
+    reason: str
+
+
+def followed_log() -> FollowedLog | None:
+    """Give the log that the ledger follows, or None before the first consumer."""
+    log = Log.objects.filter(is_current=True).first()
+    if log is None:
+        return None
+    return FollowedLog(
+        number=Log.objects.filter(pk__lte=log.pk).count(),
+        adopted_at=instant(log.adopted_at_ms).isoformat(timespec="seconds"),
+        adopted_by=log.adopted_by,
+        reason=log.reason,
     )
 
 

@@ -17,6 +17,7 @@ from accounts.models import (
     Reason,
     Submission,
 )
+from accounts.selectors.backlog import unpublished_before
 from accounts.selectors.dead_letters import Followed, is_retried, set_aside
 from accounts.selectors.scope import accounts_seen_by, entries_seen_by, submissions_seen_by
 
@@ -44,6 +45,8 @@ class Receipt:
     entry: Entry | None
     set_aside: Sequence[Followed]
     agent_name: str
+    # Rows of the outbox that are to be published before it.
+    published_before: int = 0
 
     @property
     def asked(self) -> Submission | Entry:
@@ -95,6 +98,11 @@ class Receipt:
         return self.outbox is not None and self.outbox.published_at_ms is not None
 
     @property
+    def is_refused(self) -> bool:
+        """Whether Kafka would not take it at the last try; it is tried again."""
+        return self.outbox is not None and self.outbox.refusal is not None
+
+    @property
     def is_late(self) -> bool:
         """Whether it has waited longer for its outcome than usual."""
         age_ms = time.time_ns() // 1_000_000 - self.asked.submitted_at_ms
@@ -107,7 +115,10 @@ class Receipt:
             return "discarded" if self.discarded else self.state
         if self.is_retried:
             return "retried"
-        return ("late" if self.is_late else "queued") + ("-published" if self.is_published else "")
+        wait = "late" if self.is_late else "queued"
+        if self.is_published:
+            return f"{wait}-published"
+        return f"{wait}-refused" if self.is_refused else f"{wait}-{self.published_before}"
 
     @property
     def kind(self) -> int:
@@ -167,16 +178,24 @@ def receipt_of(transaction_id: UUID, *, seen_by: Agent) -> Receipt:
     if entry is None and submission is None:
         raise NoSuchTransaction(str(transaction_id))
     number = _account_number(entry, submission)
+    row = getattr(submission, "outbox", None)
     return Receipt(
         transaction_id=transaction_id,
         account_number=number,
         account=_account(number, seen_by),
         submission=submission,
-        outbox=getattr(submission, "outbox", None),
+        outbox=row,
         entry=entry,
         set_aside=_set_aside(submission),
         agent_name=_agent_name(entry, submission),
+        published_before=0 if entry else _published_before(row),
     )
+
+
+def _published_before(row: Outbox | None) -> int:
+    if row is None or row.published_at_ms is not None:
+        return 0
+    return unpublished_before(row)
 
 
 def _account_number(entry: Entry | None, submission: Submission | None) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streaming.embedded import BrokerRefused, BrokerStopped, DiskFull
-from streaming.embedded.file_lock import LockedByAnother, held
 from streaming.embedded.home import BrokerHome, new_cluster_id
 from streaming.embedded.java import java_command, java_environment
 from streaming.embedded.ports import HOST, free_port, require_free
 from streaming.embedded.process import TetheredProcess
+from streaming.file_lock import LockedByAnother, held
 
 STOP_GRACE_S = 30.0
 START_ATTEMPTS = 3

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 from streaming.embedded import NO_SPACE, BrokerRefused, DiskFull, JarsNotAvailable
 from streaming.embedded.cache import JarCache, Say, lack_of_room, missing_jars
-from streaming.embedded.file_lock import held
 from streaming.embedded.lock import JarLock, LockedJar, sha256_of
 from streaming.embedded.repository import open_repositories, way_to_repositories
+from streaming.file_lock import held
 
 ATTEMPTS = 2
 

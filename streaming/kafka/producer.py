@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -21,8 +22,38 @@ class Acknowledged(NamedTuple):
 
 
 class NotDelivered(Exception):
-    """The broker refused a message for good; messages published after it may have been written."""
+    """A message was given up; messages published after it may have been written.
 
+    ``remedy`` says what to do where Kafka refused just this message, or all of its topic
+    (``of_topic``), for good. Empty, the producer has failed, and another one may succeed.
+    """
+
+    def __init__(self, reason: str, *, remedy: str = "", of_topic: bool = False) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+        self.of_topic = of_topic
+
+
+_AS_WANTED = "Put its settings right with: manage.py create_topics."
+_RIGHTS = "Allow the portal to write to the topic."
+_MISSING = "Make the topic with: manage.py create_topics."
+_OTHERWISE = "See what the broker's own log says of it."
+_REMEDIES: Final[Mapping[int, str]] = {
+    KafkaError.MSG_SIZE_TOO_LARGE: f"The topic's max.message.bytes is too low. {_AS_WANTED}",
+    KafkaError.INVALID_RECORD: f"The topic takes no such messages. {_AS_WANTED}",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _RIGHTS,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _RIGHTS,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: _MISSING,
+    KafkaError._UNKNOWN_TOPIC: _MISSING,
+    KafkaError._UNKNOWN_PARTITION: _MISSING,
+}
+_OF_TOPIC: Final = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+}
 
 _SETTINGS: Final[Mapping[str, Any]] = {
     "enable.idempotence": True,
@@ -79,29 +110,53 @@ class Producer:
             except BufferError:
                 self._client.poll(0.1)
             except KafkaException as failure:
-                on_done(NotDelivered(str(failure)))
+                on_done(_refusal(failure.args[0]))
                 return
             else:
                 return
 
     def poll(self, timeout: float = 0) -> int:
-        """Let the callbacks of finished messages run; give their number."""
-        return int(self._client.poll(timeout))
+        """Let the callbacks of finished messages run; give their number.
+
+        Raises ``NotDelivered`` where the client has failed as a whole.
+        """
+        return self._let_run(self._client.poll, timeout)
 
     def flush(self, timeout: float) -> int:
-        """Wait for everything published so far; give the number still waiting afterwards."""
-        return int(self._client.flush(timeout))
+        """Wait for everything published so far; give the number still waiting afterwards.
+
+        Raises as ``poll`` does.
+        """
+        return self._let_run(self._client.flush, timeout)
 
     def close(self) -> None:
         """Drop what was not acknowledged. Who published it keeps it and publishes again."""
         self._client.purge()
-        self._client.flush(1)
+        with suppress(NotDelivered):
+            self.flush(1)
 
     def __len__(self) -> int:
         return len(self._client)
 
+    def _let_run(self, run: Callable[[float], int], timeout: float) -> int:
+        try:
+            return int(run(timeout))
+        except (KafkaException, SystemError) as failure:
+            # The client raises a fatal error amid whatever it is doing, as either of these.
+            raise NotDelivered(str(failure.__cause__ or failure)) from failure
+
 
 def _result(error: KafkaError | None, message: Message) -> Acknowledged | NotDelivered:
     if error is not None:
-        return NotDelivered(f"{error.name()}: {error.str()}")
+        return _refusal(error)
     return Acknowledged(cast(int, message.partition()), cast(int, message.offset()))
+
+
+def _refusal(error: KafkaError) -> NotDelivered:
+    code = error.code()
+    # What librdkafka itself gives up has a code below zero.
+    return NotDelivered(
+        f"{error.name()}: {error.str()}",
+        remedy=_REMEDIES.get(code, _OTHERWISE if code > 0 else ""),
+        of_topic=code in _OF_TOPIC,
+    )

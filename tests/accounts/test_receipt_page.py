@@ -250,6 +250,39 @@ def test_a_receipt_that_waits_long_says_that_nothing_is_lost(bank, signed_in, as
     assert "Kafka l’a reçue ; le grand livre est en retard." in receipt
 
 
+def test_a_receipt_tells_since_when_it_waits_and_behind_how_many(bank, signed_in, asked):
+    """Red where all rows before it count, published or not."""
+    with behind_the_back():
+        Submission.objects.update(submitted_at_ms=asked.submitted_at_ms - 6_000)
+    client = signed_in(bank.teller, "en")
+    receipt, _ = pages(client, asked)
+    assert "0 before it" in receipt
+    mine = Outbox.objects.get()
+    for number in (1, 2, 3):
+        Outbox.objects.create(id=mine.pk - number, topic="submissions", queued_at_ms=0)
+    Outbox.objects.filter(pk=mine.pk - 3).update(
+        published_at_ms=0, log=recognise_log(A_LOG), partition=0, offset=9, attempts=1
+    )
+
+    receipt, _ = pages(client, asked)
+
+    assert "Waits for Kafka since" in receipt
+    assert "2 before it" in receipt
+    assert status(client, asked)["stage"] == "late-2"
+
+
+def test_a_receipt_that_kafka_refuses_says_so_and_stays_queued(bank, signed_in, asked):
+    with behind_the_back():
+        Submission.objects.update(submitted_at_ms=asked.submitted_at_ms - 6_000)
+    Outbox.objects.update(refusal="MSG_SIZE_TOO_LARGE")
+    client = signed_in(bank.teller)
+
+    receipt, _ = pages(client, asked)
+
+    assert "En file, pas encore comptabilisée. Kafka refuse le message pour l’instant." in receipt
+    assert status(client, asked)["state"] == "queued"
+
+
 def test_a_row_of_the_history_has_a_receipt_too(bank, signed_in):
     event = submitted(
         source="import",

@@ -17,7 +17,7 @@ from accounts.identifiers import new_transaction_id
 from accounts.models import Account, Agent, Branch, Kind
 from accounts.services.submissions import submit_transaction
 branch, _ = Branch.objects.get_or_create(code="lyon", name="Lyon")
-Account.objects.get_or_create(number="C100", defaults={{"branch": branch}})
+Account.objects.update_or_create(number="C100", defaults={{"branch": branch}})
 teller, _ = Agent.objects.get_or_create(
     username="teller", defaults={{"role": "teller", "branch": branch}}
 )

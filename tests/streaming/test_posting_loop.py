@@ -3,13 +3,17 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import OperationalError
 
 from accounts.ledger.identity import identity_of
 from accounts.ledger.messages import Delivered
+from accounts.models import LogPosition
 from streaming import consumer
 from streaming.endpoint import Endpoint
 from streaming.kafka.reader import ReadFailed
+from streaming.log_guard import LogGuard
 from streaming.stopping import DeliberateStop, StopRequest
+from streaming.waiting import FoundLog
 from tests.builders import LedgerInTest, delivered, opened, submitted
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +43,8 @@ def post_from(ledger, monkeypatch):
 
         class Log:
             def __init__(self, _endpoint, _topic, _group, positions: Callable, *, member) -> None:
-                positions([0, 1])
+                self.restart = lambda: positions([0, 1])
+                self.restart()
 
             def read(self, _limit, _timeout):
                 if not left:
@@ -55,8 +60,9 @@ def post_from(ledger, monkeypatch):
             def close(self) -> None:
                 """Nothing is open."""
 
-        found = Endpoint("external", "127.0.0.1:9"), ledger.log, identity_of(ledger.log)
-        monkeypatch.setattr(consumer, "wait_for_log", lambda _stop: found)
+        at = Endpoint("external", "127.0.0.1:9")
+        found = FoundLog(at, ledger.log, identity_of(ledger.log), 0, LogGuard(at))
+        monkeypatch.setattr(consumer, "wait_for_log", lambda _stop, **_how: found)
         monkeypatch.setattr(consumer, "_collect_garbage_less", lambda: None)
         monkeypatch.setattr(consumer, "Reader", Log)
         consumer.consume(stop)
@@ -83,3 +89,43 @@ def test_a_broker_that_answers_nothing_but_an_error_is_not_asked_without_a_pause
     stop = post_from(ReadFailed("not permitted", None))
 
     assert stop.waited_s == 1
+
+
+def overtaken(ledger, messages: list[Delivered]) -> list[Delivered]:
+    """Give a batch whose partition another consumer has moved on meanwhile."""
+
+    class Overtaken(list[Delivered]):
+        def __iter__(self):
+            if ledger.position().next_offset == messages[0].offset:
+                ledger.post_messages(messages)
+            return super().__iter__()
+
+    return Overtaken(messages)
+
+
+def test_a_stale_batch_is_refused_and_counted_by_its_partition(ledger, post_from):
+    """Red where ``OffsetMoved`` is not counted, or counted within the batch it undoes."""
+    post_from(overtaken(ledger, [delivered(opened(), 0)]), [delivered(submitted(), 1)])
+
+    assert ledger.position().refused_batches == 1
+    assert ledger.position(1).refused_batches == 0
+    assert ledger.position().next_offset == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refusal_that_cannot_be_counted_now_is_counted_later(ledger, post_from, monkeypatch):
+    """Red where counting waits for the database: the next batch would wait with it."""
+    count, attempts = consumer.count_refused_batches, []
+
+    def locked_once(*place: int) -> None:
+        attempts.append(LogPosition.objects.get(log=ledger.log, partition=0).next_offset)
+        if len(attempts) == 1:
+            raise OperationalError("database is locked")
+        count(*place)
+
+    monkeypatch.setattr(consumer, "count_refused_batches", locked_once)
+
+    post_from(overtaken(ledger, [delivered(opened(), 0)]), [delivered(submitted(), 1)])
+
+    assert attempts == [1, 2]
+    assert ledger.position().refused_batches == 1

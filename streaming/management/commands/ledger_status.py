@@ -8,16 +8,21 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from accounts.models.fields import instant
 from accounts.money import plain_amount
-from accounts.selectors.status import LedgerStatus, ledger_status
-from streaming.log_status import LogStatus, log_status
+from accounts.selectors.backlog import backlog
+from accounts.selectors.status import followed_log, ledger_status
+from streaming.lease import lease_holder
+from streaming.log_status import log_status
 from streaming.management.database import said_in_a_line
+
+Figures = dict[str, Any]
 
 
 class Command(BaseCommand):
     help = (
-        "Say what the ledger has concluded, what waits, and how far it is behind Kafka. "
-        "Exit code 0 also while Kafka cannot be reached: the lag is unknown then."
+        "Say what the ledger has concluded, what waits, who publishes it, and how far it is "
+        "behind Kafka. Exit code 0 also while Kafka cannot be reached: the lag is unknown then."
     )
     requires_system_checks = ()
 
@@ -26,25 +31,71 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with said_in_a_line():
-            ledger, log = ledger_status(), log_status()
-        self.stdout.write(_as_json(ledger, log) if options["json"] else _text(ledger, log))
+            found = _figures()
+        self.stdout.write(json.dumps(found, indent=2) if options["json"] else _text(found))
 
 
-def _as_json(ledger: LedgerStatus, log: LogStatus) -> str:
-    kafka = asdict(log)
+def _figures() -> Figures:
+    followed, kafka = followed_log(), asdict(log_status())
     lag = kafka.pop("lag")
-    return json.dumps(asdict(ledger) | {"lag": lag, "kafka": kafka}, indent=2)
+    return asdict(ledger_status()) | {
+        "lag": lag,
+        "outbox": asdict(backlog()),
+        "relay": _relay(),
+        "log": asdict(followed) if followed else None,
+        "kafka": kafka,
+    }
 
 
-def _text(ledger: LedgerStatus, log: LogStatus) -> str:
-    figures = {name.replace("_", " "): f"{value:,}" for name, value in asdict(ledger).items()}
-    total = plain_amount(ledger.total_balance_minor, currency=settings.CURRENCY)
-    del figures["total balance minor"]
-    figures["total balance"] = f"{total} {settings.CURRENCY}"
-    figures["lag"] = "unknown" if log.lag is None else f"{log.lag:,} messages"
-    figures["kafka"] = f"{log.mode}, {log.bootstrap_servers or 'no address'}"
-    figures["cluster"] = log.cluster_id or "unknown"
-    if log.problem:
-        figures["problem"] = log.problem
-    width = max(map(len, figures))
-    return "\n".join(f"{name:<{width}} {value}" for name, value in figures.items())
+def _relay() -> Figures | None:
+    holder = lease_holder()
+    if holder is None:
+        return None
+    return {
+        "holder": str(holder),
+        "since": instant(holder.since_ms).isoformat(timespec="seconds"),
+        "is_frozen": holder.is_frozen,
+    }
+
+
+def _text(found: Figures) -> str:
+    total = plain_amount(found.pop("total_balance_minor"), currency=settings.CURRENCY)
+    lines = {
+        name.replace("_", " "): f"{value:,}"
+        for name, value in found.items()
+        if isinstance(value, int) and name != "lag"
+    }
+    lines["total balance"] = f"{total} {settings.CURRENCY}"
+    lines["lag"] = "unknown" if found["lag"] is None else f"{found['lag']:,} messages"
+    lines |= _outbox_lines(found["outbox"], found["relay"])
+    lines |= _log_lines(found["log"], found["kafka"])
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}} {value}" for name, value in lines.items())
+
+
+def _outbox_lines(outbox: Figures, relay: Figures | None) -> dict[str, str]:
+    age_s = outbox["oldest_unpublished_s"]
+    since = "" if age_s is None else f", the first for {age_s:,} s"
+    lines = {
+        "unpublished": f"{outbox['unpublished']:,}{since}",
+        "without outcome": f"{outbox['published_without_outcome']:,} published",
+        "relay": "none runs" if relay is None else f"{relay['holder']} since {relay['since']}",
+    }
+    if relay and relay["is_frozen"]:
+        lines["relay"] += ", stopped: it publishes nothing"
+    if outbox["refused"]:
+        lines["refused by Kafka"] = f"{outbox['refused']:,}, {outbox['refusal']}"
+    return lines
+
+
+def _log_lines(log: Figures | None, kafka: Figures) -> dict[str, str]:
+    lines = {
+        "kafka": f"{kafka['mode']}, {kafka['bootstrap_servers'] or 'no address'}",
+        "cluster": kafka["cluster_id"] or "unknown",
+    }
+    if log:
+        by = f" by {log['adopted_by']}" if log["adopted_by"] else ""
+        lines["log"] = f"no. {log['number']}, since {log['adopted_at']}{by}: {log['reason']}"
+    if kafka["problem"]:
+        lines["problem"] = kafka["problem"]
+    return lines

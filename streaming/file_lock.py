@@ -1,4 +1,4 @@
-"""Exclusive use of a folder among processes, by a lock that the system frees at any death."""
+"""Exclusive use of something among processes, by a lock that the system frees at any death."""
 
 import fcntl
 import os
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 
 class LockedByAnother(OSError):
@@ -14,6 +15,13 @@ class LockedByAnother(OSError):
     def __init__(self, path: Path, holder: int) -> None:
         super().__init__(f"{path} is held by {f'process {holder}' if holder else 'another'}")
         self.holder = holder
+
+
+class FileHolder(NamedTuple):
+    """Who holds a lock: its process id, or 0 when unknown, and since when."""
+
+    pid: int
+    since_ms: int
 
 
 @contextmanager
@@ -31,6 +39,31 @@ def held(path: Path, *, wait_s: float) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def holder_of(path: Path) -> FileHolder | None:
+    """Give who holds the lock ``path``, or None where nobody does."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        # Shared, so that two who ask are not taken for holders by each other.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return FileHolder(_holder(descriptor), os.fstat(descriptor).st_mtime_ns // 1_000_000)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def is_same_file(descriptor: int, path: Path) -> bool:
+    """Say whether ``path`` still is the file of ``descriptor``, and not removed or another."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
 
 
 def _wait_for(descriptor: int, path: Path, deadline: float) -> None:
