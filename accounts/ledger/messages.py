@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -44,6 +45,19 @@ def digest_of(key: bytes | None, value: bytes | None) -> bytes:
     length = _LENGTH.pack(-1 if key is None else len(key))
     tombstone = b"\x00" if value is None else b"\x01"
     return hashlib.sha256(length + (key or b"") + tombstone + (value or b"")).digest()
+
+
+def first_links(previous: Mapping[int, bytes], partition_count: int) -> list[bytes]:
+    """Give for each partition of a log that is adopted the link that its chain goes on from.
+
+    ``previous`` are the last links of the log before it, by partition. With as many partitions
+    each goes on from its own. With other ones accounts are on other partitions too, and each
+    chain goes on from all: SHA-256 over the previous links in the order of their partitions.
+    """
+    links = [link for _, link in sorted(previous.items())]
+    if len(links) == partition_count:
+        return links
+    return [hashlib.sha256(b"".join(links)).digest()] * partition_count
 
 
 def link_of(  # noqa: PLR0913, PLR0917 a link is made of just these, and called for each row
