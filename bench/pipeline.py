@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,13 +17,26 @@ sys.path.insert(0, str(ROOT))
 @contextmanager
 def temporary_portal() -> Iterator[None]:
     """Set Django up on a fresh folder with a migrated database and a running broker."""
-    with tempfile.TemporaryDirectory(prefix="bankportal-bench-") as folder, ExitStack() as stack:
+    with temporary_folder(), running_broker():
+        manage("create_topics")
+        yield
+
+
+@contextmanager
+def temporary_folder() -> Iterator[None]:
+    """Set Django up on a fresh folder with a migrated database."""
+    with tempfile.TemporaryDirectory(prefix="bankportal-bench-") as folder:
         os.environ |= {"DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "bankportal.settings"}
         manage("migrate", "-v0")
-        stack.enter_context(running("run_broker"))
-        _wait_for(Path(folder) / "kafka" / "endpoint.json")
-        manage("create_topics")
         _set_up_django()
+        yield
+
+
+@contextmanager
+def running_broker() -> Iterator[None]:
+    """Keep the broker of the folder running; it serves when this gives control."""
+    with running("run_broker"):
+        _wait_for(Path(os.environ["DATA_DIR"]) / "kafka" / "endpoint.json")
         yield
 
 
