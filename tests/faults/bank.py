@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,8 @@ from accounts.events import Event, encode
 from streaming.endpoint import Endpoint, running_endpoint
 from streaming.kafka.admin import create_topic, end_offsets
 from streaming.kafka.producer import Acknowledged, Producer
-from tests.builders import opened, submitted, withdrawn
+from tests.builders import opened
 from tests.faults.dashboard import Dashboard
-from tests.faults.seeds import Chances
 from tests.faults.teller import Teller
 from tests.processes import Portal, wait_until
 
@@ -211,15 +210,6 @@ class Bank(Portal):
         for dashboard in self.dashboards:
             dashboard.close()
         super().close()
-
-
-def movements(chances: Chances, count: int, accounts: Sequence[str] = ACCOUNTS[:4]) -> list[Event]:
-    """Give deposits and withdrawals, some of which go too far."""
-    makers = (submitted, submitted, withdrawn)
-    return [
-        chances.choice(makers)(chances.randint(1, 500), account=chances.choice(accounts))
-        for _ in range(count)
-    ]
 
 
 def stop(process: Popen[bytes], patience_s: float = 30.0) -> None:

@@ -6,8 +6,9 @@ from threading import Event, Thread
 
 from accounts.identifiers import new_transaction_id
 from tests.builders import encode, submitted, withdrawn
-from tests.faults.bank import ACCOUNTS, Bank, movements
+from tests.faults.bank import ACCOUNTS, Bank
 from tests.faults.seeds import Chances
+from tests.faults.work import movements
 
 TELLERS = 3
 _PAUSE_S = 0.05

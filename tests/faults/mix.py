@@ -80,7 +80,7 @@ class Mix:
         self.crew.start()
         for _ in range(2):
             self.bank.watch().watches()
-        self.bank.open_accounts(*ACCOUNTS, least_balance_minor=-10_000)
+        self.bank.open_accounts(*ACCOUNTS, least_balance_minor=-1_000)
 
     def _inject(self) -> None:
         faults = (

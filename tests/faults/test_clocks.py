@@ -15,7 +15,7 @@ _ENTRIES = (
 @pytest.mark.fault("21")
 @pytest.mark.parametrize("web_s", [A_DAY_S, -A_DAY_S], ids=["ahead", "behind"])
 def test_clocks_wrong_by_a_day_change_neither_order_nor_balances(new_bank, web_s: int) -> None:
-    """What a clock ahead takes in stands before what one behind takes next, and the other way."""
+    """Guard: no clock decides. With events from tomorrow refused, the deposit is."""
     bank = new_bank()
     bank.create_topics()
     bank.serve_faulty({"clock_s": web_s})

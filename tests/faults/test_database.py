@@ -6,14 +6,14 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
 from accounts.identifiers import new_transaction_id
-from tests.faults.bank import ACCOUNTS, Bank, movements, stop
+from tests.faults.bank import ACCOUNTS, Bank, stop
 from tests.faults.invariants import check_all, check_books
 from tests.faults.seeds import Chances
+from tests.faults.work import again_and_again, movements
 from tests.processes import Portal, wait_until
 
 PATIENCE_S = {"patience_s": 1}
@@ -24,6 +24,7 @@ FAULTY = "import sys; sys.argv = {words!r}; from tests.faults.faulty import main
 def test_a_database_locked_for_longer_than_the_timeout_loses_nothing(
     new_bank, chances: Chances
 ) -> None:
+    """Guard: the same batch again. Without it the consumer dies of the lock."""
     bank = new_bank()
     bank.create_topics()
     bank.serve_faulty(PATIENCE_S)
@@ -54,6 +55,7 @@ def test_a_database_locked_for_longer_than_the_timeout_loses_nothing(
 
 @pytest.mark.fault("3b")
 def test_a_consumer_frozen_with_the_write_lock_is_ended_and_agents_can_try_again(new_bank) -> None:
+    """Guard: the supervisor watches the lock. Without it nobody ends the one that is frozen."""
     bank = new_bank()
     bank.create_topics()
     bank.serve_faulty(PATIENCE_S)
@@ -108,6 +110,7 @@ def small_disk(tmp_path: Path):
 def test_a_full_disk_at_commit_and_at_checkpoint_loses_nothing(
     small_disk: Path, new_bank, chances: Chances
 ) -> None:
+    """Guard: the same batch again. Without it the consumer dies, and the log is never read up."""
     bank = new_bank(folder=small_disk / "bank")
     bank.create_topics()
     bank.open_doors()
@@ -145,6 +148,7 @@ def test_a_full_disk_at_commit_and_at_checkpoint_loses_nothing(
 
 @pytest.mark.fault("15")
 def test_a_file_that_may_not_grow_loses_nothing(bank: Bank, chances: Chances) -> None:
+    """Guard: the same batch again. Without it the consumer dies, and the log is never read up."""
     consumer = bank.consume()
     bank.open_accounts(*ACCOUNTS[:4])
     wait_until(lambda: bank.entries() == 4, "the accounts are open")
@@ -166,26 +170,22 @@ def test_a_file_that_may_not_grow_loses_nothing(bank: Bank, chances: Chances) ->
 def test_what_a_power_cut_leaves_is_a_ledger_whose_offset_matches_its_rows(
     bank: Bank, chances: Chances, tmp_path: Path
 ) -> None:
+    """Guard: one transaction a batch. Without it a copy has offsets without a fate."""
     bank.consume()
     bank.relay()
     bank.open_accounts(*ACCOUNTS[:4])
     wait_until(lambda: bank.entries() == 4, "the accounts are open")
-    is_over = Event()
 
-    def load() -> None:
-        while not is_over.is_set():
-            bank.publish(*movements(chances, 20))
-            bank.teller.deposit(100)
+    def work() -> None:
+        bank.publish(*movements(chances, 20))
+        bank.teller.deposit(100)
 
-    loading = Thread(target=load)
-    loading.start()
     cuts = []
-    for number in range(5):
-        begun = bank.entries()
-        wait_until(lambda begun=begun: bank.entries() > begun + 30, "it is in mid-run")
-        cuts.append(power_cut(bank, tmp_path / f"cut-{number}"))
-    is_over.set()
-    loading.join()
+    with again_and_again(work):
+        for number in range(5):
+            begun = bank.entries()
+            wait_until(lambda begun=begun: bank.entries() > begun + 30, "it is in mid-run")
+            cuts.append(power_cut(bank, tmp_path / f"cut-{number}"))
     bank.settles()
 
     sizes = set()

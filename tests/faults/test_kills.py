@@ -6,10 +6,11 @@ import time
 import pytest
 
 from accounts.identifiers import new_transaction_id
-from tests.faults.bank import ACCOUNTS, Bank, movements, stop
+from tests.faults.bank import ACCOUNTS, Bank, stop
 from tests.faults.faulty import POINTS
 from tests.faults.invariants import check_all, check_books
 from tests.faults.seeds import Chances
+from tests.faults.work import movements
 from tests.processes import wait_until
 
 # A name of its own, so that a consumer takes its partitions back at once after a kill.
@@ -25,6 +26,7 @@ def points_of(process: str) -> list[str]:
 def test_a_consumer_killed_at_each_point_of_its_work_concludes_each_message_once(
     bank: Bank, chances: Chances
 ) -> None:
+    """Guard: one transaction a batch. Without it rows and counts differ after a kill."""
     bank.open_accounts(*ACCOUNTS[:4])
 
     for point in chances.sample(points_of("consumer"), 4):
@@ -46,6 +48,11 @@ def test_a_consumer_killed_at_each_point_of_its_work_concludes_each_message_once
 def test_a_relay_killed_at_each_point_of_its_work_loses_nothing_and_doubles_nothing(
     bank: Bank, chances: Chances
 ) -> None:
+    """Guard: sent first, marked then, and each id concluded once.
+
+    Marked first, nothing was ever sent twice; with ids not asked for, the consumer died of the
+    second one.
+    """
     bank.open_accounts(*ACCOUNTS[:4])
     bank.consume()
 
@@ -65,6 +72,7 @@ def test_a_relay_killed_at_each_point_of_its_work_loses_nothing_and_doubles_noth
 
 @pytest.mark.fault("17")
 def test_what_the_broker_lost_after_all_is_published_again_and_posted_once(bank: Bank) -> None:
+    """Guard: what got no outcome is published again. Without it I5 waits in vain."""
     bank.open_accounts()
     bank.consume()
     wait_until(lambda: bank.balance("C100") == 0, "the account is open")
@@ -91,6 +99,7 @@ def test_what_the_broker_lost_after_all_is_published_again_and_posted_once(bank:
 def test_asked_to_stop_in_mid_batch_it_ends_in_order_and_another_one_reads_on(
     bank: Bank, chances: Chances
 ) -> None:
+    """Guard: SIGTERM is heard and the batch finished. Without it the exit code is -15."""
     bank.open_accounts(*ACCOUNTS[:4])
     fault = {"point": "consumer in mid-batch", "turn": 2, "signal": "SIGTERM"}
     asked = bank.start_faulty(fault, "run_consumer")
@@ -111,6 +120,7 @@ def test_asked_to_stop_in_mid_batch_it_ends_in_order_and_another_one_reads_on(
 
 @pytest.mark.fault("18")
 def test_a_web_server_killed_before_it_answers_has_filed_what_it_took(new_bank) -> None:
+    """Guard: the same form is the same submission. Without it the second answer is a 409."""
     bank = new_bank()
     bank.create_topics()
     bank.serve_faulty({"point": "web after COMMIT"})
@@ -139,6 +149,7 @@ def test_a_web_server_killed_before_it_answers_has_filed_what_it_took(new_bank) 
 def test_a_consumer_that_froze_until_it_was_given_up_writes_nothing_afterwards(
     bank: Bank, chances: Chances
 ) -> None:
+    """Guard: offsets move by compare-and-set. Without it no batch is refused."""
     bank.open_accounts(*ACCOUNTS[:4])
     fault = {"point": "consumer before BEGIN", "turn": 2, "signal": "SIGSTOP"}
     zombie = bank.start_faulty(fault, "run_consumer")

@@ -3,9 +3,10 @@
 import pytest
 
 from tests.builders import encode, opened, submitted
-from tests.faults.bank import Bank, movements
+from tests.faults.bank import Bank
 from tests.faults.invariants import check_all
 from tests.faults.seeds import Chances
+from tests.faults.work import movements
 from tests.processes import wait_until
 from tests.streaming.test_dead_letters_end_to_end import GOOD, POISON
 
@@ -15,6 +16,7 @@ from tests.streaming.test_dead_letters_end_to_end import GOOD, POISON
 def test_poison_anywhere_in_the_log_is_dead_and_all_others_are_concluded(
     bank: Bank, chances: Chances
 ) -> None:
+    """Guard: the key is held to the account. Without it, one of them is posted."""
     bank.consume()
     bank.relay()
     bank.publish_messages(encode(opened()), (b"C100", GOOD))
@@ -37,6 +39,7 @@ def test_poison_anywhere_in_the_log_is_dead_and_all_others_are_concluded(
 
 @pytest.mark.fault("12")
 def test_nothing_but_poison_stops_the_consumer_and_leaves_the_books_in_order(bank: Bank) -> None:
+    """Guard: the limit of dead letters in a row. Without it the consumer goes on."""
     bank.environment["DEAD_LETTER_MOST_IN_A_ROW"] = "5"
     bank.publish(opened())
     bank.publish_messages(*[(b"C100", b"no event")] * 7, encode(submitted(1)))

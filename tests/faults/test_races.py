@@ -25,6 +25,7 @@ def open_bank(bank: Bank) -> Bank:
 
 @pytest.mark.fault("9")
 def test_fifty_posts_of_one_form_are_one_posting_with_one_receipt(open_bank: Bank) -> None:
+    """Guard: the id is the form's. With an id a POST there are fifty receipts."""
     identifier = new_transaction_id()
 
     with ThreadPoolExecutor(10) as hands:
@@ -42,6 +43,7 @@ def test_fifty_posts_of_one_form_are_one_posting_with_one_receipt(open_bank: Ban
 
 @pytest.mark.fault("10")
 def test_an_id_used_again_for_another_amount_is_refused_and_recorded(open_bank: Bank) -> None:
+    """Guard: bytes are compared. Without it a second use is dropped as a repeat, unrecorded."""
     identifier = new_transaction_id()
     open_bank.teller.deposit(100, transaction_id=identifier)
 
@@ -62,6 +64,7 @@ def test_an_id_used_again_for_another_amount_is_refused_and_recorded(open_bank: 
 def test_of_a_thousand_racing_withdrawals_just_ten_find_something(
     open_bank: Bank, chances: Chances
 ) -> None:
+    """Guard: the least balance. With no regard to it all 1,000 are posted."""
     other = open_bank.consume()
     from_elsewhere = [encode(withdrawn(100)) for _ in range(960)]
     chances.shuffle(from_elsewhere)

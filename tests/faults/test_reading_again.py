@@ -3,9 +3,10 @@
 import pytest
 
 from tests.builders import encode, opened, submitted, withdrawn
-from tests.faults.bank import ACCOUNTS, Bank, movements, stop
+from tests.faults.bank import ACCOUNTS, Bank, stop
 from tests.faults.invariants import check_all, check_books
 from tests.faults.seeds import Chances
+from tests.faults.work import movements
 from tests.processes import wait_until
 
 _CONCLUDED = (
@@ -32,6 +33,7 @@ def full_bank(bank: Bank, chances: Chances) -> Bank:
 
 @pytest.mark.fault("5")
 def test_next_offsets_set_back_repeat_everything_and_change_nothing(full_bank: Bank) -> None:
+    """Guard: an id with the same bytes is a repeat. Without it I4 fails: outcomes are dead too."""
     before = full_bank.query(_CONCLUDED), full_bank.chain()
     messages = sum(full_bank.log_ends().values())
     assert full_bank.execute("UPDATE accounts_logposition SET next_offset = 0") == 3
@@ -47,6 +49,7 @@ def test_next_offsets_set_back_repeat_everything_and_change_nothing(full_bank: B
 
 @pytest.mark.fault("6")
 def test_an_empty_ledger_comes_to_the_same_end_of_the_chain(full_bank: Bank, new_bank) -> None:
+    """Guard: links over the log alone. With the time of posting in them I6 fails at offset 0."""
     other = new_bank()
     other.topic = full_bank.topic
     other.environment["KAFKA_TOPIC"] = full_bank.topic
