@@ -104,7 +104,7 @@ def test_a_second_relay_waits_and_takes_over_when_the_first_is_killed(bank):
 
 
 def test_a_frozen_relay_publishes_nothing_is_named_and_goes_on_once_let(bank):
-    """Red where the lease ends after a time: the second would publish beside it."""
+    """Meant to fail where the lease ends after a time: the second would publish beside it."""
     bank.open_accounts("C100")
     first = bank.start("run_relay")
     wait_until(lambda: "Publishing to" in bank.output_of("run_relay"), "the first publishes")
@@ -160,7 +160,7 @@ def test_a_message_that_kafka_refuses_keeps_its_account_in_order_and_stops_no_ot
 
 
 def test_a_batch_above_a_lowered_limit_is_published_in_smaller_ones(bank):
-    """Red where a batch may be larger than the topic takes: all of it is refused, for ever."""
+    """Held twice: by batches of the topic's size, and by trying refused rows alone."""
     numbers = [f"C{number}" for number in range(100, 160)]
     bank.open_accounts(*numbers)
     bank.submit(*[(number, "DEPOSIT", 1, "") for number in numbers] * 2)
