@@ -22,6 +22,8 @@ from tests.faults.seeds import Chances
 # A minute of these is some dozens of faults, several at a time.
 _BETWEEN_S = (0.1, 1.5)
 _DRAIN_S = 300.0
+# What tellers may be answered, at first and where a form is sent again.
+_ANSWERS = {"302", "503", "none", "again 302", "again 409", "again 503"}
 
 
 class Mix:
@@ -221,6 +223,8 @@ class Mix:
         from tests.faults.invariants import check_all
 
         assert sum(self.injected.values()) > 0, "nothing was injected"
+        odd = self.load.answers.keys() - _ANSWERS
+        assert not odd, f"tellers were answered with {odd}"
         self.bank.settles(_DRAIN_S)
         for role in ("consumer", "second consumer", "relay"):
             self.crew.ask_to_stop(role)
@@ -235,8 +239,10 @@ def main() -> int:
     import django
 
     django.setup()
+    from bankportal.prepare import bring_static_files_up_to_date
     from tests.faults.bank import Bank, build_template
 
+    bring_static_files_up_to_date()
     duration_s = float(os.environ.get("DURATION") or 600)
     folder = Path(tempfile.mkdtemp(prefix="bankportal-faults-"))
     chances = Chances.drawn()
