@@ -13,7 +13,7 @@ DURATION_S = 12.0
 def test_a_random_mix_of_faults_under_load_leaves_the_books_in_order(
     new_bank, chances: Chances
 ) -> None:
-    """Guard: all of them. With no transaction around a batch, the books do not agree."""
+    """All guards together; so short a while need not meet what a missing one of them does."""
     bank: Bank = new_bank(has_own_broker=True)
     mix = Mix(bank, chances)
 
