@@ -167,6 +167,7 @@ class Archive:
             while not isinstance(line := _lines.decode(self._line()), Footer):
                 yield _delivered(line)
                 count += 1
+            self._refuse_more()
         except (OSError, EOFError, zlib.error, ValueError) as reason:
             raise ArchiveUnusable(
                 f"{self.path} is damaged behind message {count:,}: {reason}."
@@ -197,6 +198,11 @@ class Archive:
                 "release reads."
             )
         return header
+
+    def _refuse_more(self) -> None:
+        # Reading on to the end is also what compares the checksum over all of the file.
+        if self._file.read(1):
+            raise ValueError("something follows the footer")
 
     def _line(self) -> bytes:
         line = self._file.readline(LONGEST_LINE)

@@ -29,6 +29,7 @@ class Run:
         *,
         folder: Path = ROOT,
         environment: dict[str, str] | None = None,
+        pass_fds: tuple[int, ...] = (),
     ) -> None:
         self.output = output
         with output.open("wb") as file:
@@ -41,6 +42,7 @@ class Run:
                 stderr=subprocess.STDOUT,
                 # As a terminal does it: a group of its own, to which Ctrl-C goes.
                 process_group=0,
+                pass_fds=pass_fds,
             )
 
     @property
