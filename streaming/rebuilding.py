@@ -13,7 +13,8 @@ from accounts.ledger.posting import post_batch
 from accounts.ledger.tables import scratch_tables
 from accounts.models import Log, LogPosition
 from accounts.rebuild import scratch
-from accounts.rebuild.comparison import Difference, differences
+from accounts.rebuild.comparison import differences
+from accounts.rebuild.differences import Difference
 from accounts.rebuild.noted import Noted, PositionKey, note
 from streaming.archive import ArchivedLog
 from streaming.progress import Console, Progress

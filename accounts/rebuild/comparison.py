@@ -1,15 +1,17 @@
 """Where a rebuilt ledger and the live one differ, as of a moment that was noted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
-from uuid import UUID
 
 from django.db import connection, models
 
+from accounts.ledger.messages import NO_LINK, first_links
 from accounts.ledger.tables import scratch_tables
 from accounts.models import Balance, DailyTotal, DeadLetter, Entry
-from accounts.rebuild.noted import Noted
+from accounts.rebuild.differences import Difference, about, differing, identifier
+from accounts.rebuild.noted import Noted, PositionKey
 
 # Rows of one question: each is a read of its own, so that no writer's log grows behind it.
 STEP: Final = 5_000
@@ -19,33 +21,9 @@ _DIFFERS = {"sqlite": "IS NOT", "postgresql": "IS DISTINCT FROM"}
 _NOT_OF_THE_LOG = {"id", "posted_at_ms", "concluded_at_ms", "detail"}
 # Where one reads on from; how often was read, and what was refused, are facts about consumers.
 _OF_A_POSITION = (
-    *("first_link", "next_offset", "last_digest", "link"),
+    *("next_offset", "last_digest", "link"),
     *("transactions", "posted", "rejected", "dead"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that the live ledger holds otherwise than its log says."""
-
-    what: str
-    detail: str
-    account: str | None = None
-    transaction_id: UUID | None = None
-    partition: int | None = None
-    offset: int | None = None
-
-    def __str__(self) -> str:
-        words = [self.what]
-        if self.transaction_id is not None:
-            words.append(str(self.transaction_id))
-        if self.account is not None:
-            words.append(f"account {self.account}")
-        if self.partition is not None:
-            words.append(f"partition {self.partition}")
-        if self.offset is not None:
-            words.append(f"offset {self.offset}")
-        return f"{', '.join(words)}: {self.detail}."
 
 
 def differences(noted: Noted) -> Iterator[Difference]:
@@ -89,15 +67,15 @@ def _rows_that_differ(rows: _Rows, last_id: int) -> Iterator[Difference]:
     )
     for found in _asked(both, last_id):
         mine, theirs = found[: len(columns)], found[len(columns) : -1]
-        detail = "is not in the log" if found[-1] is None else _differing(columns, mine, theirs)
-        yield _about(rows.what, dict(zip(columns, mine, strict=True)), detail)
+        detail = "is not in the log" if found[-1] is None else differing(columns, mine, theirs)
+        yield about(rows.what, dict(zip(columns, mine, strict=True)), detail)
     shown = ", ".join(f's."{name}"' for name in columns)
     missing = (
         f"SELECT {shown} FROM {scratch} s WHERE s.id > %s AND s.id <= %s "  # noqa: S608
         f"AND NOT EXISTS (SELECT 1 FROM {live} l WHERE {key} AND l.id <= {last_id:d}) ORDER BY s.id"
     )
     for found in _asked(missing, _last_id(scratch)):
-        yield _about(rows.what, dict(zip(columns, found, strict=True)), "is missing in the ledger")
+        yield about(rows.what, dict(zip(columns, found, strict=True)), "is missing in the ledger")
 
 
 def _out_of_order(last_id: int) -> Iterator[Difference]:
@@ -107,14 +85,14 @@ def _out_of_order(last_id: int) -> Iterator[Difference]:
         'SELECT log_id, partition, "offset", account, transaction_id FROM accounts_entry '
         "WHERE id > %s AND id <= %s ORDER BY id"
     )
-    for log_id, partition, offset, account, identifier in _asked(question, last_id):
+    for log_id, partition, offset, account, stored in _asked(question, last_id):
         before = reached.get((log_id, partition), -1)
         if offset <= before:
             yield Difference(
                 "Entry",
                 f"stands behind offset {before} of its partition",
                 account,
-                _identifier(identifier),
+                identifier(stored),
                 partition,
                 offset,
             )
@@ -184,15 +162,15 @@ def _sums_that_differ(sums: _Sums, last_entry_id: int) -> Iterator[Difference]:
     )
     for place, found in _keyed(_asked(both, _last_id(live)), len(sums.key)):
         mine, theirs = found[: len(columns)], found[len(columns) : -1]
-        detail = "is not in the log" if found[-1] is None else _differing(columns, mine, theirs)
-        yield _about(_named(sums, place), {"account": place[0]}, detail)
+        detail = "is not in the log" if found[-1] is None else differing(columns, mine, theirs)
+        yield about(_named(sums, place), {"account": place[0]}, detail)
     missing = (
         f"SELECT {', '.join(f's.{name}' for name in sums.key)} FROM {scratch} s "  # noqa: S608
         f"WHERE s.id > %s AND s.id <= %s AND NOT EXISTS "
         f"(SELECT 1 FROM {live} l WHERE {_same_key('l', 's', sums)}) ORDER BY s.id"
     )
     for place in _asked(missing, _last_id(scratch)):
-        yield _about(_named(sums, place), {"account": place[0]}, "is missing in the ledger")
+        yield about(_named(sums, place), {"account": place[0]}, "is missing in the ledger")
 
 
 def _positions_that_differ(noted: Noted) -> Iterator[Difference]:
@@ -204,9 +182,25 @@ def _positions_that_differ(noted: Noted) -> Iterator[Difference]:
     for (log_id, partition), theirs in sorted(rebuilt.items()):
         at = noted.positions[log_id, partition]
         mine = [getattr(at, name) for name in _OF_A_POSITION]
-        detail = _differing(_OF_A_POSITION, mine, theirs)
+        detail = differing(_OF_A_POSITION, mine, theirs)
         if detail:
             yield Difference(f"Position in log {log_id}", detail, partition=partition)
+    link = _OF_A_POSITION.index("link")
+    yield from _loose_chains(noted, {key: bytes(row[link]) for key, row in rebuilt.items()})
+
+
+def _loose_chains(noted: Noted, ends: Mapping[PositionKey, bytes]) -> Iterator[Difference]:
+    """Give the logs whose chains do not go on from where those of the log before them end."""
+    for before, log in pairwise(noted.logs):
+        links = {number: link for (log_id, number), link in ends.items() if log_id == before.pk}
+        goes_on = [NO_LINK] * log.partition_count
+        if not log.is_memory:
+            goes_on = first_links(links, log.partition_count)
+        for number, right in enumerate(goes_on):
+            found = bytes(noted.positions[log.pk, number].first_link)
+            if found != right:
+                detail = differing(["first_link"], [found], [right])
+                yield Difference(f"Position in log {log.pk}", detail, partition=number)
 
 
 def _asked(question: str, last_id: int) -> Iterator[Sequence[Any]]:
@@ -223,44 +217,8 @@ def _keyed(
     return ((row[:length], row[length:]) for row in rows)
 
 
-def _about(what: str, row: dict[str, Any], detail: str) -> Difference:
-    return Difference(
-        what,
-        detail,
-        row.get("account"),
-        _identifier(row.get("transaction_id")),
-        row.get("partition"),
-        row.get("offset"),
-    )
-
-
 def _named(sums: _Sums, place: Sequence[Any]) -> str:
     return " ".join([sums.what, *(f"{each}" for each in place[1:])])
-
-
-def _differing(names: Sequence[str], mine: Sequence[Any], theirs: Sequence[Any]) -> str:
-    return ", ".join(
-        f"{name} is {_shown(found)}, and {_shown(right)} by the log"
-        for name, found, right in zip(names, mine, theirs, strict=True)
-        if _comparable(found) != _comparable(right)
-    )
-
-
-def _comparable(value: Any) -> Any:
-    return bytes(value) if isinstance(value, bytes | memoryview) else value
-
-
-def _shown(value: Any) -> str:
-    value = _comparable(value)
-    if not isinstance(value, bytes):
-        return "nothing" if value is None else repr(value) if value == "" else str(value)
-    return f"{value[:16].hex()}{'…' if len(value) > 16 else ''}"
-
-
-def _identifier(stored: Any) -> UUID | None:
-    if stored is None or isinstance(stored, UUID):
-        return stored
-    return UUID(bytes=bytes(stored)) if len(stored) == 16 else None
 
 
 def _any_differs(columns: Sequence[str]) -> str:

@@ -5,12 +5,13 @@ import pytest
 from accounts.events import decode
 from accounts.ledger.messages import LogIdentity
 from accounts.models import Log, LogPosition
+from accounts.services.adoption import adopt_log
 from streaming.archive import ArchivedLog, Part, write_archive
 from streaming.progress import Console
 from streaming.rebuilding import rebuild
 from streaming.sources import MessagesMissing, Sources
 from streaming.stopping import StopRequest
-from tests.builders import LedgerInTest, delivered, opened, raw, submitted
+from tests.builders import A_LOG, LedgerInTest, delivered, opened, raw, submitted
 
 # In memory mode each start is another log, and the next one is taken without being asked.
 FIRST = LogIdentity("first", "submissions", "", 3, is_memory=True)
@@ -35,7 +36,7 @@ def archive(tmp_path):
     def write(which: int, messages, *, first=0, name="log"):
         log = Log.objects.order_by("pk")[which]
         path = tmp_path / f"{name}-{which}-{first}.jsonl.gz"
-        parts = [Part(n, *_span(messages, n)) for n in range(3)]
+        parts = [Part(n, *_span(messages, n)) for n in range(log.partition_count)]
         positions = LogPosition.objects.filter(log=log)
         write_archive(path, ArchivedLog.of(log, positions), parts, messages)
         return path
@@ -103,3 +104,35 @@ def test_what_the_archive_says_otherwise_is_a_difference(followed, archive):
 
     assert read == 6
     assert any("amount_minor is 700, and 701 by the log" in each for each in differences)
+
+
+@pytest.mark.parametrize("partition_count", [3, 2])
+def test_the_chain_of_an_adopted_log_goes_on_from_the_one_before(db, archive, partition_count):
+    first = [delivered(opened(), 0), delivered(submitted(5), 1)]
+    LedgerInTest(A_LOG).post_messages(first)
+    second = LogIdentity("another", "submissions", "another topic", partition_count)
+    adopt_log(second, first_offsets=dict.fromkeys(range(3), 0), reason="lost", by="operator")
+    messages = [delivered(submitted(7), 0)]
+    LedgerInTest(second).post_messages(messages)
+
+    archives = archive(0, first), archive(1, messages)
+
+    assert rebuilt_from(*archives) == (3, [])
+
+
+def test_a_chain_that_hangs_on_nothing_is_a_difference(db, archive):
+    first = [delivered(opened(), 0)]
+    LedgerInTest(A_LOG).post_messages(first)
+    second = LogIdentity("another", "submissions", "another topic", 3)
+    adopt_log(second, first_offsets=dict.fromkeys(range(3), 0), reason="lost", by="operator")
+    # Somebody who writes the database anew makes a chain that is right in itself.
+    LogPosition.objects.filter(log__cluster_id="another").update(
+        first_link=b"x" * 32, link=b"x" * 32
+    )
+    messages = [delivered(submitted(7), 0)]
+    LedgerInTest(second).post_messages(messages)
+
+    _read, differences = rebuilt_from(archive(0, first), archive(1, messages))
+
+    assert len(differences) == 3
+    assert "first_link is 7878" in differences[0]
