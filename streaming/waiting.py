@@ -26,7 +26,10 @@ FROZEN_FOR_S = 3.0
 
 
 class FoundLog(NamedTuple):
-    """The ledger's log, and where it is. No batch of it may have more than ``largest_batch``."""
+    """The ledger's log, and where it is.
+
+    No batch of it may have more bytes than ``largest_batch``, which is 0 where there is no bound.
+    """
 
     endpoint: Endpoint
     log: Log
@@ -63,7 +66,8 @@ def wait_for_log(stop: StopRequest, *, compares_itself: bool = False) -> FoundLo
                 database_away.wait(reason)
             else:
                 database_away.is_back()
-                size = described.max_message_bytes
+                # Memory mode knows no bound.
+                size = max(described.max_message_bytes, 0)
                 return FoundLog(endpoint, known, identity_of(known), size, guard)
         stop.wait(0.1)
     return None
@@ -75,6 +79,7 @@ def wait_for_lease(lease: Lease, stop: StopRequest) -> bool:
     began = time.monotonic()
     while not stop.is_set():
         if lease.is_held() or lease.take():
+            database_away.is_back()
             return True
         try:
             holder = lease_holder()

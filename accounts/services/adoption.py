@@ -64,7 +64,7 @@ def adopt_log(
                 "Memory mode takes each new log by itself, and is kept apart from a real Kafka: "
                 "set DATA_DIR (or DATABASE_URL) to another place."
             )
-        positions = list(LogPosition.objects.filter(log=previous))
+        positions = list(LogPosition.objects.filter(log=previous).order_by("partition"))
         adopted = _follow(previous, seen, positions, first_offsets, reason, by)
     return Adoption(
         previous=previous,

@@ -1,10 +1,11 @@
 """What every page says while submissions wait for Kafka or for the ledger."""
 
-import time
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from accounts.events import decode
 from accounts.identifiers import new_transaction_id
@@ -22,7 +23,10 @@ TO_BE_POSTED = "Des opérations attendent d’être comptabilisées depuis"
 
 
 def ago(seconds: float) -> int:
-    return time.time_ns() // 1_000_000 - int(seconds * 1000)
+    """An instant of today: of another day pages show the date too."""
+    now = timezone.localtime()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(max(midnight, now - timedelta(seconds=seconds)).timestamp() * 1000)
 
 
 def queued(bank, *, at_ms: int) -> Outbox:

@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 from accounts.events import encode
 from streaming.database_away import DatabaseAway
 from streaming.stopping import StopRequest
-from tests.builders import opened
+from tests.builders import opened, submitted
 from tests.processes import wait_until
 from tests.streaming.test_posting_end_to_end import Bank
 
@@ -36,7 +36,8 @@ def small_bank(kafka, tmp_path):
 
 def test_a_full_database_is_waited_for_said_once_and_nothing_is_lost_or_twice(small_bank):
     bank = small_bank
-    bank.publish(encode(opened()))
+    # More at once than the rest of any page that is there can take.
+    bank.publish(*map(encode, [opened(), *[submitted(1) for _ in range(500)]]))
     bank.submit(*[("DEPOSIT", 1)] * 200)
     fill(bank)
 
@@ -44,13 +45,13 @@ def test_a_full_database_is_waited_for_said_once_and_nothing_is_lost_or_twice(sm
     wait_until(lambda: WAITS in bank.output_of("run_consumer"), "it says that it waits")
     pages = bank.value("PRAGMA page_count")
     make_room(bank)
-    wait_until(lambda: bank.balance("C100") == 200, "all is posted")
+    wait_until(lambda: bank.balance("C100") == 700, "all is posted")
 
     said = bank.output_of("run_consumer")
     assert said.count(WAITS) == said.count(GOES_ON) == 1
     assert f"{WAITS}database or disk is full. Free some space on the disk" in said
     assert pages == MOST_PAGES
-    assert bank.entries() == 201
+    assert bank.entries() == 701
     assert bank.value("PRAGMA integrity_check") == "ok"
     assert [each.poll() for each in processes] == [None, None]
 

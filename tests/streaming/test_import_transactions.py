@@ -177,7 +177,7 @@ def test_history_is_posted_below_the_least_balance_and_said(bank, tmp_path) -> N
 
     run = bank.load(history(tmp_path, ["01/02/2024;C7;-10;-10"]))
 
-    assert "1 rows leave their account overdrawn" in run.stdout
+    assert "1 row leaves its account overdrawn" in run.stdout
     assert bank.balance("C7") == -1_000
 
 
