@@ -91,7 +91,11 @@ def test_what_the_broker_lost_after_all_is_published_again_and_posted_once(bank:
     bank.settles()
     assert lost == 1
     assert bank.balance("C100") == 123
-    assert bank.query("SELECT attempts FROM accounts_outbox ORDER BY id") == [(2,), (1,), (1,)]
+    attempts = "SELECT attempts FROM accounts_outbox ORDER BY id"
+    wait_until(
+        lambda: bank.query(attempts) == [(2,), (1,), (1,)],
+        "each is on record as published, the lost one twice",
+    )
     check_all(bank)
 
 
@@ -151,9 +155,12 @@ def test_a_consumer_that_froze_until_it_was_given_up_writes_nothing_afterwards(
 ) -> None:
     """Guard: offsets move by compare-and-set. Without it no batch is refused."""
     bank.open_accounts(*ACCOUNTS[:4])
-    fault = {"point": "consumer before BEGIN", "turn": 2, "signal": "SIGSTOP"}
+    predecessor = bank.start("run_consumer")
+    wait_until(lambda: bank.entries() == 4, "the accounts are open")
+    predecessor.terminate()
+    predecessor.wait(20)
+    fault = {"point": "consumer before BEGIN", "turn": 1, "signal": "SIGSTOP"}
     zombie = bank.start_faulty(fault, "run_consumer")
-    wait_until(lambda: bank.entries() == 4, "it posts")
     bank.publish(*movements(chances, 200))
     wait_until(lambda: bank.was_struck("run_consumer"), "it holds a batch, and stands still")
     bank.consume()
