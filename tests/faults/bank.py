@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -23,6 +24,8 @@ from tests.processes import Portal, wait_until
 
 SECRET_KEY = "what signs the sessions of banks under test, and nothing else at all"
 SIGN_INS = "sign-ins.json"
+# The broker may be away for a while.
+_PUBLISHING_S = 150.0
 ACCOUNTS = tuple(f"C{number}" for number in range(100, 112))
 
 # Sessions outlive any clock that a test turns.
@@ -135,8 +138,9 @@ class Bank(Portal):
         for number, (key, value) in enumerate(messages):
             noted = partial(places.__setitem__, number)
             self._producer.publish(self.topic, key, value, noted)
+        deadline = time.monotonic() + _PUBLISHING_S
         while len(places) < len(messages):
-            # As long as it takes: the broker may be away for a while.
+            assert time.monotonic() < deadline, "The broker takes no message."
             self._producer.poll(0.05)
         return [places[number] for number in range(len(messages))]
 

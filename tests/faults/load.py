@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 from accounts.identifiers import new_transaction_id
 from tests.builders import encode, submitted, withdrawn
-from tests.faults.bank import ACCOUNTS, Bank
+from tests.faults.bank import ACCOUNTS, Bank, Message
 from tests.faults.seeds import Chances
 from tests.faults.work import movements
 
@@ -24,9 +24,14 @@ class Load:
         self._is_over = Event()
         # What was published last, for whoever wants to publish it again.
         self.recent: deque = deque(maxlen=200)
+        self._asked_for: deque[tuple[Message, ...]] = deque()
         workers = [self._serve_customers] * TELLERS + [self._publish]
         self._threads = [
-            Thread(target=self._until_over, args=(work, Chances(chances.getrandbits(32))))
+            Thread(
+                target=self._until_over,
+                args=(work, Chances(chances.getrandbits(32))),
+                daemon=True,
+            )
             for work in workers
         ]
         self.failures: list[BaseException] = []
@@ -35,6 +40,13 @@ class Load:
         for thread in self._threads:
             thread.start()
 
+    def also_publish(self, *messages: Message) -> None:
+        """Have the other system publish these too, before all else.
+
+        Never waits, so that whoever froze the broker can let it go on.
+        """
+        self._asked_for.append(messages)
+
     def stop(self) -> None:
         """Let everybody finish what is begun; raise what went wrong."""
         self._is_over.set()
@@ -42,6 +54,7 @@ class Load:
             thread.join()
         if self.failures:
             raise self.failures[0]
+        self._publish_what_was_asked_for()
 
     def _until_over(self, work: Callable[[Chances], None], chances: Chances) -> None:
         try:
@@ -75,14 +88,19 @@ class Load:
             return
         self.answers[f"again {answer.status}"] += 1
 
+    def _publish_what_was_asked_for(self) -> None:
+        while self._asked_for:
+            self.bank.publish_messages(*self._asked_for.popleft())
+
     def _publish(self, chances: Chances) -> None:
+        self._publish_what_was_asked_for()
         events = movements(chances, chances.randint(5, 60), ACCOUNTS)
         self.bank.publish(*events)
         self.published += len(events)
         self.recent.extend(events[-5:])
 
 
-def poison_for(chances: Chances) -> tuple[bytes | None, bytes | None]:
+def poison_for(chances: Chances) -> Message:
     """Give a message that is no event."""
     account = chances.choice(ACCOUNTS)
     key, good = encode(chances.choice((submitted, withdrawn))(5, account=account))

@@ -5,10 +5,12 @@ Kafka of its own, while agents and another system keep it busy; then it lets eve
 drain, and holds the bank to the seven invariants. Exit code 0, or 1 with what differs.
 """
 
+import faulthandler
 import heapq
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -22,6 +24,8 @@ from tests.faults.seeds import Chances
 # A minute of these is some dozens of faults, several at a time.
 _BETWEEN_S = (0.1, 1.5)
 _DRAIN_S = 300.0
+# What opening, healing, draining and checking may take beside the duration.
+_REST_S = 900
 # What tellers may be answered, at first and where a form is sent again.
 _ANSWERS = {"302", "503", "none", "again 302", "again 409", "again 503"}
 
@@ -168,22 +172,23 @@ class Mix:
         from tests.faults.load import poison_for
 
         messages = [poison_for(self.chances) for _ in range(self.chances.randint(1, 4))]
-        self.bank.publish_messages(*messages)
+        self.load.also_publish(*messages)
         self._note("poison", len(messages))
 
     def _repeat(self) -> None:
+        from tests.builders import encode
+
         if self.load.recent:
-            self.bank.publish(self.chances.choice(list(self.load.recent)))
+            self.load.also_publish(encode(self.chances.choice(list(self.load.recent))))
             self._note("repeated message")
 
     def _use_an_id_again(self) -> None:
-        from tests.builders import submitted
+        from tests.builders import encode, submitted
 
         if self.load.recent:
             known = self.chances.choice(list(self.load.recent))
-            self.bank.publish(
-                submitted(777, account=known.account, transaction_id=known.transaction_id)
-            )
+            other = submitted(777, account=known.account, transaction_id=known.transaction_id)
+            self.load.also_publish(encode(other))
             self._note("id used again")
 
     def _send_a_browser_away(self) -> None:
@@ -233,6 +238,11 @@ class Mix:
             self.bank.manage("verify_ledger")
 
 
+def _give_up(_number: int, _frame: object) -> None:
+    faulthandler.dump_traceback()
+    raise TimeoutError("The mix stands still; where each thread waits stands above.")
+
+
 def main() -> int:
     """Run the mix as the environment says, and print its report."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankportal.settings")
@@ -249,6 +259,9 @@ def main() -> int:
     build_template(folder / "template")
     bank = Bank(folder / "bank", folder / "template")
     mix = Mix(bank, chances)
+    # A mix that stands still is a failure too, and nobody's night.
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(int(duration_s) + _REST_S)
     try:
         mix.run(duration_s)
     except BaseException:
@@ -257,6 +270,7 @@ def main() -> int:
     else:
         print(json.dumps(mix.report() | {"duration_s": duration_s, "discrepancies": 0}, indent=2))
     finally:
+        signal.alarm(0)
         bank.close()
     shutil.rmtree(folder)
     return 0
