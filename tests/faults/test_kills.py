@@ -6,6 +6,7 @@ import time
 import pytest
 
 from accounts.identifiers import new_transaction_id
+from tests.builders import submitted, withdrawn
 from tests.faults.bank import ACCOUNTS, Bank, stop
 from tests.faults.faulty import POINTS
 from tests.faults.invariants import check_all, check_books
@@ -120,6 +121,32 @@ def test_asked_to_stop_in_mid_batch_it_ends_in_order_and_another_one_reads_on(
     assert bank.was_struck("run_consumer")
     check_all(bank)
     stop(other)
+
+
+@pytest.mark.fault("4")
+def test_consumers_that_come_and_go_keep_the_order_of_an_account(
+    bank: Bank, chances: Chances
+) -> None:
+    """Guard: a consumer begins at the database's position. From its own, the other is refused."""
+    bank.open_accounts()
+    at_work = [bank.consume()]
+
+    for number in range(2, 5):
+        # Any other order would have a withdrawal refused.
+        amounts = [chances.randint(1, 1_000) for _ in range(150)]
+        bank.publish(*(move(each) for each in amounts for move in (submitted, withdrawn)))
+        at_work.append(bank.consume())
+        wait_until(
+            lambda number=number: bank.output_of("run_consumer").count("Posting from") == number,
+            "another one has come",
+        )
+        stop(at_work.pop(0))
+
+    bank.settles()
+    assert bank.entries() == 901
+    assert bank.value("SELECT count(*) FROM accounts_entry WHERE outcome = 2") == 0
+    assert bank.balance("C100") == 0
+    check_all(bank)
 
 
 @pytest.mark.fault("18")

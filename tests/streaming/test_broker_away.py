@@ -12,6 +12,7 @@ from accounts.events import Event, encode
 from streaming.endpoint import running_endpoint
 from streaming.kafka.producer import Producer
 from tests.builders import opened, submitted
+from tests.faults.invariants import check_books
 from tests.processes import Portal, wait_until
 from tests.streaming.test_posting_end_to_end import SUBMIT, murmur2
 
@@ -73,6 +74,7 @@ def test_a_log_restored_from_an_older_copy_and_grown_past_the_ledger_stops_it(ba
     said = bank.output_of("run_consumer")
     assert re.search(r"submissions partition \d: at offset 4, .* another message now", said)
     assert bank.balance("C100") == 31
+    check_books(bank)
 
 
 @pytest.mark.fault("16b")
@@ -98,6 +100,7 @@ def test_a_log_cut_under_a_running_consumer_stops_it_naming_partition_and_offset
     assert consumer.wait(60) == 78
     assert re.search(r"partition 1: .*offset 4, the last one read", bank.output_of("run_consumer"))
     assert bank.balance(account) == 31
+    check_books(bank)
 
 
 def test_a_damaged_partition_holds_up_no_other(bank):

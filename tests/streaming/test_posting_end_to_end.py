@@ -181,37 +181,6 @@ def test_rejected_ones_say_why(bank):
     assert reasons == [("other_currency",), ("overdraft",), ("unknown_account",)]
 
 
-@pytest.mark.fault("4")
-def test_a_second_consumer_takes_over_and_order_is_kept(bank):
-    movements = [opened(), *[submitted(10) if n % 2 else withdrawn(10) for n in range(1, 2_001)]]
-    first = bank.start("run_consumer")
-    bank.publish(*map(encode, movements[:1_000]))
-    bank.start("run_consumer")
-    bank.publish(*map(encode, movements[1_000:]))
-    first.send_signal(signal.SIGTERM)
-
-    bank.waits_for_entries(2_001)
-
-    assert bank.value("SELECT count(*) FROM accounts_entry WHERE outcome = 2") == 0
-    assert bank.balance("C100") == 0
-
-
-@pytest.mark.fault("24")
-def test_another_cluster_stops_the_consumer_with_exit_code_78(bank):
-    bank.publish(encode(opened()))
-    consumer = bank.start("run_consumer")
-    bank.waits_for_entries(1)
-    consumer.terminate()
-    consumer.wait(20)
-    bank.python("from accounts.models import Log; Log.objects.update(cluster_id='elsewhere')")
-
-    stopped = bank.start("run_consumer")
-
-    assert stopped.wait(30) == 78
-    assert "another log" in bank.output_of("run_consumer")
-    assert "Traceback" not in bank.output_of("run_consumer")
-
-
 def test_a_log_shorter_than_the_ledger_stops_the_consumer_with_exit_code_78(bank):
     bank.publish(encode(opened()))
     consumer = bank.start("run_consumer")
@@ -227,22 +196,6 @@ def test_a_log_shorter_than_the_ledger_stops_the_consumer_with_exit_code_78(bank
     assert stopped.wait(60) == 78
     assert "has to read next (submissions-" in bank.output_of("run_consumer")
     assert bank.entries() == 1
-
-
-@pytest.mark.fault("22")
-def test_a_topic_that_forgets_is_refused_with_the_remedy(bank, kafka):
-    bank.environment["KAFKA_TOPIC"] = f"{bank.topic}-short"
-    create_topic(
-        kafka,
-        f"{bank.topic}-short",
-        partition_count=1,
-        topic_settings={"retention.ms": "1000", "message.timestamp.type": "LogAppendTime"},
-    )
-
-    stopped = bank.start("run_consumer")
-
-    assert stopped.wait(60) == 78
-    assert "create_topics" in bank.output_of("run_consumer")
 
 
 def test_the_bytes_published_are_the_bytes_in_the_outbox(bank):
