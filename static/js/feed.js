@@ -49,6 +49,7 @@ class Feed extends EventTarget {
     this.timer = 0;
     this.isAnswered = false;
     this.isOver = false;
+    this.isFirst = true;
   }
 
   /** Connects where the page has a badge, and stays connected. */
@@ -140,6 +141,9 @@ class Feed extends EventTarget {
       this.tell("heartbeat", frame);
     }
     this.stand("live");
+    // For whoever measures how soon a page is live.
+    if (this.isFirst) performance.mark("first-frame");
+    this.isFirst = false;
   }
 
   /** @param {Frame} frame */

@@ -42,6 +42,12 @@ class Crew:
         self._doomed.add(role)
         self._running[role] = self.bank.start_faulty(fault, _LOGS[role])
 
+    def start_to_freeze(self, role: str, fault: dict) -> Callable[[], None]:
+        """Let one work until ``fault`` freezes it; give what lets it go on, if it did."""
+        self.start_faulty(role, fault)
+        process = self._running[role]
+        return lambda: process.send_signal(signal.SIGCONT)
+
     def runs(self, role: str) -> bool:
         """Say whether somebody has that role."""
         return role in self._running
@@ -62,6 +68,8 @@ class Crew:
         is_doomed = role in self._doomed
         self._doomed.discard(role)
         process.terminate()
+        if is_doomed:
+            wait_until(lambda: _has_ended(process), "it ends")
         code = process.wait(60)
         # By the signal itself only who has not come as far as to listen to it.
         assert code in {0, -signal.SIGTERM} or is_doomed, self._end_of(role, code)
@@ -104,3 +112,9 @@ class Crew:
     def _end_of(self, role: str, code: int) -> str:
         said = self.bank.output_of(_LOGS.get(role, "web" if role == "web" else "run_broker"))
         return f"The {role} ended by itself with exit code {code}: {said[-3_000:]}"
+
+
+def _has_ended(process: Popen[bytes]) -> bool:
+    # It may freeze only now; to one that has ended nothing is sent.
+    process.send_signal(signal.SIGCONT)
+    return process.poll() is not None

@@ -42,7 +42,7 @@ class Mix:
         self.crew = Crew(bank)
         self.load = Load(bank, chances)
         self.injected: Counter[str] = Counter()
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int, bool, Callable[[], None]]] = []
         self._number = count()
 
     def run(self, duration_s: float) -> None:
@@ -94,6 +94,7 @@ class Mix:
             self._kill,
             self._freeze,
             self._freeze,
+            self._freeze_with_a_batch,
             self._strike_at_a_point,
             self._strike_at_a_point,
             self._restart_in_order,
@@ -124,6 +125,17 @@ class Mix:
         if self.crew.runs(role):
             self._note(f"freeze of the {role}")
             self._later(seconds, self.crew.freeze(role))
+
+    def _freeze_with_a_batch(self) -> None:
+        role = "second consumer"
+        if self.crew.runs(role):
+            self.crew.kill(role)
+            fault = {"point": "consumer before BEGIN", "signal": "SIGSTOP"}
+            go_on = self.crew.start_to_freeze(role, fault)
+            self._note("freeze of the consumer before BEGIN")
+            # Its start, its batches, and the six seconds until its group gives it up. It holds
+            # no lock meanwhile, so that nothing else has to wait for it.
+            self._later(self.chances.uniform(9, 15), go_on, may_wait=True)
 
     def _strike_at_a_point(self) -> None:
         from tests.faults.faulty import POINTS
@@ -201,22 +213,25 @@ class Mix:
     def _note(self, what: str, times: int = 1) -> None:
         self.injected[what] += times
 
-    def _later(self, seconds: float, act: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (time.monotonic() + seconds, next(self._number), act))
+    def _later(self, seconds: float, act: Callable[[], None], *, may_wait: bool = False) -> None:
+        heapq.heappush(self._due, (time.monotonic() + seconds, next(self._number), may_wait, act))
 
     def _wait(self, seconds: float) -> None:
         """Let time pass, and do what is due meanwhile."""
         end = time.monotonic() + seconds
         while self._due and self._due[0][0] <= end:
-            at, _number, act = heapq.heappop(self._due)
+            at, _number, _may_wait, act = heapq.heappop(self._due)
             time.sleep(max(0.0, at - time.monotonic()))
             act()
         time.sleep(max(0.0, end - time.monotonic()))
 
     def _go_on_all(self) -> None:
-        """Undo at once what would be undone later."""
-        while self._due:
-            heapq.heappop(self._due)[2]()
+        """Undo at once what would be undone later, but for what stands in nobody's way."""
+        due = [each for each in sorted(self._due) if not each[2]]
+        self._due = [each for each in self._due if each[2]]
+        heapq.heapify(self._due)
+        for _at, _number, _may_wait, act in due:
+            act()
 
     def _heal(self) -> None:
         self._go_on_all()

@@ -16,7 +16,11 @@ from tests.streaming.test_dead_letters_end_to_end import GOOD, POISON
 def test_poison_anywhere_in_the_log_is_dead_and_all_others_are_concluded(
     bank: Bank, chances: Chances
 ) -> None:
-    """Guard: the key is held to the account. Without it, one of them is posted."""
+    """Guards: the key is held to the account, and what has no value is a dead letter.
+
+    Without the first, one of them is posted; without the second the consumer dies of it, and the
+    neighbours wait.
+    """
     bank.consume()
     bank.relay()
     bank.publish_messages(encode(opened()), (b"C100", GOOD))

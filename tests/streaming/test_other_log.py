@@ -115,7 +115,7 @@ def test_a_log_that_changes_stops_both_at_work_and_at_their_start(bank, change):
 
 
 def test_what_retention_removed_unread_is_named_and_adopt_log_goes_on_behind_it(bank):
-    """Meant to fail without a new row: the positions would stay where nothing is."""
+    """Red where the old positions are taken over: what was lost gets no outcome."""
     bank.open_accounts("C100")
     consumer, relay = bank.start("run_consumer"), bank.start("run_relay")
     bank.submit(("C100", "DEPOSIT", 5, ""))
@@ -163,7 +163,7 @@ def test_adopt_log_refuses_while_the_relay_runs_and_a_topic_that_forgets(bank):
 
 
 def test_a_consumer_at_work_goes_on_with_the_log_that_was_adopted(bank):
-    """Meant to fail where an idle consumer looks at Kafka only: it would wait where it was."""
+    """Red where an idle consumer looks at Kafka only: it waits where it was."""
     bank.open_accounts("C100")
     bank.start("run_consumer")
     wait_until(lambda: bank.balance("C100") == 0, "the account is open")
@@ -235,7 +235,7 @@ def test_another_cluster_stops_both_and_can_be_adopted_with_the_chain_linked(own
 
 @pytest.mark.parametrize("restarts", [0, 2], ids=["same epoch", "newer epoch"])
 def test_an_older_copy_that_has_grown_stops_both_and_can_be_adopted(own_bank, restarts):
-    """Meant to fail for the relay without ``refuse_other_messages``: it would publish on."""
+    """Red without ``refuse_other_messages``: the relay publishes on."""
     bank = own_bank
     broker = bank.start_broker()
     bank.manage("create_topics")
@@ -269,7 +269,7 @@ def test_an_older_copy_that_has_grown_stops_both_and_can_be_adopted(own_bank, re
 
 
 def test_what_the_broker_lost_after_acknowledging_is_published_again_and_posted_once(own_bank):
-    """Meant to fail without ``publish_again_what_got_lost``: the submission waits for ever."""
+    """Red without ``publish_again_what_got_lost``: the submission gets no outcome."""
     bank = own_bank
     broker = bank.start_broker()
     bank.manage("create_topics")

@@ -103,7 +103,7 @@ def freeze_with_a_batch_in_hand(group: Group, consumer: Popen, chance: random.Ra
 
 
 def test_a_consumer_frozen_before_its_batch_is_refused_it_when_it_wakes(group, chance):
-    """Meant to fail where ``move_position`` does not compare: nothing would be refused."""
+    """Red where ``move_position`` does not compare: nothing is refused."""
     zombie = group.start("run_consumer")
     wait_until(lambda: group.entries() == len(ACCOUNTS), "the accounts are open")
     freeze_with_a_batch_in_hand(group, zombie, chance)
@@ -180,7 +180,7 @@ class Members:
 
 
 def test_consumers_that_join_leave_die_freeze_and_wake_keep_each_account_in_order(group, chance):
-    """Meant to fail where a consumer goes on from its own position, not the database's."""
+    """Red where a consumer goes on from its own position, not the database's: it never settles."""
     members = Members(group, chance)
     for what in ("join", "join", "join"):
         group.publish_movements(chance, chance.randrange(5, 40))

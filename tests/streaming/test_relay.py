@@ -104,7 +104,7 @@ def test_a_second_relay_waits_and_takes_over_when_the_first_is_killed(bank):
 
 
 def test_a_frozen_relay_publishes_nothing_is_named_and_goes_on_once_let(bank):
-    """Meant to fail where the lease ends after a time: the second would publish beside it."""
+    """Red where the lease ends after a time: nobody is named, the second publishes beside it."""
     bank.open_accounts("C100")
     first = bank.start("run_relay")
     wait_until(lambda: "Publishing to" in bank.output_of("run_relay"), "the first publishes")
