@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,10 @@ from bankportal.prepare import bring_static_files_up_to_date
 from tests.processes import Portal, let_children_hear_signals
 
 pytest_plugins = ["tests.kafka_fixtures"]
+
+# Some hundreds of processes are started, and each would compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine is no fault of what is tested, and a landing depends on no dice.
 hypothesis_settings.register_profile(

@@ -17,6 +17,7 @@ from django.conf import settings
 from streaming.embedded import EXIT_JARS_NOT_AVAILABLE
 from streaming.endpoint import Endpoint, running_endpoint
 from streaming.kafka.admin import KafkaUnusable, create_topic, delete_topic
+from tests.kafka_classes import with_classes
 
 ROOT = Path(__file__).resolve().parent.parent
 # The first run of all downloads Kafka.
@@ -41,7 +42,7 @@ class BrokerRun:
             self.process = subprocess.Popen(
                 [*before, sys.executable, "manage.py", "run_broker", *words],
                 cwd=ROOT,
-                env=broker_environment(data_dir) | environment,
+                env=broker_environment(data_dir) | with_classes() | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
