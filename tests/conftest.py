@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import pytest
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
 from django.db.models.signals import post_migrate
+from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -66,6 +68,14 @@ def children_that_hear_signals() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def quick_passwords() -> None:
+    """Hash by the same algorithm in one round: a million of them take half a second each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def kinds_that_come_back() -> None:
     """Write the kinds of entries again when a transactional test has emptied every table."""
     post_migrate.connect(_write_kinds, dispatch_uid="kinds in tests")
@@ -90,6 +100,12 @@ def rows_that_a_flush_may_take() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "sql_flush", flush_without_triggers)
         yield
+
+
+@pytest.fixture(autouse=True)
+def forgotten_language() -> None:
+    """Let no test speak the language that the page of another one was in."""
+    translation.deactivate()
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
