@@ -19,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 
 from accounts.ledger.append_only import creating, dropping
 from bankportal.prepare import bring_static_files_up_to_date
+from tests.made_once import made_once
 from tests.processes import Portal, let_children_hear_signals
 
 pytest_plugins = ["tests.kafka_fixtures"]
@@ -59,6 +60,23 @@ def pytest_sessionstart() -> None:
     Before the tests are collected, since some import the site, which looks for them.
     """
     bring_static_files_up_to_date()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker begin with its share of the long tests: none is to be the last one."""
+    worker_count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [each for each in items if each.get_closest_marker("long")]
+    others = [each for each in items if not each.get_closest_marker("long")]
+    ordered: list[pytest.Item] = []
+    # As xdist deals tests out: one part after the other, the last ones larger by one at most.
+    for number in range(worker_count):
+        part = (len(items) - len(ordered)) // (worker_count - number)
+        ordered += long[number::worker_count]
+        while others and part > len(long[number::worker_count]):
+            ordered.append(others.pop(0))
+            part -= 1
+    items[:] = [*ordered, *others]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -124,8 +142,17 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory) -> Path:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that all processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def empty_database(run_folder: Path) -> Path:
     """A database with its tables, to be copied: making them takes seconds."""
-    folder = tmp_path_factory.mktemp("empty")
-    Portal(folder, "").manage("migrate", "-v0")
-    return folder / "bankportal.sqlite3"
+
+    def make(folder: Path) -> None:
+        Portal(folder, "").manage("migrate", "-v0")
+
+    return made_once(run_folder / "empty", make) / "bankportal.sqlite3"

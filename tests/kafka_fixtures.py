@@ -90,11 +90,9 @@ def give_up_on_kafka(exit_code: int, said: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def kafka_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kafka_folder(run_folder: Path) -> Path:
     """Give the folder of the shared broker; ``data`` in it is its ``DATA_DIR``."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    folder = shared / "kafka"
+    folder = run_folder / "kafka"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -155,9 +153,11 @@ def start_broker(kafka: Endpoint) -> Iterator[Callable[..., BrokerRun]]:
         return runs[-1]
 
     yield start
-    for run in runs:
-        if run.process.poll() is None:
-            run.stop()
+    with contextlib.ExitStack() as ended:
+        for run in runs:
+            ended.callback(run.kill)
+            if run.process.poll() is None:
+                ended.callback(run.stop)
 
 
 def _shared_broker(folder: Path) -> Endpoint:

@@ -19,6 +19,7 @@ from tests.accounts.conftest import (  # noqa: F401
 )
 from tests.browser.dashboards import BADGE
 from tests.browser.web_portal import WebPortal, french
+from tests.made_once import made_once
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -98,11 +99,13 @@ window.WebSocket = class extends Native {
 
 
 @pytest.fixture(scope="session")
-def staffed_database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def staffed_database(empty_database: Path, run_folder: Path) -> Path:
     """A database with agents and accounts, to be copied: making it takes seconds."""
-    portal = WebPortal(tmp_path_factory.mktemp("staffed"), empty_database)
-    portal.hire()
-    return portal.database
+
+    def make(folder: Path) -> None:
+        WebPortal(folder, empty_database).hire()
+
+    return made_once(run_folder / "staffed", make) / "bankportal.sqlite3"
 
 
 @pytest.fixture
