@@ -74,7 +74,6 @@ DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="")
 
 # What the site is made of.
 INSTALLED_APPS = [
-    "daphne",
     "bankportal",
     "accounts",
     "streaming",

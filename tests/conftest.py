@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,16 +10,23 @@ from types import SimpleNamespace
 import pytest
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
 from django.db.models.signals import post_migrate
+from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from accounts.ledger.append_only import creating, dropping
 from bankportal.prepare import bring_static_files_up_to_date
+from tests.made_once import made_once
 from tests.processes import Portal, let_children_hear_signals
 
 pytest_plugins = ["tests.kafka_fixtures"]
+
+# Some hundreds of processes are started, and each would compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine is no fault of what is tested, and a landing depends on no dice.
 hypothesis_settings.register_profile(
@@ -54,10 +62,35 @@ def pytest_sessionstart() -> None:
     bring_static_files_up_to_date()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker begin with its share of the long tests: none is to be the last one."""
+    worker_count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [each for each in items if each.get_closest_marker("long")]
+    others = [each for each in items if not each.get_closest_marker("long")]
+    ordered: list[pytest.Item] = []
+    # As xdist deals tests out: one part after the other, the last ones larger by one at most.
+    for number in range(worker_count):
+        part = (len(items) - len(ordered)) // (worker_count - number)
+        ordered += long[number::worker_count]
+        while others and part > len(long[number::worker_count]):
+            ordered.append(others.pop(0))
+            part -= 1
+    items[:] = [*ordered, *others]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def children_that_hear_signals() -> None:
     """Only where tests run: the process that starts the others of a run stays deaf with them."""
     let_children_hear_signals()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_passwords() -> None:
+    """Hash by the same algorithm in one round: a million of them take half a second each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -87,6 +120,12 @@ def rows_that_a_flush_may_take() -> None:
         yield
 
 
+@pytest.fixture(autouse=True)
+def forgotten_language() -> None:
+    """Let no test speak the language that the page of another one was in."""
+    translation.deactivate()
+
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -103,8 +142,17 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory) -> Path:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that all processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def empty_database(run_folder: Path) -> Path:
     """A database with its tables, to be copied: making them takes seconds."""
-    folder = tmp_path_factory.mktemp("empty")
-    Portal(folder, "").manage("migrate", "-v0")
-    return folder / "bankportal.sqlite3"
+
+    def make(folder: Path) -> None:
+        Portal(folder, "").manage("migrate", "-v0")
+
+    return made_once(run_folder / "empty", make) / "bankportal.sqlite3"

@@ -17,6 +17,7 @@ from django.conf import settings
 from streaming.embedded import EXIT_JARS_NOT_AVAILABLE
 from streaming.endpoint import Endpoint, running_endpoint
 from streaming.kafka.admin import KafkaUnusable, create_topic, delete_topic
+from tests.kafka_classes import with_classes
 
 ROOT = Path(__file__).resolve().parent.parent
 # The first run of all downloads Kafka.
@@ -41,7 +42,7 @@ class BrokerRun:
             self.process = subprocess.Popen(
                 [*before, sys.executable, "manage.py", "run_broker", *words],
                 cwd=ROOT,
-                env=broker_environment(data_dir) | environment,
+                env=broker_environment(data_dir) | with_classes() | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -89,11 +90,9 @@ def give_up_on_kafka(exit_code: int, said: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def kafka_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kafka_folder(run_folder: Path) -> Path:
     """Give the folder of the shared broker; ``data`` in it is its ``DATA_DIR``."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    folder = shared / "kafka"
+    folder = run_folder / "kafka"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -154,9 +153,11 @@ def start_broker(kafka: Endpoint) -> Iterator[Callable[..., BrokerRun]]:
         return runs[-1]
 
     yield start
-    for run in runs:
-        if run.process.poll() is None:
-            run.stop()
+    with contextlib.ExitStack() as ended:
+        for run in runs:
+            ended.callback(run.kill)
+            if run.process.poll() is None:
+                ended.callback(run.stop)
 
 
 def _shared_broker(folder: Path) -> Endpoint:

@@ -16,6 +16,8 @@ from uuid import uuid4
 
 import psutil
 
+from tests.kafka_classes import with_classes
+
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 60.0
 
@@ -61,6 +63,7 @@ class Portal:
             "KAFKA_DEAD_LETTER_TOPIC": f"{self.topic}.dead",
             "KAFKA_CONSUMER_GROUP": f"group-{self.topic}",
             "KAFKA_PARTITIONS": "3",
+            **with_classes(),
             **environment,
         }
         self.url = ""

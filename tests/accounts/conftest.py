@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import pytest
 from django.conf import settings
@@ -79,14 +78,8 @@ def build_bank() -> Bank:
 
 def _agent(username: str, role: Role, branch: Branch | None = None) -> Agent:
     return Agent.objects.create(
-        username=username, password=hashed_password(), role=role, branch=branch
+        username=username, password=make_password(PASSWORD), role=role, branch=branch
     )
-
-
-@cache
-def hashed_password() -> str:
-    """The hash of ``PASSWORD``, made once: it is meant to be slow."""
-    return make_password(PASSWORD)
 
 
 @pytest.fixture

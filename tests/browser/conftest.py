@@ -18,7 +18,8 @@ from tests.accounts.conftest import (  # noqa: F401
     plain_static_files,
 )
 from tests.browser.dashboards import BADGE
-from tests.browser.web_portal import WebPortal, french, sign_in
+from tests.browser.web_portal import WebPortal, french
+from tests.made_once import made_once
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -98,17 +99,19 @@ window.WebSocket = class extends Native {
 
 
 @pytest.fixture(scope="session")
-def staffed_database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def staffed_database(empty_database: Path, run_folder: Path) -> Path:
     """A database with agents and accounts, to be copied: making it takes seconds."""
-    portal = WebPortal(tmp_path_factory.mktemp("staffed"), empty_database)
-    portal.hire()
-    return portal.database
+
+    def make(folder: Path) -> None:
+        WebPortal(folder, empty_database).hire()
+
+    return made_once(run_folder / "staffed", make) / "bankportal.sqlite3"
 
 
 @pytest.fixture
 def opened_by(chromium, portal: WebPortal) -> Iterator[Callable[..., Page]]:
-    """Open a browser of its own for an agent of the module's ``portal``, and wait until it is
-    live; French. What goes wrong in a page unseen fails the test.
+    """Open a browser of its own for an agent of the module's ``portal`` who has signed in, and
+    wait until it is live; French. What goes wrong in a page unseen fails the test.
     """
     wrong: list[str] = []
     contexts = []
@@ -117,8 +120,9 @@ def opened_by(chromium, portal: WebPortal) -> Iterator[Callable[..., Page]]:
         context = french(chromium.new_context(base_url=portal.url, **options), portal.url)
         contexts.append(context)
         context.add_init_script(_LISTEN)
+        session = portal.session_of(username)
+        context.add_cookies([{"name": "sessionid", "value": session, "url": portal.url}])
         page = _watched(context.new_page(), wrong)
-        sign_in(page, username)
         page.goto(address)
         expect(page.locator(BADGE).first).to_contain_text("En direct")
         return page

@@ -1,5 +1,6 @@
 """A portal with its real web server, for tests in which a page and a socket work together."""
 
+import json
 import shutil
 import textwrap
 from pathlib import Path
@@ -10,7 +11,14 @@ from tests.processes import Portal, wait_until
 
 PASSWORD = "correct-horse-battery"
 
+# The sessions in a database are signed; so all that it is copied to share the key.
+SECRET_KEY = "what signs the sessions of portals in browsers under test, and nothing else"
+SIGN_INS = "sign-ins.json"
+
 _AGENTS = f"""
+import json
+from pathlib import Path
+from tests.live import sign_in
 from accounts.models import Account, Agent, Branch
 lyon, _ = Branch.objects.get_or_create(code="lyon", name="Lyon Bellecour")
 for role, branch in (
@@ -20,6 +28,8 @@ for role, branch in (
 for number, holder in (("C100", "Camille Lefèvre"), ("C200", "Boulangerie Martin")):
     Account.objects.get_or_create(number=number, defaults={{"holder": holder}})
 Account.objects.update(branch=lyon)
+keys = {{agent.username: sign_in(agent) for agent in Agent.objects.all()}}
+Path({SIGN_INS!r}).write_text(json.dumps(keys))
 """
 
 # Another process posts, as the consumer would.
@@ -46,13 +56,22 @@ class WebPortal(Portal):
     def __init__(
         self, folder: Path, database: Path, bootstrap_servers: str = "127.0.0.1:9"
     ) -> None:
-        super().__init__(folder, bootstrap_servers)
+        super().__init__(folder, bootstrap_servers, SECRET_KEY=SECRET_KEY)
         self.database = folder / "bankportal.sqlite3"
         shutil.copy(database, self.database)
+        if (sign_ins := database.with_name(SIGN_INS)).exists():
+            shutil.copy(sign_ins, folder)
 
     def hire(self) -> None:
-        """Make one agent of each role but administrator, and two accounts of their branch."""
-        self.python(_AGENTS)
+        """Make one agent of each role but administrator, and two accounts of their branch.
+
+        Each has signed in.
+        """
+        self.python(_AGENTS.replace(repr(SIGN_INS), repr(str(self.folder / SIGN_INS))))
+
+    def session_of(self, username: str) -> str:
+        """The session of an agent who has signed in."""
+        return json.loads((self.folder / SIGN_INS).read_text())[username]
 
     def post(self, code: str) -> None:
         """Run ``code`` with a ledger, ``today`` and the builders of events."""

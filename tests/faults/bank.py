@@ -55,8 +55,10 @@ Message = tuple[bytes | None, bytes | None]
 
 
 def build_template(folder: Path) -> None:
-    """Make a database with agents who are signed in and filed accounts, to be copied."""
-    folder.mkdir()
+    """Make a database with agents who are signed in and filed accounts, to be copied.
+
+    ``folder`` is there, and empty.
+    """
     portal = Portal(folder, "", SECRET_KEY=SECRET_KEY)
     portal.manage("migrate", "-v0")
     portal.python(_SETUP.replace(repr(SIGN_INS), repr(str(folder / SIGN_INS))))

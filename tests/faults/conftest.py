@@ -1,6 +1,5 @@
 """Banks to be broken: each of its test, with a dashboard that watches from the start."""
 
-import fcntl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests.faults.bank import Bank, build_template
 from tests.faults.seeds import Chances
+from tests.made_once import made_once
 
 
 @pytest.fixture
@@ -17,16 +17,9 @@ def chances() -> Chances:
 
 
 @pytest.fixture(scope="session")
-def template(kafka_folder: Path) -> Path:
-    """Give the folder of a database to be copied; whoever needs it first makes it for all."""
-    folder = kafka_folder.parent / "bank-template"
-    with (kafka_folder.parent / "bank-template.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            draft = folder.with_name("bank-template-draft")
-            build_template(draft)
-            draft.rename(folder)
-    return folder
+def template(run_folder: Path) -> Path:
+    """Give the folder of a database to be copied."""
+    return made_once(run_folder / "bank-template", build_template)
 
 
 @pytest.fixture

@@ -271,6 +271,7 @@ def main() -> int:
     duration_s = float(os.environ.get("DURATION") or 600)
     folder = Path(tempfile.mkdtemp(prefix="bankportal-faults-"))
     chances = Chances.drawn()
+    (folder / "template").mkdir()
     build_template(folder / "template")
     bank = Bank(folder / "bank", folder / "template")
     mix = Mix(bank, chances)

@@ -62,6 +62,7 @@ def test_submissions_outlive_a_killed_broker_and_drain_in_order_on_another_port(
     check_all(bank)
 
 
+@pytest.mark.long
 @pytest.mark.fault("8")
 def test_a_broker_killed_between_append_and_acknowledgement_has_one_posting_of_each(
     bank: Bank, chances: Chances
@@ -105,8 +106,9 @@ def stop_between_append_and_acknowledgement(bank: Bank, relay: Popen[bytes]) -> 
         before = [each.stat().st_size for each in segments]
         submitting = Thread(target=bank.teller.deposit, args=(100,))
         submitting.start()
+        deadline = time.monotonic() + 60
         while [each.stat().st_size for each in segments] == before:
-            pass
+            assert time.monotonic() < deadline, "Kafka appends nothing."
         java.suspend()
         submitting.join()
         due = len(bank.teller.acknowledged)

@@ -9,6 +9,7 @@ from tests.faults.seeds import Chances
 DURATION_S = 12.0
 
 
+@pytest.mark.long
 @pytest.mark.fault("26")
 def test_a_random_mix_of_faults_under_load_leaves_the_books_in_order(
     new_bank, chances: Chances

@@ -75,6 +75,7 @@ def test_a_browser_that_missed_more_than_is_told_reads_its_page_once(open_bank: 
     assert dashboard.pages_read == pages + 1
 
 
+@pytest.mark.long
 @pytest.mark.fault("20")
 def test_a_slow_browser_holds_up_nobody_and_is_sent_a_bounded_amount(open_bank: Bank) -> None:
     """Guard: no more on the way than was received. Without it 1.2 million characters are sent."""

@@ -11,7 +11,8 @@ from accounts.verification import Verification
 from tests.builders import LedgerInTest, delivered, opened, submitted
 
 NUMBERS = [f"C{number}" for number in range(20)]
-FEW, MANY = 2_000, 14_000
+# More than are read at a time, and several times as many.
+FEW, MANY = 1_500, 7_500
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="about this process, whatever database")

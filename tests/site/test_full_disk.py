@@ -41,6 +41,7 @@ def small_disk(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_disk_that_runs_full_holds_all_up_until_it_is_freed(kafka, run, small_disk, tmp_path):
     portal = started_on(small_disk, run)

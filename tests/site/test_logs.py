@@ -1,6 +1,7 @@
 """What a page that fails leaves in the log of a real process."""
 
 import re
+import shutil
 
 import pytest
 
@@ -25,8 +26,10 @@ STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d"
 @pytest.mark.parametrize(
     ("method", "path"), [("get", "/accounts/"), ("post", "/transactions/new/")]
 )
-def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(tmp_path, method, path):
-    under(tmp_path, "manage.py", "migrate", "-v0")
+def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(
+    empty_database, tmp_path, method, path
+):
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
     ask = ASK.format(says="database is locked", method=method, path=path)
 
     done = under(tmp_path, "-c", ask, TIME_ZONE="Asia/Kolkata")
@@ -41,8 +44,8 @@ def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(tmp_path, m
     assert line[23:29] == "+05:30"
 
 
-def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
-    under(tmp_path, "manage.py", "migrate", "-v0")
+def test_a_fault_of_ours_keeps_its_traceback(empty_database, tmp_path):
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
 
     ask = ASK.format(says="no such function: alas", method="get", path="/accounts/")
 
@@ -70,8 +73,8 @@ ask(Role.TELLER, "post", "/admin/ /transactions/new/")
 """
 
 
-def test_a_refused_page_is_one_line_and_what_was_mistyped_none(tmp_path):
-    under(tmp_path, "manage.py", "migrate", "-v0")
+def test_a_refused_page_is_one_line_and_what_was_mistyped_none(empty_database, tmp_path):
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
 
     done = under(tmp_path, "-c", ANSWERS)
 

@@ -28,6 +28,7 @@ def make() -> str:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_clean_copy_is_started_used_stopped_started_offline_and_killed(run, make, tmp_path):
     clone = copy_tree(tmp_path / "a clean copy")

@@ -36,17 +36,18 @@ class BankWithBroker(Portal):
 
 
 @pytest.fixture
-def bank(kafka, tmp_path):
+def bank(kafka, empty_database, tmp_path):
     # The shared broker has fetched the jars, or skipped the test.
     bank = BankWithBroker(
         tmp_path, "", KAFKA_TOPIC="submissions", KAFKA_DEAD_LETTER_TOPIC="submissions.dead"
     )
     bank.topic = "submissions"
-    bank.manage("migrate", "-v0")
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
     yield bank
     bank.close()
 
 
+@pytest.mark.long
 @pytest.mark.fault("16b")
 def test_a_log_restored_from_an_older_copy_and_grown_past_the_ledger_stops_it(bank):
     broker = bank.start_broker()

@@ -1,5 +1,7 @@
 """Memory mode from form to ledger, and the walls between it and a real Kafka."""
 
+import shutil
+
 import pytest
 
 from streaming.endpoint import running_endpoint
@@ -25,11 +27,11 @@ open_account(
 
 
 @pytest.fixture
-def bank(tmp_path):
+def bank(empty_database, tmp_path):
     bank = Portal(
         tmp_path, "", KAFKA_TOPIC="submissions", KAFKA_DEAD_LETTER_TOPIC="submissions.dead"
     )
-    bank.manage("migrate", "-v0")
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
     yield bank
     bank.close()
 

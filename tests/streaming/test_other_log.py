@@ -178,13 +178,13 @@ def test_a_consumer_at_work_goes_on_with_the_log_that_was_adopted(bank):
 
 
 @pytest.fixture
-def own_bank(kafka, tmp_path):
+def own_bank(kafka, empty_database, tmp_path):
     # The shared broker has fetched the jars, or skipped the test.
     bank = BankWithBroker(
         tmp_path, "", KAFKA_TOPIC="submissions", KAFKA_DEAD_LETTER_TOPIC="submissions.dead"
     )
     bank.topic = "submissions"
-    bank.manage("migrate", "-v0")
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
     yield bank
     bank.close()
 
@@ -233,6 +233,7 @@ def test_another_cluster_stops_both_and_can_be_adopted_with_the_chain_linked(own
     assert bank.value("SELECT count(*) FROM accounts_entry") == 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("restarts", [0, 2], ids=["same epoch", "newer epoch"])
 def test_an_older_copy_that_has_grown_stops_both_and_can_be_adopted(own_bank, restarts):
     """Red without ``refuse_other_messages``: the relay publishes on."""
