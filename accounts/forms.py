@@ -1,8 +1,7 @@
-"""What agents type: transactions, new accounts, filters. Amounts go through ``accounts.money``."""
+"""What agents type: transactions and new accounts. Amounts go through ``accounts.money``."""
 
 import re
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Self
 from uuid import UUID
 
@@ -12,11 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.events import is_account_number
 from accounts.identifiers import is_free_for_a_form, new_transaction_id
-from accounts.models import TRANSACTION_KINDS, Balance, Kind, Outcome
+from accounts.models import TRANSACTION_KINDS, Balance, Kind
 from accounts.models.account import NUMBER_LENGTH
 from accounts.models.submission import REFERENCE_LENGTH
 from accounts.money import MINUS, parse_amount
-from accounts.selectors.transactions import TransactionFilter
 
 _NOTHING = re.compile(r"(0+([.,]0{1,2})?)?")
 # Addresses under /accounts/ that are pages of their own.
@@ -189,44 +187,3 @@ class OpeningForm(IdentifiedForm):
                 code="invalid",
             )
         return number
-
-
-class FilterForm(forms.Form):
-    """The filter of a list and of its export, as their addresses carry it."""
-
-    account = forms.CharField(label=_("Account"), max_length=NUMBER_LENGTH, required=False)
-    to = forms.DateField(label=_("To"), required=False)
-    kind = forms.ChoiceField(
-        label=_("Kind"), required=False, choices=[(each.name.lower(), each.label) for each in Kind]
-    )
-    outcome = forms.ChoiceField(
-        label=_("Status"),
-        required=False,
-        choices=[(each.name.lower(), each.label) for each in Outcome],
-    )
-    all_entries = forms.BooleanField(label=_("With openings"), required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # The address says "from", which Python keeps for itself.
-        self.fields["from"] = forms.DateField(label=_("From"), required=False)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        first: date | None = cleaned.get("from")
-        last: date | None = cleaned.get("to")
-        if first and last and first > last:
-            self.add_error("to", _("The end is before the beginning."))
-        return cleaned
-
-    def wanted(self) -> TransactionFilter:
-        """Give the filter of a valid form; the account as it was typed."""
-        cleaned = self.cleaned_data
-        return TransactionFilter(
-            account=cleaned["account"],
-            first=cleaned["from"],
-            last=cleaned["to"],
-            kind=Kind[cleaned["kind"].upper()] if cleaned["kind"] else None,
-            outcome=Outcome[cleaned["outcome"].upper()] if cleaned["outcome"] else None,
-            all_entries=cleaned["all_entries"],
-        )

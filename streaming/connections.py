@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from accounts.selectors.audiences import Audience
-from accounts.selectors.figures import Choice
+from accounts.selectors.filters import Filter
+from accounts.selectors.positions import Position
+from accounts.selectors.viewpoints import Viewpoint, viewpoint_of
 from streaming import frames
 from streaming.feed import Change, Excerpt
 
@@ -20,18 +23,21 @@ class Connection:
     """The frames for one browser, in order, bounded. For the event loop only.
 
     A browser that reads too slowly loses its queue, and is told to read anew as soon as it
-    reads again; others notice nothing. Figures replace those that still wait.
+    reads again; others notice nothing. A panel's figures replace those that still wait.
     """
 
     def __init__(self, session_key: str, audience: Audience | None) -> None:
         self.session_key = session_key
         self.audience = audience
-        self.choice: Choice | None = None
+        self.chosen: Filter | None = None
+        self.panels: tuple[str, ...] = ()
         # The last entry told of; None while nothing may be told.
         self.reached: int | None = None
         self.close_code: int | None = None
         self._queue: deque[str] = deque()
-        self._figures: str | None = None
+        self._figures: dict[str, str] = {}
+        self._figures_position: Position | None = None
+        self._is_unreadable = False
         self._on_the_way: deque[int] = deque()
         self._received = 0
         self._is_behind = False
@@ -47,9 +53,28 @@ class Connection:
         self._queue.append(frame)
         self._wake.set()
 
-    def put_figures(self, frame: str) -> None:
-        """Queue figures in place of those that are queued."""
-        self._figures = frame
+    @property
+    def viewpoint(self) -> Viewpoint | None:
+        """From where the browser looks; None for who may see no customer data."""
+        return viewpoint_of(self.audience, self.chosen) if self.audience else None
+
+    def choose(self, chosen: Filter | None, panels: tuple[str, ...]) -> None:
+        """Take another filter and other panels. Nothing is told before it is subscribed."""
+        self.chosen, self.panels = chosen, panels
+        self.reached = None
+        self._forget_figures()
+
+    def put_figures(self, position: Position, encoded: Mapping[str, str]) -> None:
+        """Queue what panels show, as of ``position``, in place of what is queued of them."""
+        self._figures |= encoded
+        self._figures_position = position
+        self._is_unreadable = False
+        self._wake.set()
+
+    def put_unreadable(self) -> None:
+        """Queue that the figures cannot be read, in place of those that are queued."""
+        self._forget_figures()
+        self._is_unreadable = True
         self._wake.set()
 
     def tell(self, change: Change, excerpt: Excerpt | None, frame: str) -> None:
@@ -73,7 +98,7 @@ class Connection:
     def send_back(self, reason: Literal["epoch", "behind"]) -> None:
         """Tell the browser to read anew; tell it nothing more until it subscribes again."""
         self.reached = None
-        self._figures = None
+        self._forget_figures()
         self.put(frames.reload(reason))
 
     def close(self, code: int) -> None:
@@ -106,8 +131,21 @@ class Connection:
             self.send_back("behind")
         if self._queue:
             return self._queue.popleft()
-        figures, self._figures = self._figures, None
-        return figures
+        return self._take_figures()
+
+    def _take_figures(self) -> str | None:
+        if self._is_unreadable:
+            self._is_unreadable = False
+            return frames.unreadable()
+        if self._figures_position is None or not self._figures:
+            return None
+        frame = frames.figures(self._figures_position, self._figures)
+        self._forget_figures()
+        return frame
+
+    def _forget_figures(self) -> None:
+        self._figures = {}
+        self._is_unreadable = False
 
     def _has_room(self) -> bool:
         return (
@@ -118,7 +156,8 @@ class Connection:
     def _fall_behind(self) -> None:
         self._is_behind = True
         self._queue.clear()
-        self._figures = self.reached = None
+        self.reached = None
+        self._forget_figures()
 
 
 def entries_frame(change: Change, excerpt: Excerpt) -> str:

@@ -3,8 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from django.db import Error as DatabaseError
@@ -12,14 +12,15 @@ from django.db import close_old_connections, connection
 
 from accounts.database_changes import DatabaseChanges
 from accounts.models import KIND_BY_CODE, TRANSACTION_KINDS
-from accounts.selectors.audiences import Audience
 from accounts.selectors.live_rows import (
     PlacedRow,
-    newest_seen_by,
+    ids_seen_from,
+    newest_seen_from,
     rows_after,
     transactions_counted,
 )
 from accounts.selectors.positions import Position, current_position
+from accounts.selectors.viewpoints import Viewpoint
 from streaming import frames
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class EncodedRow:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A change as one audience sees it: its rows, oldest first, and its transactions' number."""
+    """A change as one viewpoint sees it: its rows, oldest first, and its transactions' number."""
 
     rows: tuple[EncodedRow, ...]
     count: int
@@ -63,16 +64,18 @@ class Change:
 
     after: int
     position: Position
-    # All of it, unless it was too much: then what the audiences see, and nothing here.
-    rows: tuple[EncodedRow, ...] = ()
-    excerpts: dict[Audience, Excerpt] | None = None
+    # All of it; None where it was too much.
+    rows: tuple[EncodedRow, ...] | None = None
+    # What is seen through filters; from every viewpoint where not all rows are here.
+    excerpts: Mapping[Viewpoint, Excerpt] = field(default_factory=dict)
     # The ledger is another one, or too far ahead: whoever follows must read anew.
     is_break: bool = False
 
-    def seen_by(self, audience: Audience) -> Excerpt | None:
-        """Give the audience's part; None where only reading anew gives it."""
-        if self.excerpts is not None:
-            return self.excerpts.get(audience)
+    def seen_from(self, viewpoint: Viewpoint) -> Excerpt | None:
+        """Give the viewpoint's part; None where only reading anew gives it."""
+        if viewpoint in self.excerpts or viewpoint.chosen or self.rows is None:
+            return self.excerpts.get(viewpoint)
+        audience = viewpoint.audience
         return excerpt_of(row for row in self.rows if audience.sees(row.branch_id))
 
 
@@ -107,11 +110,11 @@ class LedgerFeed:
     def __init__(
         self,
         *,
-        audiences: Callable[[], Collection[Audience]],
+        viewpoints: Callable[[], Collection[Viewpoint]],
         on_change: Callable[[Change], None],
         on_commit: Callable[[], None],
     ) -> None:
-        self._audiences = audiences
+        self._viewpoints = viewpoints
         self._on_change = on_change
         self._on_commit = on_commit
         self._position: Position | None = None
@@ -184,7 +187,7 @@ class LedgerFeed:
             or not 0 < last.entry_id - before.entry_id <= MOST_BEHIND
         ):
             return Change(0, last, is_break=True)
-        return _change(before.entry_id, last, self._audiences)
+        return _change(before.entry_id, last, self._viewpoints())
 
     def _renew_connection(self) -> None:
         # A connection costs more than what is read over it, so it is kept for a minute.
@@ -199,18 +202,27 @@ class LedgerFeed:
         self._is_failing = True
 
 
-def _change(after: int, last: Position, audiences: Callable[[], Collection[Audience]]) -> Change:
-    rows = rows_after(after, until=last.entry_id, limit=ROWS_A_CHANGE + 1)
-    if len(rows) <= ROWS_A_CHANGE:
-        return Change(after, last, encode_rows(rows))
-    return Change(
-        after, last, excerpts={each: _excerpt(each, after, last.entry_id) for each in audiences()}
-    )
+def _change(after: int, last: Position, viewpoints: Collection[Viewpoint]) -> Change:
+    until = last.entry_id
+    placed = rows_after(after, until=until, limit=ROWS_A_CHANGE + 1)
+    if len(placed) > ROWS_A_CHANGE:
+        return Change(
+            after, last, excerpts={each: _excerpt(each, after, until) for each in viewpoints}
+        )
+    rows = encode_rows(placed)
+    filtered = {each: _passing(each, rows, after, until) for each in viewpoints if each.chosen}
+    return Change(after, last, rows, filtered)
 
 
-def _excerpt(audience: Audience, after: int, until: int) -> Excerpt:
-    rows = newest_seen_by(audience, after=after, until=until, limit=ROWS_A_CHANGE)
-    count = transactions_counted(audience, after=after, until=until)
+def _passing(viewpoint: Viewpoint, rows: Iterable[EncodedRow], after: int, until: int) -> Excerpt:
+    # The database decides what a filter lets through, here as on every page.
+    seen = ids_seen_from(viewpoint, after=after, until=until)
+    return excerpt_of(row for row in rows if row.entry_id in seen)
+
+
+def _excerpt(viewpoint: Viewpoint, after: int, until: int) -> Excerpt:
+    rows = newest_seen_from(viewpoint, after=after, until=until, limit=ROWS_A_CHANGE)
+    count = transactions_counted(viewpoint, after=after, until=until)
     return Excerpt(encode_rows(rows), count, complete=len(rows) < ROWS_A_CHANGE)
 
 

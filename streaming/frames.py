@@ -2,9 +2,10 @@
 
 From the browser:
 
-``{"type": "subscribe", "position": P or null, "dashboard": choice}``
-    Begin with what came after position P, or with what comes from now on. With a choice
-    (``range``, ``from``, ``to``, ``accounts``) figures follow too. May be sent again.
+``{"type": "subscribe", "position": P or null, "filter": F, "panels": [name, ...]}``
+    Begin with what came after position P, or with what comes from now on. A filter (its names
+    are those of an address) lets through entries; with panels, their figures follow too. Both
+    may be left out. Names of no panel are passed over. May be sent again.
 ``{"type": "received", "count": n}``
     n frames have arrived since the socket was opened. A browser that falls silent is sent no
     more than ``connections.MOST_ON_THE_WAY`` frames.
@@ -17,10 +18,10 @@ From the server:
     What the ledger gained up to P, oldest first, each entry once. ``count`` is the number of
     transactions among them. Not complete: more came at once than is worth showing, and these
     are the newest.
-``{"type": "figures", "position": P, "figures": {...}}``
-    The figures for the choice, whole, when they have changed.
+``{"type": "figures", "position": P, "figures": {name: {...}, ...}}``
+    What panels show, each of them whole, those that have changed.
 ``{"type": "unreadable"}``
-    The figures for the choice cannot be read now. They follow as soon as they can be.
+    The figures for the filter cannot be read now. They follow as soon as they can be.
 ``{"type": "heartbeat", "position": P, "delays": {"kafka": ..., "ledger": ...}}``
     Every 5 seconds while the server can read its database, with what waits longer than usual:
     null, or its ``number`` and the instant ``since_ms``.
@@ -33,16 +34,17 @@ messages, 4413 too large a message, 4503 the server cannot answer now. All are o
 server may close with itself: Daphne sends no other, and would leave the socket open.
 """
 
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from accounts.selectors.delays import Delays
-from accounts.selectors.figures import Choice
+from accounts.selectors.filters import Filter
 from accounts.selectors.positions import Position
 
 LONGEST_MESSAGE: Final = 4_096
+MOST_PANELS: Final = 32
 
 NOT_UNDERSTOOD: Final = 4400
 SIGNED_OUT: Final = 4401
@@ -52,11 +54,15 @@ TOO_LARGE: Final = 4413
 TRY_LATER: Final = 4503
 
 
+PanelName = Annotated[str, msgspec.Meta(max_length=40)]
+
+
 class Subscribe(msgspec.Struct, tag="subscribe", forbid_unknown_fields=True):
     """A browser says what it wants to see, and how far it has come."""
 
     position: str | None = None
-    dashboard: Choice | None = None
+    filter: Filter | None = None
+    panels: Annotated[tuple[PanelName, ...], msgspec.Meta(max_length=MOST_PANELS)] = ()
 
 
 class Received(msgspec.Struct, tag="received", forbid_unknown_fields=True):
@@ -93,13 +99,14 @@ def entries(position: Position, rows: Iterable[str], *, count: int, complete: bo
     )
 
 
-def figures(position: Position, encoded: str) -> str:
-    """Tell of figures, which are encoded already."""
-    return f'{{"type":"figures","position":{_text(position)},"figures":{encoded}}}'
+def figures(position: Position, encoded: Mapping[str, str]) -> str:
+    """Tell what panels show, which is encoded already."""
+    panels = ",".join(f'"{name}":{text}' for name, text in encoded.items())
+    return f'{{"type":"figures","position":{_text(position)},"figures":{{{panels}}}}}'
 
 
 def unreadable() -> str:
-    """Say that there are no figures to be had for a browser's choice now."""
+    """Say that there are no figures to be had for a browser's filter now."""
     return '{"type":"unreadable"}'
 
 

@@ -9,10 +9,11 @@ from weakref import WeakKeyDictionary
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
-from accounts.selectors.audiences import Audience, audience_of
+from accounts.selectors.audiences import audience_of
 from accounts.selectors.delays import delays
 from accounts.selectors.positions import Position
 from accounts.selectors.sessions import agents_of_sessions
+from accounts.selectors.viewpoints import Viewpoint
 from streaming import frames
 from streaming.connections import Connection, entries_frame
 from streaming.feed import Change, Excerpt, LedgerFeed
@@ -43,7 +44,7 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._connections: set[Connection] = set()
         # Replaced, never changed, since the feed's thread reads it.
-        self._audiences: frozenset[Audience] = frozenset()
+        self._viewpoints: frozenset[Viewpoint] = frozenset()
         self._figures = LiveFigures(lambda: self._connections)
         self._feed: LedgerFeed | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,7 +54,7 @@ class Hub:
     def join(self, connection: Connection) -> None:
         """Take a connection in. It is told nothing before it has subscribed."""
         self._connections.add(connection)
-        self._note_audiences()
+        self.note_viewpoints()
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
@@ -64,9 +65,14 @@ class Hub:
         """Let a connection go."""
         self._connections.discard(connection)
         self._figures.forget(connection)
-        self._note_audiences()
+        self.note_viewpoints()
         if not self._connections and self._rest is None:
             self._rest = self._loop.call_later(_LINGER_S, self.stop)
+
+    def note_viewpoints(self) -> None:
+        """Take in who looks through which filter."""
+        viewpoints = (each.viewpoint for each in self._connections)
+        self._viewpoints = frozenset(each for each in viewpoints if each is not None)
 
     async def wait_for_position(self) -> Position:
         """Wait for the feed to have begun; give how far it has come."""
@@ -75,7 +81,7 @@ class Hub:
         return self.position
 
     def begin_figures(self, connection: Connection) -> None:
-        """Send ``connection`` the figures of its choice, and keep them up to date."""
+        """Send ``connection`` the figures of its panels, and keep them up to date."""
         self._figures.begin(connection)
 
     def stop(self) -> LedgerFeed | None:
@@ -95,7 +101,7 @@ class Hub:
 
     def _start(self) -> None:
         feed = LedgerFeed(
-            audiences=lambda: self._audiences,
+            viewpoints=lambda: self._viewpoints,
             on_change=lambda change: self._from_feed(self._deliver, feed, change),
             on_commit=lambda: self._from_feed(self._note_commit, feed),
         )
@@ -131,16 +137,16 @@ class Hub:
             return
         self.position = change.position
         self._has_position.set()
-        told: dict[Audience, tuple[Excerpt | None, str]] = {}
+        told: dict[Viewpoint, tuple[Excerpt | None, str]] = {}
         for connection in self._connections:
             if connection.reached is None:
                 continue
             if change.is_break:
                 connection.send_back("epoch")
-            elif connection.audience is not None:
-                if connection.audience not in told:
-                    told[connection.audience] = _for_audience(change, connection.audience)
-                connection.tell(change, *told[connection.audience])
+            elif (viewpoint := connection.viewpoint) is not None:
+                if viewpoint not in told:
+                    told[viewpoint] = _seen_from(viewpoint, change)
+                connection.tell(change, *told[viewpoint])
 
     async def _beat(self) -> None:
         while True:
@@ -189,12 +195,9 @@ class Hub:
         for connection in self._connections:
             connection.close(code)
 
-    def _note_audiences(self) -> None:
-        self._audiences = frozenset(each.audience for each in self._connections if each.audience)
 
-
-def _for_audience(change: Change, audience: Audience) -> tuple[Excerpt | None, str]:
-    excerpt = change.seen_by(audience)
+def _seen_from(viewpoint: Viewpoint, change: Change) -> tuple[Excerpt | None, str]:
+    excerpt = change.seen_from(viewpoint)
     return excerpt, entries_frame(change, excerpt) if excerpt is not None else ""
 
 

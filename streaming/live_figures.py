@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -12,7 +12,8 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
 
 from accounts.selectors.audiences import Audience
-from accounts.selectors.figures import Choice, figures
+from accounts.selectors.filters import Filter
+from accounts.selectors.panels import read_panels
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.snapshot import snapshot
 from streaming import frames
@@ -27,20 +28,20 @@ _GAP_TO_COST = 3
 _LONGEST_GAP_S = 30.0
 _ASK_AGAIN_S = 1.0
 
-Wanted = tuple[Audience, Choice]
+Wanted = tuple[Audience, Filter]
 
 
 class LiveFigures:
-    """Reads the figures of each audience and choice once, however many look at them.
+    """Reads each panel of each audience and filter once, however many look at it.
 
-    Sent when they differ from what was sent before. Somebody who has just chosen gets them at
-    once; after that they follow the database. Where they cannot be read, for whatever reason,
+    Sent when it differs from what was sent before. Somebody who has just chosen gets all panels
+    at once; after that they follow the database. Where they cannot be read, for whatever reason,
     those who look at them are told so once and nobody else notices; they are asked for again.
     """
 
     def __init__(self, connections: Callable[[], Iterable[Connection]]) -> None:
         self._connections = connections
-        self._sent: dict[Wanted, str] = {}
+        self._sent: dict[Wanted, Mapping[str, str]] = {}
         self._unreadable: set[Wanted] = set()
         self._new: set[Connection] = set()
         self._changed = asyncio.Event()
@@ -52,7 +53,7 @@ class LiveFigures:
         self._changed.set()
 
     def begin(self, connection: Connection) -> None:
-        """Say that ``connection`` has made its choice and has no figures for it yet."""
+        """Say that ``connection`` has chosen its panels and has no figures for them yet."""
         self._new.add(connection)
         self._changed.set()
         self._begun.set()
@@ -71,7 +72,7 @@ class LiveFigures:
 
     async def _something_to_do(self) -> None:
         await _wait(self._changed, _LONGEST_GAP_S)
-        # A new choice does not wait for the round.
+        # A new filter does not wait for the round.
         await _wait(self._begun, self._next_round - time.monotonic())
 
     async def _round(self, new: set[Connection]) -> None:
@@ -80,7 +81,7 @@ class LiveFigures:
         if is_due:
             self._changed.clear()
         watching = self._watching()
-        self._sent = {wanted: text for wanted, text in self._sent.items() if wanted in watching}
+        self._sent = {wanted: sent for wanted, sent in self._sent.items() if wanted in watching}
         self._unreadable &= watching.keys()
         for wanted, connections in watching.items():
             waiting = connections & new
@@ -92,16 +93,23 @@ class LiveFigures:
     async def _send(
         self, wanted: Wanted, connections: set[Connection], waiting: set[Connection]
     ) -> None:
+        names = {name for connection in connections for name in connection.panels}
+        read = database_sync_to_async(_read, thread_sensitive=False)
         try:
-            position, encoded = await database_sync_to_async(_read, thread_sensitive=False)(*wanted)
+            position, encoded = await read(*wanted, names)
         except Exception as reason:
-            # Whatever is wrong with one choice, the figures of the others go on.
+            # Whatever is wrong with one filter, the figures of the others go on.
             self._note_unreadable(wanted, connections, waiting, reason)
             return
-        receivers = waiting if self._sent.get(wanted) == encoded else connections
+        sent = self._sent.get(wanted, {})
+        changed = {name: text for name, text in encoded.items() if sent.get(name) != text}
         self._sent[wanted] = encoded
         self._unreadable.discard(wanted)
-        _put(frames.figures(position, encoded), receivers, wanted)
+        for connection in _still_there(connections, wanted):
+            fresh = encoded if connection in waiting else changed
+            own = {name: fresh[name] for name in connection.panels if name in fresh}
+            if own:
+                connection.put_figures(position, own)
 
     def _note_unreadable(
         self,
@@ -117,14 +125,15 @@ class LiveFigures:
         self._unreadable.add(wanted)
         # All get the figures once these can be read.
         self._sent.pop(wanted, None)
-        _put(frames.unreadable(), waiting if is_known else connections, wanted)
+        for connection in _still_there(waiting if is_known else connections, wanted):
+            connection.put_unreadable()
         asyncio.get_running_loop().call_later(_ASK_AGAIN_S, self._changed.set)
 
     def _watching(self) -> dict[Wanted, set[Connection]]:
         watching: dict[Wanted, set[Connection]] = defaultdict(set)
         for connection in self._connections():
-            if connection.audience and connection.choice and connection.reached is not None:
-                watching[connection.audience, connection.choice].add(connection)
+            if connection.audience and connection.panels and connection.reached is not None:
+                watching[connection.audience, connection.chosen or Filter()].add(connection)
         return watching
 
 
@@ -135,13 +144,18 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
                 await event.wait()
 
 
-def _put(frame: str, receivers: Iterable[Connection], wanted: Wanted) -> None:
-    for connection in receivers:
-        # It may have chosen otherwise, or been sent back, while we read.
-        if connection.reached is not None and connection.choice == wanted[1]:
-            connection.put_figures(frame)
+def _still_there(connections: Iterable[Connection], wanted: Wanted) -> list[Connection]:
+    """Leave out who has chosen otherwise, or been sent back, while we read."""
+    return [
+        connection
+        for connection in connections
+        if connection.reached is not None and (connection.chosen or Filter()) == wanted[1]
+    ]
 
 
-def _read(audience: Audience, choice: Choice) -> tuple[Position, str]:
+def _read(
+    audience: Audience, chosen: Filter, names: Collection[str]
+) -> tuple[Position, dict[str, str]]:
     with snapshot():
-        return current_position(), frames.encoded(figures(audience.member(), choice))
+        shown = read_panels(audience.member(), chosen, names)
+        return current_position(), {name: frames.encoded(each) for name, each in shown.items()}

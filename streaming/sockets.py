@@ -10,10 +10,12 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from accounts.selectors.audiences import Audience, audience_of
-from accounts.selectors.live_rows import PlacedRow, newest_seen_by
+from accounts.selectors.audiences import audience_of
+from accounts.selectors.live_rows import PlacedRow, newest_seen_from
+from accounts.selectors.panels import PANELS
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.sessions import agents_of_sessions
+from accounts.selectors.viewpoints import Viewpoint
 from streaming import frames
 from streaming.connections import Connection, entries_frame
 from streaming.feed import MOST_BEHIND, Change, encode_rows, excerpt_of
@@ -96,7 +98,9 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
 
 
 async def _subscribe(connection: Connection, wanted: frames.Subscribe) -> None:
-    connection.reached, connection.choice = None, wanted.dashboard
+    panels = tuple(name for name in PANELS if name in wanted.panels)
+    connection.choose(wanted.filter, panels)
+    hub().note_viewpoints()
     known = await hub().wait_for_position()
     if wanted.position is not None:
         given = Position.parse(wanted.position)
@@ -110,7 +114,7 @@ async def _subscribe(connection: Connection, wanted: frames.Subscribe) -> None:
             return
     if not await _catch_up(connection, known):
         connection.send_back("behind")
-    elif connection.choice is not None:
+    elif connection.panels:
         hub().begin_figures(connection)
 
 
@@ -122,7 +126,7 @@ async def _catch_up(connection: Connection, known: Position) -> bool:
     while (position := await hub().wait_for_position()).entry_id > reached.entry_id:
         if position.epoch != known.epoch or position.entry_id - reached.entry_id > MOST_BEHIND:
             return False
-        missed += await database_sync_to_async(_missed)(connection.audience, reached, position)
+        missed += await database_sync_to_async(_missed)(connection.viewpoint, reached, position)
         if len(missed) > MOST_MISSED_ROWS:
             return False
         reached = position
@@ -130,8 +134,9 @@ async def _catch_up(connection: Connection, known: Position) -> bool:
     # Were it lost on its way, the browser would come back with the position it has now.
     connection.put(frames.subscribed(known if missed else reached))
     if missed:
-        change = Change(known.entry_id, reached, encode_rows(missed))
-        connection.put(entries_frame(change, excerpt_of(change.rows)))
+        rows = encode_rows(missed)
+        change = Change(known.entry_id, reached, rows)
+        connection.put(entries_frame(change, excerpt_of(rows)))
     return True
 
 
@@ -142,11 +147,11 @@ class NoSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.close()
 
 
-def _missed(audience: Audience | None, known: Position, position: Position) -> list[PlacedRow]:
-    if audience is None:
+def _missed(viewpoint: Viewpoint | None, known: Position, position: Position) -> list[PlacedRow]:
+    if viewpoint is None:
         return []
-    return newest_seen_by(
-        audience, after=known.entry_id, until=position.entry_id, limit=MOST_MISSED_ROWS + 1
+    return newest_seen_from(
+        viewpoint, after=known.entry_id, until=position.entry_id, limit=MOST_MISSED_ROWS + 1
     )
 
 

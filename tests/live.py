@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from channels.db import database_sync_to_async
@@ -19,6 +19,7 @@ from streaming.hub import hub
 Answer = TypeVar("Answer")
 ORIGIN = b"http://localhost:8000"
 PATIENCE_S = 10.0
+PANELS = ("totals", "balance", "bars", "period")
 
 
 def branch(code: str = "lyon") -> Branch:
@@ -70,11 +71,13 @@ class Browser:
         accepted, _code = await self._socket.connect(timeout=PATIENCE_S)
         return bool(accepted)
 
-    async def subscribe(self, position: str | None = None, **dashboard: Any) -> dict[str, Any]:
-        """Subscribe and give the server's answer."""
+    async def subscribe(
+        self, position: str | None = None, *, panels: Sequence[str] = PANELS, **chosen: Any
+    ) -> dict[str, Any]:
+        """Subscribe and give the server's answer. With a filter, figures are asked for too."""
         message: dict[str, Any] = {"type": "subscribe", "position": position}
-        if dashboard:
-            message["dashboard"] = dashboard
+        if chosen:
+            message |= {"filter": chosen, "panels": list(panels)}
         await self.send(message)
         return await self.next("subscribed", "reload")
 

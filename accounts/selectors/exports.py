@@ -6,10 +6,16 @@ from collections.abc import Iterable, Iterator
 from django.db.models import Q, QuerySet
 
 from accounts.models import Entry
+from accounts.selectors.filters import Filter
 
 ROWS_AT_A_TIME = 2_000
 # Few enough for SQLite's parameters.
 _IDS_AT_A_TIME = 500
+
+
+def exported_pages(entries: QuerySet[Entry], wanted: Filter) -> Iterator[list[Entry]]:
+    """Give ``entries``, which ``wanted`` lets through, by business date and ledger order."""
+    return account_entries_by_date(entries) if wanted.accounts else entries_by_date(entries)
 
 
 def entries_by_date(entries: QuerySet[Entry]) -> Iterator[list[Entry]]:
@@ -29,7 +35,7 @@ def entries_by_date(entries: QuerySet[Entry]) -> Iterator[list[Entry]]:
 
 
 def account_entries_by_date(entries: QuerySet[Entry]) -> Iterator[list[Entry]]:
-    """Give ``entries``, which are of one account, in the order of ``entries_by_date``.
+    """Give ``entries``, which are of a few accounts, in the order of ``entries_by_date``.
 
     Only an index on the account or one on the date can serve a query, so the account's ids
     are put in order first: eight bytes an entry.

@@ -9,10 +9,8 @@ import msgspec
 from django.db.models import Count, QuerySet
 
 from accounts.events import IMPORT_SOURCE
-from accounts.models import TRANSACTION_KINDS, Account, Agent, Entry, Kind, Outcome
-from accounts.selectors.audiences import Audience
-from accounts.selectors.periods import Period
-from accounts.selectors.scope import entries_seen_by
+from accounts.models import TRANSACTION_KINDS, Account, Entry, Kind, Outcome
+from accounts.selectors.viewpoints import Viewpoint
 
 _KIND_CODES = {kind.value: kind.name.lower() for kind in Kind}
 _OUTCOME_CODES = {outcome.value: outcome.name.lower() for outcome in Outcome}
@@ -54,35 +52,29 @@ def rows_after(entry_id: int, *, until: int, limit: int) -> list[PlacedRow]:
     return _placed(entries[:limit])
 
 
-def newest_seen_by(audience: Audience, *, after: int, until: int, limit: int) -> list[PlacedRow]:
-    """Give the last ``limit`` entries in (``after``, ``until``] for an audience, in order."""
-    entries = entries_seen_by(audience.member()).filter(id__gt=after, id__lte=until)
+def newest_seen_from(
+    viewpoint: Viewpoint, *, after: int, until: int, limit: int
+) -> list[PlacedRow]:
+    """Give the last ``limit`` entries in (``after``, ``until``] from a viewpoint, in order."""
+    entries = viewpoint.entries().filter(id__gt=after, id__lte=until)
     return _placed(entries.order_by("-id")[:limit])[::-1]
 
 
-def transactions_counted(audience: Audience, *, after: int, until: int) -> int:
-    """Count the entries in (``after``, ``until``] that move money and that an audience sees."""
-    entries = entries_seen_by(audience.member()).filter(id__gt=after, id__lte=until)
+def ids_seen_from(viewpoint: Viewpoint, *, after: int, until: int) -> frozenset[int]:
+    """Give which entries in (``after``, ``until``] are seen from a viewpoint."""
+    entries = viewpoint.entries().filter(id__gt=after, id__lte=until)
+    return frozenset(entries.values_list("id", flat=True))
+
+
+def transactions_counted(viewpoint: Viewpoint, *, after: int, until: int) -> int:
+    """Count the entries in (``after``, ``until``] that move money and are seen from there."""
+    entries = viewpoint.entries().filter(id__gt=after, id__lte=until)
     counted = entries.filter(kind__in=TRANSACTION_KINDS).aggregate(number=Count("id"))
     return int(counted["number"])
 
 
-def newest_transactions(agent: Agent, *, limit: int) -> list[LiveRow]:
-    """Give what the ledger concluded last, the latest first."""
-    return _rows(_transactions(agent).order_by("-id")[:limit])
-
-
-def transactions_of_period(agent: Agent, period: Period, *, limit: int) -> list[LiveRow]:
-    """Give the last transactions by business date and ledger order within ``period``."""
-    entries = _transactions(agent).filter(**period.lookups("business_date"))
-    return _rows(entries.order_by("-business_date", "-id")[:limit])
-
-
-def _transactions(agent: Agent) -> QuerySet[Entry]:
-    return entries_seen_by(agent).filter(kind__in=TRANSACTION_KINDS)
-
-
-def _rows(entries: QuerySet[Entry]) -> list[LiveRow]:
+def live_rows(entries: QuerySet[Entry]) -> list[LiveRow]:
+    """Give entries, which may be sliced, as a browser shows them, in their order."""
     return [placed.row for placed in _placed(entries)]
 
 

@@ -12,7 +12,8 @@ from accounts.bounds import EARLIEST_DATE, LATEST_DATE
 DAYS_BY_NAME: Final[Mapping[str, int]] = {"today": 1, "7d": 7, "30d": 30}
 ALL: Final = "all"
 DATES: Final = "dates"
-PERIOD_NAMES: Final = (*DAYS_BY_NAME, ALL, DATES)
+MONTH: Final = "month"
+PERIOD_NAMES: Final = (*DAYS_BY_NAME, MONTH, ALL, DATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Period:
         if name in DAYS_BY_NAME:
             today = timezone.localdate()
             return cls(today - timedelta(days=DAYS_BY_NAME[name] - 1), today)
+        if name == MONTH:
+            return cls(timezone.localdate().replace(day=1), timezone.localdate())
         return cls(_within(first), _within(last)) if name == DATES else cls()
 
     def lookups(self, field: str) -> dict[str, date]:

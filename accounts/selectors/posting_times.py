@@ -6,9 +6,9 @@ from typing import Final
 import msgspec
 from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
-from django.db.models import F, Subquery
+from django.db.models import F, QuerySet, Subquery
 
-from accounts.models import Agent, Entry
+from accounts.models import Agent, Entry, Submission
 from accounts.selectors.audiences import audience_of
 from accounts.selectors.scope import submissions_seen_by
 
@@ -24,12 +24,12 @@ class PostingTimes(msgspec.Struct, frozen=True):
     ninety_five_ms: int
 
 
-def posting_times(agent: Agent) -> PostingTimes | None:
-    """Give those of what the agent may see; None where nothing was submitted.
+def posting_times(submissions: QuerySet[Submission]) -> PostingTimes | None:
+    """Give those of the last of ``submissions``; None where there is none of the last hour.
 
-    Looks at the last submissions only: their table has no index on time, and needs none.
+    Looks at so many only: their table has no index on time, and needs none.
     """
-    last = submissions_seen_by(agent).order_by("-id")[:_SUBMISSIONS_LOOKED_AT]
+    last = submissions.order_by("-id")[:_SUBMISSIONS_LOOKED_AT]
     entries = Entry.objects.filter(
         transaction_id__in=Subquery(last.values("transaction_id")),
         submitted_at_ms__gte=time.time_ns() // 1_000_000 - _HOUR_MS,
@@ -48,7 +48,7 @@ def recent_posting_times(agent: Agent | AnonymousUser) -> PostingTimes | None:
     # In a tuple, since the cache takes None for nothing kept.
     kept: tuple[PostingTimes | None] | None = cache.get(key)
     if kept is None:
-        kept = (posting_times(agent),)
+        kept = (posting_times(submissions_seen_by(agent)),)
         cache.set(key, kept, _KEPT_S)
     return kept[0]
 

@@ -20,41 +20,13 @@ from accounts.models import (
 )
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.dead_letters import Followed, is_retried, set_aside
+from accounts.selectors.filters import Filter
 from accounts.selectors.scope import entries_seen_by, submissions_seen_by
 
 PAGE_LENGTH = 50
 # Nobody submitted these rows at the time that they name, so they name none in a list.
 _UNTIMED = frozenset({IMPORT_SOURCE, DEMO_SOURCE})
 _WAITING_SHOWN = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransactionFilter:
-    """What a list or an export is narrowed to. Nothing given means everything."""
-
-    account: str = ""
-    first: date | None = None
-    last: date | None = None
-    kind: Kind | None = None
-    outcome: Outcome | None = None
-    all_entries: bool = False
-
-    def applied_to(self, entries: QuerySet[Entry]) -> QuerySet[Entry]:
-        """Narrow ``entries`` to what the filter lets through."""
-        wanted = Q()
-        if self.account:
-            wanted &= Q(account=self.account)
-        if self.first:
-            wanted &= Q(business_date__gte=self.first)
-        if self.last:
-            wanted &= Q(business_date__lte=self.last)
-        if self.kind:
-            wanted &= Q(kind=self.kind)
-        elif not self.all_entries:
-            wanted &= Q(kind__in=TRANSACTION_KINDS)
-        if self.outcome:
-            wanted &= Q(outcome=self.outcome)
-        return entries.filter(wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,11 +102,9 @@ class Page:
     older_than: UUID | None
 
 
-def transactions_page(
-    agent: Agent, wanted: TransactionFilter, *, older_than: UUID | None = None
-) -> Page:
+def transactions_page(agent: Agent, wanted: Filter, *, older_than: UUID | None = None) -> Page:
     """Give the newest transactions by business date and ledger order, or those after an id."""
-    entries = wanted.applied_to(entries_seen_by(agent)).order_by("-business_date", "-id")
+    entries = wanted.entries(agent).order_by("-business_date", "-id")
     if older_than and (mark := _seen_entry(agent, older_than)):
         same_day = Q(business_date=mark.business_date, id__lt=mark.pk)
         # Both halves repeat the date, so that the index on it gives the page in order.

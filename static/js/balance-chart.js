@@ -7,6 +7,8 @@ import { amount, counted, fill, roundAmount, signed } from "./format.js";
  * @typedef {[number, number | bigint, number | bigint]} Step moment, balance from then, change
  * @typedef {{ account: string, holder: string, balance_minor: number | bigint,
  *   start_minor: number | bigint, days_a_step: number, steps: Step[] }} Line
+ * @typedef {{ lines: Line[], begin_ms: number | null, end_ms: number | null, chosen: number,
+ *   is_whole: boolean }} Balances
  */
 
 const DAY_MS = 86_400_000;
@@ -24,18 +26,18 @@ const MOST_TICKS = 60;
 
 export class BalanceChart {
   /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {Record<string, string>} words
-   * @param {import("./format.js").Calendar} calendar
+   * @param {HTMLElement} panel
+   * @param {import("./row-writer.js").Page} page
    */
-  constructor(canvas, words, calendar) {
-    this.canvas = canvas;
+  constructor(panel, { words, calendar }) {
+    this.panel = panel;
+    this.canvas = /** @type {HTMLCanvasElement} */ (panel.querySelector("canvas"));
     this.words = words;
     this.calendar = calendar;
     /** @type {Line[]} */
     this.lines = [];
     this.begin = this.end = 0;
-    this.chart = draw(canvas, {
+    this.chart = draw(this.canvas, {
       type: "line",
       data: { datasets: [] },
       options: this.options(),
@@ -96,11 +98,9 @@ export class BalanceChart {
 
   /**
    * Draws the lines of a period. Without an end it goes on until now.
-   * @param {Line[]} lines
-   * @param {number | null} begin
-   * @param {number | null} end
+   * @param {Balances} balances
    */
-  show(lines, begin, end) {
+  show({ lines, begin_ms: begin, end_ms: end, chosen, is_whole: isWhole }) {
     this.lines = lines;
     const moments = lines.flatMap((line) => line.steps.map((step) => step[0]));
     const now = Date.now();
@@ -114,6 +114,22 @@ export class BalanceChart {
     this.colourAll();
     this.fit();
     this.canvas.setAttribute("aria-label", this.sentence());
+    const write = (/** @type {string} */ name, /** @type {string} */ text) => {
+      const element = this.panel.querySelector(`[data-${name}]`);
+      if (element && element.textContent !== text) element.textContent = text;
+    };
+    this.panel.querySelector("[data-key]")?.replaceChildren(...this.key());
+    write("steps-note", this.note());
+    write("last-step", this.lastStep());
+    const notes = [
+      chosen > lines.length && lines.length ? fill(this.words.drawn_of, { shown: lines.length, chosen }) : "",
+      isWhole ? "" : this.words.whole_balance,
+    ];
+    write("balance-note", notes.filter(Boolean).join(" "));
+  }
+
+  get isEmpty() {
+    return !this.lines.length;
   }
 
   /**

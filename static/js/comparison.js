@@ -7,6 +7,7 @@ import { amount, count, counted, fill, roundAmount, signed } from "./format.js";
 /**
  * @typedef {{ account: string, holder: string, deposits: number, withdrawals: number,
  *   deposits_minor: number | bigint, withdrawals_minor: number | bigint }} Sums
+ * @typedef {{ rows: Sums[], accounts: number, amounts_minor: number | bigint }} Compared
  */
 
 const LEVELS = 5;
@@ -35,9 +36,9 @@ function span(className, text) {
 export class Heatmap {
   /**
    * @param {HTMLElement} panel
-   * @param {Record<string, string>} words
+   * @param {import("./row-writer.js").Page} page
    */
-  constructor(panel, words) {
+  constructor(panel, { words }) {
     this.panel = panel;
     this.words = words;
     this.canvas = /** @type {HTMLCanvasElement} */ (panel.querySelector("canvas"));
@@ -75,8 +76,8 @@ export class Heatmap {
     return number ? Math.ceil(Math.sqrt(number / this.greatest) * LEVELS) : 0;
   }
 
-  /** @param {Sums[]} rows */
-  show(rows) {
+  /** @param {Compared} compared */
+  show({ rows, accounts }) {
     this.rows = rows;
     this.greatest = Math.max(1, ...rows.flatMap((row) => [row.deposits, row.withdrawals]));
     this.writeNames();
@@ -86,7 +87,12 @@ export class Heatmap {
     part(this.panel, "greatest").textContent = count(this.greatest);
     part(this.panel, "scale").hidden = !rows.length;
     this.canvas.setAttribute("aria-label", this.sentence());
+    part(this.panel, "compared").textContent = counted(this.words, "compared", accounts, { shown: rows.length });
     this.fit();
+  }
+
+  get isEmpty() {
+    return !this.rows.length;
   }
 
   writeNames() {
@@ -152,9 +158,9 @@ export class Heatmap {
 export class Bars {
   /**
    * @param {HTMLElement} panel
-   * @param {Record<string, string>} words
+   * @param {import("./row-writer.js").Page} page
    */
-  constructor(panel, words) {
+  constructor(panel, { words }) {
     this.panel = panel;
     this.words = words;
     this.canvas = /** @type {HTMLCanvasElement} */ (panel.querySelector("canvas"));
@@ -188,10 +194,13 @@ export class Bars {
     };
   }
 
-  /** @param {Sums[]} rows */
-  show(rows) {
+  /** @param {Compared} compared */
+  show({ rows, accounts, amounts_minor: total }) {
     this.rows = rows;
     this.writeNames();
+    const others = accounts - rows.length;
+    part(this.panel, "share").textContent = this.share(total);
+    part(this.panel, "others").textContent = others > 0 ? counted(this.words, "others", others) : "";
     const { labels, datasets } = this.chart.data;
     labels.splice(0, labels.length, ...rows.map((row) => row.account));
     datasets[0].data = rows.map((row) => Number(row.deposits_minor));
@@ -214,6 +223,10 @@ export class Bars {
       return line;
     });
     part(this.panel, "names").replaceChildren(...lines);
+  }
+
+  get isEmpty() {
+    return !this.rows.length;
   }
 
   fit() {

@@ -34,8 +34,8 @@ class Feed extends EventTarget {
     this.socket = null;
     /** @type {string | null} */
     this.position = null;
-    /** @type {object | undefined} */
-    this.choice = undefined;
+    /** @type {{ filter: object, panels: string[] } | undefined} */
+    this.wanted = undefined;
     /** @type {import("./badge.js").Standing} */
     this.standing = "again";
     /** @type {Set<string>} */
@@ -66,12 +66,12 @@ class Feed extends EventTarget {
   }
 
   /**
-   * Asks for figures of a choice, and for the entries after a position.
-   * @param {object} choice
+   * Asks for what passes a filter: the figures of panels, and the entries after a position.
+   * @param {{ filter: object, panels: string[] }} wanted
    * @param {string} position
    */
-  follow(choice, position) {
-    this.choice = choice;
+  follow(wanted, position) {
+    this.wanted = wanted;
     this.position = position;
     this.subscribe();
   }
@@ -92,8 +92,8 @@ class Feed extends EventTarget {
   subscribe() {
     this.isAnswered = false;
     // With figures, rows begin where the page's own data ends, and nowhere else.
-    if (this.choice && this.position === null) return;
-    this.send({ type: "subscribe", position: this.position, dashboard: this.choice });
+    if (this.wanted && this.position === null) return;
+    this.send({ type: "subscribe", position: this.position, ...this.wanted });
   }
 
   /** @param {object} message */
@@ -151,7 +151,7 @@ class Feed extends EventTarget {
     this.isAnswered = false;
     this.position = null;
     this.seen.clear();
-    if (this.choice) this.tell("reload", frame);
+    if (this.wanted) this.tell("reload", frame);
     else this.subscribe();
   }
 

@@ -1,67 +1,52 @@
 // Filters a list without leaving the page: the address changes with it, and back goes back.
 
+import { FilterBar } from "./filter-bar.js";
+import { parse } from "./format.js";
+
 const list = document.querySelector("[data-list]");
-const form = document.querySelector("[data-filters]");
+const form = document.querySelector("[data-filter]");
 let latest = 0;
 
 if (list instanceof HTMLElement && form instanceof HTMLFormElement) {
-  foldOnNarrowScreens();
-  form.addEventListener("change", () => follow(addressOf(form)));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    follow(addressOf(form));
+  const bar = new FilterBar(form, (query) => {
+    history.pushState(null, "", `${location.pathname}?${query}`);
+    load(bar);
   });
-  window.addEventListener("popstate", () => load(location.href));
+  window.addEventListener("popstate", () => load(bar, { restore: true }));
 }
 
 /**
- * Gives the address of a filter, without the fields that are empty.
- * @param {HTMLFormElement} filter
+ * Shows the list of the page's address.
+ * @param {FilterBar} bar
  */
-function addressOf(filter) {
-  const address = new URL(filter.action);
-  for (const [name, value] of new FormData(filter)) {
-    if (typeof value === "string" && value.trim()) address.searchParams.set(name, value.trim());
-  }
-  return address.href;
-}
-
-/** @param {string} address */
-function follow(address) {
-  history.pushState(null, "", address);
-  load(address);
-}
-
-/** @param {string} address */
-async function load(address) {
+async function load(bar, { restore = false } = {}) {
   const turn = ++latest;
-  const soon = setTimeout(() => turn === latest && show("loading"), 150);
+  const soon = setTimeout(() => turn === latest && show("loading", bar), 150);
   try {
-    const response = await fetch(address, { headers: { Accept: "text/html" } });
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     const now = fresh.querySelector("[data-list]");
     if (!response.ok || !now) throw new Error(`The list answered ${response.status}`);
     if (turn !== latest) return;
     clearTimeout(soon);
     if (list) list.innerHTML = now.innerHTML;
-    takeOverBar(fresh);
+    takeOverErrors(fresh);
+    const chosen = parse(fresh.getElementById("filter-chosen")?.textContent ?? "null");
+    if (restore) bar.restore(chosen.filter);
+    bar.settle(chosen.filter, chosen.unknown);
   } catch {
     clearTimeout(soon);
-    if (turn === latest) show("failed");
+    if (turn === latest) show("failed", bar);
   }
 }
 
 /**
- * Brings the bar's links and errors up to date, and leaves alone what is being typed in.
+ * Brings what is said of the dates up to date, and leaves alone what is being typed in.
  * @param {Document} fresh
  */
-function takeOverBar(fresh) {
-  for (const selector of [".choice--links", ".filters__end", ".filters-fold > summary"]) {
-    const [old, now] = [document.querySelector(selector), fresh.querySelector(selector)];
-    if (old && now) old.innerHTML = now.innerHTML;
-  }
-  for (const field of fresh.querySelectorAll("[data-filters] .field")) {
-    const input = field.querySelector("input, select");
+function takeOverErrors(fresh) {
+  for (const field of fresh.querySelectorAll("[data-filter] .dates")) {
+    const input = field.querySelector("input");
     const old = input && document.getElementById(input.id)?.closest(".field");
     if (!old || old.contains(document.activeElement)) continue;
     old.className = field.className;
@@ -69,22 +54,17 @@ function takeOverBar(fresh) {
   }
 }
 
-/** @param {string} name */
-function show(name) {
+/**
+ * @param {string} name
+ * @param {FilterBar} bar
+ */
+function show(name, bar) {
   const template = document.getElementById(name);
   const head = list?.querySelector(".panel__head");
   if (!(template instanceof HTMLTemplateElement) || !list || !head) return;
   list.replaceChildren(head, template.content.cloneNode(true));
   list.querySelector(".state a")?.addEventListener("click", (event) => {
     event.preventDefault();
-    load(location.href);
+    load(bar);
   });
-}
-
-function foldOnNarrowScreens() {
-  const fold = document.querySelector("[data-fold]");
-  const narrow = matchMedia("(max-width: 44rem)");
-  const set = () => fold?.toggleAttribute("open", !narrow.matches);
-  narrow.addEventListener("change", set);
-  set();
 }

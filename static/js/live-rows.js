@@ -1,66 +1,11 @@
 // Tables of transactions that change while they are read.
 
-import { amount, counted, fill, signed } from "./format.js";
+import { counted, fill } from "./format.js";
 
 /** @typedef {import("./feed.js").Entry} Entry */
 
+const LENGTH = 12;
 const NEW_FOR_MS = 4_000;
-
-/**
- * Writes rows from the page's own template.
- */
-export class RowWriter {
-  /**
-   * @param {HTMLElement} page
-   * @param {Record<string, string>} words
-   * @param {import("./format.js").Calendar} calendar
-   */
-  constructor(page, words, calendar) {
-    this.words = words;
-    this.calendar = calendar;
-    this.accountUrl = page.dataset.accountUrl ?? "";
-    this.receiptUrl = page.dataset.receiptUrl ?? "";
-  }
-
-  /**
-   * @param {Entry} entry
-   * @param {boolean} isLive whether the time matters more than the business date
-   */
-  row(entry, isLive) {
-    const row = /** @type {HTMLElement} */ (template("row"));
-    const slot = (/** @type {string} */ name) => /** @type {HTMLElement} */ (row.querySelector(`[data-slot=${name}]`));
-    row.dataset.transaction = entry.transaction_id;
-    row.className = entry.outcome === "rejected" ? "is-refused" : "";
-    const dated = this.calendar.dayOf(entry.business_date);
-    slot("when").textContent = isLive && !entry.is_history ? this.calendar.recent(entry.logged_at_ms) : dated;
-    slot("account").textContent = entry.account;
-    slot("account").setAttribute("href", this.addressOf(entry.account));
-    slot("holder").textContent = entry.holder;
-    slot("kind").replaceChildren(template(`kind-${entry.kind}`));
-    slot("amount").textContent = signed(entry.amount_minor);
-    slot("amount").setAttribute("href", this.receiptUrl.replace(/[0-9a-f-]{36}/, entry.transaction_id));
-    slot("balance").textContent = entry.balance_minor === null ? "–" : amount(entry.balance_minor);
-    slot("state").replaceChildren(template(`state-${entry.outcome}`));
-    slot("reason").textContent = this.words[`reason_${entry.reason}`] ?? "";
-    slot("reason").hidden = !entry.reason;
-    return row;
-  }
-
-  /** @param {string} account */
-  addressOf(account) {
-    return this.accountUrl.replace("/-/", `/${encodeURIComponent(account)}/`);
-  }
-}
-
-/**
- * Copies what a template of the page holds.
- * @param {string} id
- */
-export function template(id) {
-  const found = document.getElementById(id);
-  if (!(found instanceof HTMLTemplateElement)) throw new Error(`The page lacks the template ${id}`);
-  return /** @type {Element} */ (/** @type {Element} */ (found.content.firstElementChild).cloneNode(true));
-}
 
 /**
  * Tells whether somebody points at something in the element, or has the focus there. What they
@@ -86,14 +31,12 @@ export function whenFree(element, free) {
 export class LiveTable {
   /**
    * @param {HTMLElement} panel
-   * @param {RowWriter} writer
-   * @param {number} length
+   * @param {import("./row-writer.js").Page} page
    */
-  constructor(panel, writer, length) {
+  constructor(panel, { words, writer }) {
     this.panel = panel;
     this.writer = writer;
-    this.words = writer.words;
-    this.length = length;
+    this.words = words;
     this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
     /** @type {Entry[]} */
     this.waiting = [];
@@ -117,7 +60,7 @@ export class LiveTable {
    */
   take(entries, number) {
     const transactions = entries.filter((entry) => entry.kind !== "account_opened");
-    this.waiting = [...transactions.reverse(), ...this.waiting].slice(0, this.length);
+    this.waiting = [...transactions.reverse(), ...this.waiting].slice(0, LENGTH);
     this.waitingCount += number;
     if (this.isPaused || isInUse(this.body)) this.tellWaiting();
     else this.showWaiting();
@@ -130,20 +73,23 @@ export class LiveTable {
       setTimeout(() => row.classList.remove("is-new"), NEW_FOR_MS);
     }
     this.body.prepend(...rows);
-    while (this.body.children.length > this.length) this.body.lastElementChild?.remove();
+    while (this.body.children.length > LENGTH) this.body.lastElementChild?.remove();
     this.waiting = [];
     this.waitingCount = 0;
     this.tellWaiting();
   }
 
   /**
-   * Puts other rows in the place of all.
-   * @param {Entry[]} entries newest first
+   * Puts the server's rows in the place of all. What comes after them comes by ``take``.
+   * @param {{ rows: Entry[] }} newest newest first
    */
-  replace(entries) {
+  show({ rows }) {
     this.waiting = [];
     this.waitingCount = 0;
-    this.body.replaceChildren(...entries.map((entry) => this.writer.row(entry, true)));
+    const shown = [...this.body.children].map((row) => /** @type {HTMLElement} */ (row).dataset.transaction);
+    if (shown.join() !== rows.map((entry) => entry.transaction_id).join()) {
+      this.body.replaceChildren(...rows.map((entry) => this.writer.row(entry, true)));
+    }
     this.tellWaiting();
   }
 
@@ -177,9 +123,9 @@ export class LiveTable {
 export class PeriodTable {
   /**
    * @param {HTMLElement} panel
-   * @param {RowWriter} writer
+   * @param {import("./row-writer.js").Page} page
    */
-  constructor(panel, writer) {
+  constructor(panel, { writer }) {
     this.panel = panel;
     this.writer = writer;
     this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
@@ -192,11 +138,11 @@ export class PeriodTable {
   }
 
   /**
-   * @param {Entry[]} rows newest first
-   * @param {number} posted how many transactions the period has, of which these are the newest
+   * @param {{ rows: Entry[], count: number }} period rows newest first, and how many
+   *   transactions the period has, of which these are the newest
    */
-  show(rows, posted) {
-    this.posted = posted;
+  show({ rows, count }) {
+    this.posted = count;
     if (isInUse(this.body)) this.waiting = rows;
     else this.write(rows);
   }

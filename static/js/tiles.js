@@ -1,36 +1,35 @@
 // The figures at the top, and the balance of each account that is drawn.
 
 import { amount, count, counted, duration, fill, signed } from "./format.js";
-import { template } from "./live-rows.js";
+import { template } from "./templates.js";
 
 /**
+ * @typedef {{ account: string, holder: string, balance_minor: number | bigint }} Balance
  * @typedef {{ deposits: number, deposits_minor: number | bigint, withdrawals: number,
- *   withdrawals_minor: number | bigint, today: number }} Totals
- * @typedef {{ number: number, since_ms: number | null }} Waiting
- * @typedef {{ median_ms: number, ninety_five_ms: number } | null} Delays
+ *   withdrawals_minor: number | bigint, today: number,
+ *   waiting: { number: number, since_ms: number | null },
+ *   delays: { median_ms: number, ninety_five_ms: number } | null, balances: Balance[] }} Totals
  */
 
 export class Tiles {
   /**
-   * @param {HTMLElement} page
-   * @param {import("./live-rows.js").RowWriter} writer
+   * @param {HTMLElement} panel
+   * @param {import("./row-writer.js").Page} page
    */
-  constructor(page, writer) {
-    this.page = page;
+  constructor(panel, { words, writer }) {
+    this.panel = panel;
     this.writer = writer;
-    this.words = writer.words;
-    this.balances = /** @type {HTMLElement} */ (page.querySelector("[data-balances]"));
+    this.words = words;
+    this.balances = /** @type {HTMLElement} */ (panel.querySelector("[data-balances]"));
     /** @type {number | null} */
     this.waitingSince = null;
     setInterval(() => this.writeAge(), 1000);
   }
 
-  /**
-   * @param {{ totals: Totals, waiting: Waiting, delays: Delays,
-   *   lines: import("./balance-chart.js").Line[] }} figures
-   */
-  show({ totals, waiting, delays, lines }) {
+  /** @param {Totals} totals */
+  show(totals) {
     const { words } = this;
+    const { waiting, delays } = totals;
     this.write("transactions", count(totals.deposits + totals.withdrawals));
     this.write("today", fill(words.today, { count: count(totals.today) }));
     this.write("deposits_minor", amount(totals.deposits_minor));
@@ -43,12 +42,12 @@ export class Tiles {
     this.writeAge();
     this.write("median", delays ? duration(delays.median_ms) : "–");
     this.write("ninety_five", delays ? fill(words.ninety_five, { delay: duration(delays.ninety_five_ms) }) : words.no_delay);
-    this.showBalances(lines);
+    this.showBalances(totals.balances);
   }
 
-  /** @param {import("./balance-chart.js").Line[]} lines */
-  showBalances(lines) {
-    const tiles = lines.map((line) => this.balanceTile(line));
+  /** @param {Balance[]} balances */
+  showBalances(balances) {
+    const tiles = balances.map((each) => this.balanceTile(each));
     tiles.forEach((tile, place) => {
       if (this.balances.children[place] !== tile) this.balances.insertBefore(tile, this.balances.children[place] ?? null);
     });
@@ -56,7 +55,7 @@ export class Tiles {
     this.balances.hidden = !tiles.length;
   }
 
-  /** @param {import("./balance-chart.js").Line} line */
+  /** @param {Balance} line */
   balanceTile(line) {
     const old = this.balances.querySelector(`[data-account="${CSS.escape(line.account)}"]`);
     const tile = /** @type {HTMLElement} */ (old ?? template("balance-tile"));
@@ -79,7 +78,7 @@ export class Tiles {
    * @param {string} text
    */
   write(name, text) {
-    const element = this.page.querySelector(`[data-figure="${name}"]`);
+    const element = this.panel.querySelector(`[data-figure="${name}"]`);
     if (element && element.textContent !== text) element.textContent = text;
   }
 }

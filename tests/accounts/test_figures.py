@@ -3,6 +3,7 @@
 import csv
 import time
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
@@ -21,13 +22,8 @@ from accounts.models import (
     Submission,
 )
 from accounts.selectors import balance_lines
-from accounts.selectors.figures import (
-    Choice,
-    busiest_accounts,
-    figures,
-    usual_choice,
-)
-from accounts.selectors.periods import Period
+from accounts.selectors.filters import Filter, usual_range
+from accounts.selectors.panels import PANELS, read_panels
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.snapshot import snapshot
 from accounts.selectors.status import ledger_status
@@ -35,6 +31,11 @@ from tests.builders import LedgerInTest, opened, submitted, withdrawn
 from tests.tampering import behind_the_back
 
 AUDITOR = Agent(role=Role.AUDITOR)
+
+
+def figures(chosen: Filter, by: Agent = AUDITOR) -> SimpleNamespace:
+    """What every panel shows, each by its name."""
+    return SimpleNamespace(**read_panels(by, chosen, PANELS))
 
 
 @pytest.fixture
@@ -63,15 +64,15 @@ def _dated(day: str, account: str, amount_minor: int):
 
 
 def test_after_the_history_everything_shows_830_and_2300(history):
-    shown = figures(AUDITOR, Choice(accounts=("C100", "C200")))
+    shown = figures(Filter(accounts=("C100", "C200")))
 
-    assert [(line.account, line.balance_minor) for line in shown.lines] == [
+    assert [(line.account, line.balance_minor) for line in shown.balance.lines] == [
         ("C100", 83_000),
         ("C200", 230_000),
     ]
     assert (shown.totals.deposits, shown.totals.deposits_minor) == (2, 350_000)
     assert (shown.totals.withdrawals, shown.totals.withdrawals_minor) == (3, 37_000)
-    assert [(row.account, row.balance_minor) for row in shown.rows[:2]] == [
+    assert [(row.account, row.balance_minor) for row in shown.period.rows[:2]] == [
         ("C100", 83_000),
         ("C100", 97_500),
     ]
@@ -80,18 +81,18 @@ def test_after_the_history_everything_shows_830_and_2300(history):
 def test_paying_in_100_gives_930_in_row_tile_line_bars_and_heatmap(history):
     history.post(submitted(10_000, business_date=timezone.localdate()))
 
-    shown = figures(AUDITOR, Choice(accounts=("C100",)))
+    shown = figures(Filter(accounts=("C100",)))
 
-    assert shown.rows[0].balance_minor == 93_000
-    assert shown.lines[0].balance_minor == 93_000
-    assert shown.lines[0].steps[-1].balance_minor == 93_000
+    assert shown.period.rows[0].balance_minor == 93_000
+    assert shown.balance.lines[0].balance_minor == 93_000
+    assert shown.balance.lines[0].steps[-1].balance_minor == 93_000
     assert shown.totals.today == 1
-    sums = {each.account: each for each in shown.compared}["C100"]
+    sums = {each.account: each for each in shown.bars.rows}["C100"]
     assert (sums.deposits, sums.deposits_minor) == (2, 110_000)
 
 
 def test_a_line_has_one_step_for_each_transaction(history):
-    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+    line = figures(Filter(accounts=("C100",))).balance.lines[0]
 
     assert line.days_a_step == 0
     assert line.start_minor == 0
@@ -103,23 +104,23 @@ def test_a_line_has_one_step_for_each_transaction(history):
 
 
 def test_a_line_begins_where_the_account_stood_when_the_period_began(history):
-    choice = Choice(range="dates", first=date(2024, 1, 4), last=date(2024, 1, 4))
+    choice = Filter(range="dates", first=date(2024, 1, 4), last=date(2024, 1, 4))
 
-    shown = figures(AUDITOR, Choice(**_fields(choice), accounts=("C100",)))
+    shown = figures(Filter(**_fields(choice), accounts=("C100",)))
 
-    line = shown.lines[0]
+    line = shown.balance.lines[0]
     assert (line.start_minor, [step.balance_minor for step in line.steps]) == (100_000, [97_500])
     assert line.balance_minor == 83_000
 
 
-def _fields(choice: Choice) -> dict:
+def _fields(choice: Filter) -> dict:
     return {"range": choice.range, "first": choice.first, "last": choice.last}
 
 
 def test_an_opening_balance_is_where_the_line_begins(ledger):
     ledger.post(opened(opening_balance_minor=5_000), submitted(1_000))
 
-    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+    line = figures(Filter(accounts=("C100",))).balance.lines[0]
 
     assert (line.start_minor, line.steps[0].balance_minor) == (5_000, 6_000)
 
@@ -127,7 +128,7 @@ def test_an_opening_balance_is_where_the_line_begins(ledger):
 def test_a_line_goes_by_business_dates_and_a_late_booking_takes_its_place(ledger):
     ledger.post(opened(), _dated("2024-03-10", "C100", 1_000), _dated("2024-03-01", "C100", 500))
 
-    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+    line = figures(Filter(accounts=("C100",))).balance.lines[0]
 
     assert [step.balance_minor for step in line.steps] == [500, 1_500]
     moments = [step.at_ms for step in line.steps]
@@ -135,7 +136,7 @@ def test_a_line_goes_by_business_dates_and_a_late_booking_takes_its_place(ledger
 
 
 def test_a_step_lies_within_its_business_date_in_the_portals_time_zone(history):
-    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+    line = figures(Filter(accounts=("C100",))).balance.lines[0]
 
     days = [
         timezone.datetime.fromtimestamp(step.at_ms / 1000, timezone.get_default_timezone()).date()
@@ -149,7 +150,7 @@ def test_many_steps_become_one_a_day_with_the_balance_at_its_end(ledger, monkeyp
     monkeypatch.setattr(balance_lines, "MOST_STEPS", 3)
     ledger.post(opened(), *(_dated(f"2024-01-0{n}", "C100", 100 * n) for n in (1, 1, 2, 3)))
 
-    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+    line = figures(Filter(accounts=("C100",))).balance.lines[0]
 
     assert line.days_a_step == 1
     assert [step.balance_minor for step in line.steps] == [200, 400, 700]
@@ -160,7 +161,7 @@ def test_many_days_become_spans_that_end_at_the_same_balance(ledger, monkeypatch
     days = [date(2024, 1, 1) + timedelta(days=n) for n in range(10)]
     ledger.post(opened(), *(submitted(100, business_date=day) for day in days))
 
-    line = figures(AUDITOR, Choice(accounts=("C100",))).lines[0]
+    line = figures(Filter(accounts=("C100",))).balance.lines[0]
 
     assert line.days_a_step == 4
     assert len(line.steps) <= 4
@@ -170,38 +171,38 @@ def test_many_days_become_spans_that_end_at_the_same_balance(ledger, monkeypatch
 def test_a_rejected_transaction_is_a_row_and_moves_no_figure(history):
     history.post(withdrawn(9_999_999, business_date=date(2024, 1, 6)))
 
-    shown = figures(AUDITOR, Choice(accounts=("C100",)))
+    shown = figures(Filter(accounts=("C100",)))
 
-    assert (shown.rows[0].outcome, shown.rows[0].reason) == ("rejected", "overdraft")
-    assert shown.totals.withdrawals == 3
-    assert len(shown.lines[0].steps) == 3
+    assert (shown.period.rows[0].outcome, shown.period.rows[0].reason) == ("rejected", "overdraft")
+    assert shown.totals.withdrawals == 2
+    assert len(shown.balance.lines[0].steps) == 3
 
 
 @pytest.mark.parametrize(
     ("choice", "count"),
     [
-        (Choice(), 5),
-        (Choice(range="30d"), 0),
-        (Choice(range="today"), 0),
-        (Choice(range="dates", first=date(2024, 1, 2)), 4),
-        (Choice(range="dates", last=date(2024, 1, 2)), 2),
-        (Choice(range="dates", first=date(2024, 1, 2), last=date(2024, 1, 4)), 3),
+        (Filter(), 5),
+        (Filter(range="30d"), 0),
+        (Filter(range="today"), 0),
+        (Filter(range="dates", first=date(2024, 1, 2)), 4),
+        (Filter(range="dates", last=date(2024, 1, 2)), 2),
+        (Filter(range="dates", first=date(2024, 1, 2), last=date(2024, 1, 4)), 3),
     ],
 )
 def test_one_range_rules_totals_comparison_and_rows(history, choice, count):
-    shown = figures(AUDITOR, choice)
+    shown = figures(choice)
 
     assert shown.totals.deposits + shown.totals.withdrawals == count
-    assert sum(each.deposits + each.withdrawals for each in shown.compared) == count
-    assert len(shown.rows) == count
+    assert sum(each.deposits + each.withdrawals for each in shown.bars.rows) == count
+    assert len(shown.period.rows) == count
 
 
 def test_the_last_30_days_are_usual_and_all_where_these_are_empty(history):
-    before = usual_choice(AUDITOR)
+    before = usual_range(AUDITOR)
 
     history.post(submitted(business_date=timezone.localdate()))
 
-    assert (before.range, usual_choice(AUDITOR).range) == ("all", "30d")
+    assert (before, usual_range(AUDITOR)) == ("all", "30d")
 
 
 def test_30_days_include_today_and_29_before(ledger):
@@ -209,7 +210,7 @@ def test_30_days_include_today_and_29_before(ledger):
     dates = (today, today - timedelta(days=29), today - timedelta(days=30))
     ledger.post(opened(), *(submitted(business_date=day) for day in dates))
 
-    assert figures(AUDITOR, Choice(range="30d")).totals.deposits == 2
+    assert figures(Filter(range="30d")).totals.deposits == 2
 
 
 def test_the_ten_accounts_with_the_greatest_amounts_are_compared(ledger):
@@ -217,14 +218,19 @@ def test_the_ten_accounts_with_the_greatest_amounts_are_compared(ledger):
     ledger.post(*(opened(account=number) for number in numbers))
     ledger.post(*(submitted(100 * n, account=number) for n, number in enumerate(numbers, 1)))
 
-    shown = figures(AUDITOR, Choice())
+    shown = figures(Filter())
 
-    assert [each.account for each in shown.compared] == numbers[:4:-1]
-    assert shown.accounts_with_transactions == 15
+    assert [each.account for each in shown.bars.rows] == numbers[:4:-1]
+    assert shown.bars.accounts == 15
 
 
-def test_the_busiest_accounts_are_those_with_the_most_transactions(history):
-    assert busiest_accounts(AUDITOR, Period(), limit=2) == ("C100", "C200")
+def test_the_busiest_accounts_are_drawn_where_none_is_chosen(history):
+    history.post(opened(account="C300"))
+
+    shown = figures(Filter())
+
+    assert [line.account for line in shown.balance.lines] == ["C100", "C200"]
+    assert [each.account for each in shown.totals.balances] == ["C100", "C200"]
 
 
 def test_sums_equal_those_of_the_rows_one_by_one(ledger):
@@ -233,9 +239,9 @@ def test_sums_equal_those_of_the_rows_one_by_one(ledger):
         build = submitted if n % 3 else withdrawn
         ledger.post(build(n + 1, account=f"C{n % 5}"))
 
-    shown = figures(AUDITOR, Choice())
+    shown = figures(Filter())
 
-    for each in shown.compared:
+    for each in shown.bars.rows:
         rows = [
             entry
             for entry in Entry.objects.filter(account=each.account, kind__in=TRANSACTION_KINDS)
@@ -252,19 +258,19 @@ def test_a_branch_sees_figures_of_its_own_accounts_only(history):
     Account.objects.filter(number="C200").update(branch=lyon)
     teller = Agent(role=Role.TELLER, branch=lyon)
 
-    shown = figures(teller, Choice(accounts=("C100", "C200")))
+    shown = figures(by=teller, chosen=Filter(accounts=("C100", "C200")))
 
-    assert [each.account for each in shown.compared] == ["C200"]
-    assert [line.account for line in shown.lines] == ["C200"]
-    assert {row.account for row in shown.rows} == {"C200"}
+    assert [each.account for each in shown.bars.rows] == ["C200"]
+    assert [line.account for line in shown.balance.lines] == ["C200"]
+    assert {row.account for row in shown.period.rows} == {"C200"}
     assert (shown.totals.deposits_minor, shown.totals.withdrawals_minor) == (250_000, 20_000)
-    assert busiest_accounts(teller, Period(), limit=4) == ("C200",)
 
 
 def test_an_operator_sees_no_figures_of_customers(history):
-    shown = figures(Agent(role=Role.OPERATOR), Choice(accounts=("C100",)))
+    shown = figures(by=Agent(role=Role.OPERATOR), chosen=Filter(accounts=("C100",)))
 
-    assert (shown.totals.deposits, shown.compared, shown.lines, shown.rows) == (0, [], [], [])
+    assert (shown.totals.deposits, shown.bars.rows) == (0, [])
+    assert (shown.balance.lines, shown.period.rows) == ([], [])
 
 
 def _submission(event, username="teller", queued_at_ms=5_000) -> Submission:
@@ -290,11 +296,11 @@ def test_a_submission_waits_until_the_ledger_has_concluded_it(ledger):
     first, second = submitted(), submitted()
     _submission(first, queued_at_ms=7_000)
     _submission(second, queued_at_ms=8_000)
-    before = figures(AUDITOR, Choice()).waiting
+    before = figures(Filter()).totals.waiting
 
     ledger.post(first)
 
-    after = figures(AUDITOR, Choice()).waiting
+    after = figures(Filter()).totals.waiting
     assert (before.number, before.since_ms) == (2, 7_000)
     assert (after.number, after.since_ms) == (1, 8_000)
 
@@ -312,13 +318,13 @@ def test_the_delay_is_the_median_and_the_95th_of_the_last_hours_submissions(ledg
         for n, event in enumerate(recent, start=1):
             Entry.objects.filter(transaction_id=event.transaction_id).update(posted_at_ms=base + n)
 
-    delays = figures(AUDITOR, Choice()).delays
+    delays = figures(Filter()).totals.delays
 
     assert (delays.median_ms, delays.ninety_five_ms) == (50, 95)
 
 
 def test_without_a_submission_in_the_last_hour_there_is_no_delay(history):
-    assert figures(AUDITOR, Choice()).delays is None
+    assert figures(Filter()).totals.delays is None
 
 
 def test_a_position_is_read_as_it_was_written(history):
@@ -361,7 +367,7 @@ def test_totals_and_history_file_agree(history, settings):
     with settings.HISTORY_FILE.open(encoding="utf-8-sig") as file:
         values = [float(row["transaction_value"]) for row in csv.DictReader(file, delimiter=";")]
 
-    shown = figures(AUDITOR, Choice()).totals
+    shown = figures(Filter()).totals
 
     assert shown.deposits_minor == sum(v for v in values if v > 0) * 100
     assert -shown.withdrawals_minor == sum(v for v in values if v < 0) * 100
@@ -376,14 +382,14 @@ def test_sums_over_accounts_hold_more_than_a_column(ledger):
     Balance.objects.update(balance_minor=-(10**18))
     DailyTotal.objects.update(amount_minor=most)
 
-    shown = figures(AUDITOR, Choice())
+    shown = figures(Filter())
 
     assert shown.totals.deposits_minor == 20 * most
     assert shown.totals.withdrawals_minor == 0
-    assert shown.compared[0].deposits_minor == most
+    assert shown.bars.rows[0].deposits_minor == most
     assert ledger_status().total_balance_minor == -20 * 10**18
 
 
 def test_sums_over_nothing_are_zero(ledger):
-    assert figures(AUDITOR, Choice()).totals.deposits_minor == 0
+    assert figures(Filter()).totals.deposits_minor == 0
     assert ledger_status().total_balance_minor == 0

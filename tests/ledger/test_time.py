@@ -9,8 +9,9 @@ from django.test import override_settings
 
 from accounts.ledger import posting
 from accounts.models import Agent, DailyTotal, Entry, Role
-from accounts.selectors.figures import Choice, figures
-from accounts.selectors.transactions import TransactionFilter, account_page, transactions_page
+from accounts.selectors.filters import Filter
+from accounts.selectors.panels import read_panels
+from accounts.selectors.transactions import account_page, transactions_page
 from tests.builders import delivered, opened, submitted, withdrawn
 
 DAY = timedelta(days=1)
@@ -113,12 +114,13 @@ def totals() -> dict:
     """Everything that is summed or ranged by date, for the days around."""
     found: dict = {"daily": sorted(DailyTotal.objects.values_list("business_date", "amount_minor"))}
     for day in (date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24)):
-        sums = figures(AUDITOR, Choice(range="dates", first=day, last=day, accounts=("C100",)))
-        listed = transactions_page(AUDITOR, TransactionFilter(first=day, last=day)).rows
+        of_day = Filter(range="dates", first=day, last=day, accounts=("C100",))
+        sums = read_panels(AUDITOR, of_day, ("totals", "balance"))
+        listed = transactions_page(AUDITOR, of_day).rows
         found[day] = (
-            sums.totals.deposits_minor,
-            sums.totals.withdrawals_minor,
-            sums.lines[0].balance_minor,
+            sums["totals"].deposits_minor,
+            sums["totals"].withdrawals_minor,
+            sums["balance"].lines[0].balance_minor,
             [row.amount_minor for row in listed],
         )
     out = io.StringIO()
@@ -158,7 +160,7 @@ def test_a_statement_goes_by_business_date_and_an_account_by_the_log(ledger):
         submitted(3, business_date=date(2026, 11, 23)),
     )
 
-    statement = transactions_page(AUDITOR, TransactionFilter(account="C100")).rows
+    statement = transactions_page(AUDITOR, Filter(accounts=("C100",))).rows
     account = account_page(AUDITOR, "C100").rows
 
     assert [(row.amount_minor, row.balance_minor) for row in statement] == [(3, 6), (1, 1), (2, 3)]

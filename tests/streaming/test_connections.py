@@ -6,11 +6,14 @@ import json
 import pytest
 
 from accounts.selectors.audiences import Audience
+from accounts.selectors.filters import Filter
 from accounts.selectors.positions import Position
+from accounts.selectors.viewpoints import Viewpoint
 from streaming.connections import MOST_ON_THE_WAY, MOST_QUEUED, Connection, entries_frame
 from streaming.feed import Change, EncodedRow
 
 BANK = Audience(None)
+FROM_BANK = Viewpoint(BANK)
 
 
 def change(entry_id: int) -> Change:
@@ -20,7 +23,7 @@ def change(entry_id: int) -> Change:
 
 def told(connection: Connection, entry_id: int) -> None:
     news = change(entry_id)
-    excerpt = news.seen_by(BANK)
+    excerpt = news.seen_from(FROM_BANK)
     connection.tell(news, excerpt, entries_frame(news, excerpt))
 
 
@@ -84,11 +87,22 @@ async def test_a_browser_too_far_behind_is_told_to_read_anew_and_nothing_else(co
 
 async def test_figures_replace_those_that_still_wait(connection):
     for number in range(500):
-        connection.put_figures(f'{{"type":"figures","n":{number}}}')
+        connection.put_figures(Position("1", number), {"totals": f"{number}"})
+    connection.put_figures(Position("1", 500), {"heat": "1"})
 
     frames = await sent(connection)
 
-    assert [frame["n"] for frame in frames] == [499]
+    assert [(frame["position"], frame["figures"]) for frame in frames] == [
+        ("1:500", {"totals": 499, "heat": 1})
+    ]
+
+
+async def test_figures_of_another_filter_are_forgotten_when_one_is_chosen(connection):
+    connection.put_figures(Position("1", 1), {"totals": "1"})
+
+    connection.choose(Filter(range="today"), ("heat",))
+
+    assert await sent(connection) == []
 
 
 async def test_long_frames_count_by_their_length(connection):
@@ -105,7 +119,7 @@ async def test_a_row_that_was_caught_up_with_is_left_out_of_the_change_that_brin
     news = Change(3, Position("1", 6), rows)
     connection.reached = 5
 
-    connection.tell(news, news.seen_by(BANK), entries_frame(news, news.seen_by(BANK)))
+    connection.tell(news, news.seen_from(FROM_BANK), entries_frame(news, news.seen_from(FROM_BANK)))
     frames = await sent(connection)
 
     assert numbers(frames) == [6]

@@ -9,6 +9,7 @@ from django.db import OperationalError, connection
 from accounts.models import Entry, Log
 from accounts.selectors.audiences import Audience
 from accounts.selectors.positions import Position
+from accounts.selectors.viewpoints import Viewpoint
 from streaming import feed as feeds
 from streaming.feed import Change, LedgerFeed
 from tests.builders import LedgerInTest, opened, submitted
@@ -27,7 +28,9 @@ class Listener:
         self.commits = 0
         self.threads: set[str] = set()
         self.feed = LedgerFeed(
-            audiences=lambda: {BANK}, on_change=self._on_change, on_commit=self._on_commit
+            viewpoints=lambda: {Viewpoint(BANK)},
+            on_change=self._on_change,
+            on_commit=self._on_commit,
         )
         self.feed.start()
         wait_until(lambda: self.changes, "the feed has begun")
@@ -41,7 +44,7 @@ class Listener:
 
     @property
     def texts(self) -> list[str]:
-        return [row.text for change in self.changes for row in change.rows]
+        return [row.text for change in self.changes for row in change.rows or ()]
 
     @property
     def reached(self) -> int:

@@ -1,9 +1,11 @@
 """The live socket: who is let in, what each is told, and that nobody misses or repeats a row."""
 
 import asyncio
+import json
 
 import pytest
 from django.db import DataError, close_old_connections
+from django.utils import timezone
 
 from accounts.identifiers import new_transaction_id
 from accounts.models import Agent, Kind, Role
@@ -217,18 +219,18 @@ async def test_a_branch_sees_its_own_accounts_only(ledger, role):
     who = await in_database(agent, "someone", role, "lyon")
     browser = Browser(await in_database(sign_in, who))
     await browser.connect()
-    await browser.subscribe(range="all", accounts=["C100", "C200"])
+    await browser.subscribe(range="all", account=["C100", "C200"])
     theirs, ours = submitted(account="C200"), submitted(account="C100")
 
     await in_database(ledger.post, opened(account="C200"), opened(), theirs, ours)
 
-    rows = await browser.entries(2)
-    assert {row["account"] for row in rows} == {"C100"}
+    rows = await browser.entries(1)
+    assert [row["transaction_id"] for row in rows] == [str(ours.transaction_id)]
     figures = (await browser.next("figures"))["figures"]
     while not figures["totals"]["deposits"]:
         figures = (await browser.next("figures"))["figures"]
     assert figures["totals"]["deposits"] == 1
-    assert [line["account"] for line in figures["lines"]] == ["C100"]
+    assert [line["account"] for line in figures["balance"]["lines"]] == ["C100"]
     assert "C200" not in str(browser.frames)
     await browser.leave()
 
@@ -268,7 +270,7 @@ async def test_an_operator_gets_no_customers_rows_and_no_figures(ledger):
 
 async def test_figures_follow_the_ledger(ledger, page):
     await in_database(ledger.post, opened(opening_balance_minor=83_000))
-    await page.subscribe(range="all", accounts=["C100"])
+    await page.subscribe(range="all", account=["C100"])
     before = (await page.next("figures"))["figures"]
 
     await in_database(ledger.post, submitted(10_000))
@@ -276,13 +278,45 @@ async def test_figures_follow_the_ledger(ledger, page):
     after = (await page.next("figures"))["figures"]
     assert before["totals"]["deposits"] == 0
     assert after["totals"]["deposits_minor"] == 10_000
-    assert after["lines"][0]["balance_minor"] == 93_000
-    assert after["lines"][0]["steps"][0][1:] == [93_000, 10_000]
-    assert after["compared"][0]["deposits"] == 1
-    assert after["rows"][0]["balance_minor"] == 93_000
+    line = after["balance"]["lines"][0]
+    assert line["balance_minor"] == 93_000
+    assert line["steps"][0][1:] == [93_000, 10_000]
+    assert after["bars"]["rows"][0]["deposits"] == 1
+    assert after["period"]["rows"][0]["balance_minor"] == 93_000
 
 
-async def test_another_choice_gets_its_own_figures_at_once(ledger, page):
+@pytest.mark.parametrize("number", [3, 300])
+async def test_rows_pass_the_filter_of_whoever_looks(ledger, page, auditor, number):
+    await in_database(ledger.post, opened(), opened(account="C200"))
+    begin = str(await in_database(current_position))
+    await page.subscribe(begin, account=["C200"], kind="withdrawal", agent="bea")
+    events = [submitted(100, account="C200", submitted_by="bea") for _ in range(number)]
+    wanted = withdrawn(1, account="C200", submitted_by="bea")
+    others = (withdrawn(1), withdrawn(1, account="C200"), submitted(1, submitted_by="bea"))
+
+    await in_database(ledger.post, *events, wanted, *others)
+
+    frame = await page.next("entries")
+    assert [row["transaction_id"] for row in frame["entries"]] == [str(wanted.transaction_id)]
+    assert (frame["count"], frame["complete"]) == (1, True)
+    # Whoever was away meanwhile is told the same.
+    late = Browser(auditor)
+    await late.connect()
+    await late.subscribe(begin, account=["C200"], kind="withdrawal", agent="bea")
+    frame = await late.next("entries")
+    assert [row["transaction_id"] for row in frame["entries"]] == [str(wanted.transaction_id)]
+    await late.leave()
+
+
+async def test_a_page_is_sent_the_panels_that_it_has_and_no_others(ledger, page):
+    await in_database(ledger.post, opened(), submitted())
+
+    await page.subscribe(panels=("heat", "totals", "nothing"), range="all")
+
+    assert set((await page.next("figures"))["figures"]) == {"heat", "totals"}
+
+
+async def test_another_filter_gets_its_own_figures_at_once(ledger, page):
     await in_database(ledger.post, opened(), submitted(business_date="2024-01-01"))
     await page.subscribe(range="all")
     every = (await page.next("figures"))["figures"]
@@ -294,14 +328,14 @@ async def test_another_choice_gets_its_own_figures_at_once(ledger, page):
 
 
 @pytest.fixture
-def broken_choice(monkeypatch):
+def broken_filter(monkeypatch):
     """Let the figures for today fail; what is put into the list is raised."""
     raised = [RuntimeError("a figure that nobody expected")]
 
-    def read(audience, choice):
-        if choice.range == "today" and raised:
+    def read(audience, chosen, names):
+        if chosen.range == "today" and raised:
             raise raised[0]
-        return readable(audience, choice)
+        return readable(audience, chosen, names)
 
     readable = live_figures._read
     monkeypatch.setattr(live_figures, "_read", read)
@@ -310,9 +344,9 @@ def broken_choice(monkeypatch):
 
 @pytest.mark.parametrize("reason", [RuntimeError("unexpected"), DataError("NUL in a text")])
 async def test_figures_that_cannot_be_read_leave_those_of_others_alone(
-    ledger, auditor, page, broken_choice, reason
+    ledger, auditor, page, broken_filter, reason
 ):
-    broken_choice[:] = [reason]
+    broken_filter[:] = [reason]
     await in_database(ledger.post, opened())
     await page.subscribe(str(await in_database(current_position)), range="today")
     await page.next("unreadable")
@@ -321,7 +355,7 @@ async def test_figures_that_cannot_be_read_leave_those_of_others_alone(
     await other.subscribe(range="all")
     await other.next("figures")
 
-    await in_database(ledger.post, submitted(10_000))
+    await in_database(ledger.post, submitted(10_000, business_date=timezone.localdate()))
 
     figures = (await other.next("figures"))["figures"]
     assert figures["totals"]["deposits_minor"] == 10_000
@@ -330,12 +364,12 @@ async def test_figures_that_cannot_be_read_leave_those_of_others_alone(
     await other.leave()
 
 
-async def test_figures_follow_as_soon_as_they_can_be_read(ledger, page, broken_choice):
+async def test_figures_follow_as_soon_as_they_can_be_read(ledger, page, broken_filter):
     await in_database(ledger.post, opened())
     await page.subscribe(range="today")
     await page.next("unreadable")
 
-    broken_choice.clear()
+    broken_filter.clear()
 
     assert (await page.next("figures"))["figures"]["totals"]["deposits"] == 0
 
@@ -348,14 +382,14 @@ async def test_a_subscription_that_fails_ends_its_own_socket_only(
     subscribe = sockets._subscribe
 
     async def fail(connection, wanted):
-        if wanted.dashboard is not None:
+        if wanted.filter is not None:
             raise RuntimeError("nobody expected this")
         await subscribe(connection, wanted)
 
     monkeypatch.setattr(sockets, "_subscribe", fail)
     other = Browser(auditor)
     await other.connect()
-    await other.send({"type": "subscribe", "position": None, "dashboard": {"range": "all"}})
+    await other.send({"type": "subscribe", "position": None, "filter": {"range": "all"}})
 
     assert await other.closed() == frames.TRY_LATER
     await other.leave()
@@ -432,7 +466,9 @@ async def test_a_trusted_origin_is_let_in(auditor, settings):
     [
         ("no json", frames.NOT_UNDERSTOOD),
         ('{"type": "subscribe", "position": "nonsense"}', frames.NOT_UNDERSTOOD),
-        ('{"type": "subscribe", "dashboard": {"accounts": [1]}}', frames.NOT_UNDERSTOOD),
+        ('{"type": "subscribe", "filter": {"account": [1]}}', frames.NOT_UNDERSTOOD),
+        ('{"type": "subscribe", "filter": {"secret": "x"}}', frames.NOT_UNDERSTOOD),
+        (json.dumps({"type": "subscribe", "panels": ["totals"] * 33}), frames.NOT_UNDERSTOOD),
         ('{"type": "become_admin"}', frames.NOT_UNDERSTOOD),
         ("[" * 4_000, frames.NOT_UNDERSTOOD),
         ('{"type": "received", "count": 1' + " " * 5_000 + "}", frames.TOO_LARGE),
@@ -459,7 +495,7 @@ def test_every_close_code_is_one_that_the_web_server_sends():
     codes = [
         value
         for name, value in vars(frames).items()
-        if name.isupper() and name != "LONGEST_MESSAGE"
+        if name.isupper() and name not in {"LONGEST_MESSAGE", "MOST_PANELS"}
     ]
 
     assert len(codes) == 6

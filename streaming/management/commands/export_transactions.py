@@ -13,8 +13,9 @@ from accounts.csv_rows import HEADER, csv_text, entry_rows
 from accounts.events import is_account_number
 from accounts.models import Entry
 from accounts.selectors.accounts import is_anybodys
-from accounts.selectors.exports import account_entries_by_date, entries_by_date
-from accounts.selectors.transactions import TransactionFilter
+from accounts.selectors.exports import exported_pages
+from accounts.selectors.filters import Filter
+from accounts.selectors.periods import DATES
 from streaming.management.database import said_in_a_line
 
 
@@ -44,27 +45,26 @@ class Command(BaseCommand):
         wanted = _filter(options)
         try:
             with said_in_a_line():
-                _refuse_nobodys(wanted.account)
+                _refuse_nobodys(options["account"])
                 self._write(wanted)
         except BrokenPipeError:
             _forget_standard_output()
 
-    def _write(self, wanted: TransactionFilter) -> None:
+    def _write(self, wanted: Filter) -> None:
         self.stdout.write(csv_text([HEADER]), ending="")
         for page in _pages(wanted):
             self.stdout.write(csv_text(entry_rows(page)), ending="")
         self.stdout.flush()
 
 
-def _filter(options: dict[str, Any]) -> TransactionFilter:
+def _filter(options: dict[str, Any]) -> Filter:
     account, first, last = options["account"], options["first"], options["last"]
     if account and not is_account_number(account):
         raise CommandError(f"{account!r} is no account number.")
     if first and last and first > last:
         raise CommandError(f"--from {first} is after --to {last}.")
-    return TransactionFilter(
-        account=account, first=first, last=last, all_entries=options["all_entries"]
-    )
+    accounts = (account,) if account else ()
+    return Filter(DATES, first, last, accounts, all_entries=options["all_entries"])
 
 
 def _refuse_nobodys(account: str) -> None:
@@ -72,9 +72,8 @@ def _refuse_nobodys(account: str) -> None:
         raise CommandError(f"There is no account {account!r}. See that it is written as filed.")
 
 
-def _pages(wanted: TransactionFilter) -> Iterator[list[Entry]]:
-    entries = wanted.applied_to(Entry.objects.all())
-    return account_entries_by_date(entries) if wanted.account else entries_by_date(entries)
+def _pages(wanted: Filter) -> Iterator[list[Entry]]:
+    return exported_pages(wanted.narrowed(Entry.objects.all()), wanted)
 
 
 def _day(text: str) -> date:

@@ -1,0 +1,184 @@
+"""What somebody chose to look at: one filter for panels, lists, exports and live rows."""
+
+from datetime import date
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
+
+import msgspec
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from msgspec import Meta
+
+from accounts.models import (
+    KIND_BY_CODE,
+    TRANSACTION_KINDS,
+    Account,
+    Agent,
+    DailyTotal,
+    Entry,
+    Outcome,
+    Submission,
+)
+from accounts.models.account import NUMBER_LENGTH
+from accounts.selectors.accounts import NoSuchAccount, account_seen_by
+from accounts.selectors.periods import ALL, DATES, Period
+from accounts.selectors.scope import (
+    accounts_seen_by,
+    entries_seen_by,
+    submissions_seen_by,
+    totals_seen_by,
+)
+
+MOST_ACCOUNTS: Final = 20
+USERNAME_LENGTH: Final = 150
+BRANCH_LENGTH: Final = 20
+OUTCOME_BY_CODE: Final = {outcome.name.lower(): outcome for outcome in Outcome}
+
+AccountText = Annotated[str, Meta(max_length=NUMBER_LENGTH)]
+UsernameText = Annotated[str, Meta(max_length=USERNAME_LENGTH)]
+BranchText = Annotated[str, Meta(max_length=BRANCH_LENGTH)]
+
+
+class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is let through. Nothing given means everything that the agent may see.
+
+    The names are those of an address, and of the JSON that pages and sockets exchange. Without
+    ``all_entries`` or a kind, only entries that move money pass. The same filter lets through
+    the same, but for named ranges, which move on with the days.
+    """
+
+    range: Literal["today", "7d", "30d", "month", "all", "dates"] = ALL
+    first: date | None = msgspec.field(name="from", default=None)
+    last: date | None = msgspec.field(name="to", default=None)
+    accounts: Annotated[tuple[AccountText, ...], Meta(max_length=MOST_ACCOUNTS)] = msgspec.field(
+        name="account", default=()
+    )
+    kind: Literal["", "deposit", "withdrawal", "account_opened"] = ""
+    outcome: Literal["", "posted", "rejected"] = ""
+    agent: UsernameText = ""
+    branch: BranchText = ""
+    all_entries: bool = False
+
+    @property
+    def period(self) -> Period:
+        """The business dates that the filter stands for today."""
+        return Period.named(self.range, self.first, self.last)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether every transaction passes, whoever asks."""
+        return self == Filter()
+
+    @property
+    def is_of_totals(self) -> bool:
+        """Whether the daily totals know what passes: they count posted transactions."""
+        return not self.agent and self.outcome != "rejected"
+
+    def to_query(self) -> str:
+        """Give the filter as the query of an address, without what is left out."""
+        pairs = msgspec.to_builtins(self)
+        pairs["account"] = ",".join(self.accounts)
+        pairs["all_entries"] = "1" if self.all_entries else ""
+        for name in ("from", "to") if self.range != DATES else ():
+            pairs.pop(name)
+        return urlencode({name: text for name, text in pairs.items() if text}, safe=",")
+
+    def narrowed(self, entries: QuerySet[Entry]) -> QuerySet[Entry]:
+        """Leave of ``entries`` what passes."""
+        wanted = self._of_kind("kind")
+        if self.kind == "" and self.all_entries:
+            wanted = Q()
+        if self.accounts:
+            wanted &= Q(account__in=self.accounts)
+        if self.outcome:
+            wanted &= Q(outcome=OUTCOME_BY_CODE[self.outcome])
+        if self.agent:
+            wanted &= Q(submitted_by=self.agent)
+        if self.branch:
+            # Asked of each entry, as scope.py does, so that a page is read in its order.
+            wanted &= Q(
+                Exists(
+                    Account.objects.filter(number=OuterRef("account_id"), branch__code=self.branch)
+                )
+            )
+        return entries.filter(wanted, **self.period.lookups("business_date"))
+
+    def entries(self, agent: Agent) -> QuerySet[Entry]:
+        """Give what passes of the entries that ``agent`` may see."""
+        return self.narrowed(entries_seen_by(agent))
+
+    def totals(self, agent: Agent, *, period: Period | None = None) -> QuerySet[DailyTotal]:
+        """Give the daily totals of what passes; ask ``is_of_totals`` first.
+
+        ``period`` is looked at in place of the filter's own.
+        """
+        days = (period or self.period).lookups("business_date")
+        totals = totals_seen_by(agent).filter(self._of_kind("kind"), **days)
+        return self._of_accounts(totals, "account")
+
+    def movements(
+        self, agent: Agent, *, period: Period | None = None
+    ) -> QuerySet[DailyTotal] | QuerySet[Entry]:
+        """Give rows with ``account``, ``business_date``, ``kind``, ``count``, ``amount_minor``.
+
+        They add up to what passes, and to posted transactions where no outcome is chosen: daily
+        totals where these can tell, else the entries one by one.
+        """
+        if self.is_of_totals:
+            return self.totals(agent, period=period)
+        days = (period or self.period).lookups("business_date")
+        whole = msgspec.structs.replace(
+            self, range=ALL, all_entries=False, outcome=self.outcome or "posted"
+        )
+        entries = whole.entries(agent).filter(kind__in=TRANSACTION_KINDS, **days)
+        return entries.annotate(count=Value(1))
+
+    def submissions(self, agent: Agent) -> QuerySet[Submission]:
+        """Give the submissions that pass but for their dates and outcome."""
+        submissions = submissions_seen_by(agent)
+        if self.kind:
+            submissions = submissions.filter(kind=KIND_BY_CODE[self.kind])
+        if self.agent:
+            submissions = submissions.filter(submitted_by__username=self.agent)
+        return self._of_accounts(submissions, "account")
+
+    def accounts_let_through(self, agent: Agent) -> QuerySet[Account]:
+        """Give the accounts that pass."""
+        return self._of_accounts(accounts_seen_by(agent), "number")
+
+    def _of_kind(self, column: str) -> Q:
+        kinds = (KIND_BY_CODE[self.kind],) if self.kind else TRANSACTION_KINDS
+        return Q(**{f"{column}__in": kinds})
+
+    def _of_accounts(self, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
+        if self.accounts:
+            rows = rows.filter(**{f"{column}__in": self.accounts})
+        if self.branch:
+            numbers = Account.objects.filter(branch__code=self.branch).values("number")
+            rows = rows.filter(**{f"{column}__in": numbers})
+        return rows
+
+
+def usual_range(agent: Agent) -> Literal["30d", "all"]:
+    """Give the last 30 days; all there is where these are empty, so that no first page is."""
+    recent = Period.named("30d").lookups("business_date")
+    return "30d" if totals_seen_by(agent).filter(**recent).exists() else "all"
+
+
+class SpelledOut(msgspec.Struct, frozen=True):
+    """The accounts that somebody named, as the bank spells them, and what names none."""
+
+    known: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def spelled_out(agent: Agent, numbers: tuple[str, ...]) -> SpelledOut:
+    """Find the accounts of ``numbers`` that ``agent`` may see, in any case."""
+    exact = set(accounts_seen_by(agent).filter(number__in=numbers).values_list("number", flat=True))
+    known: list[str] = []
+    unknown: list[str] = []
+    for number in numbers:
+        try:
+            known.append(number if number in exact else account_seen_by(agent, number).number)
+        except NoSuchAccount:
+            unknown.append(number)
+    return SpelledOut(tuple(dict.fromkeys(known)), tuple(unknown))

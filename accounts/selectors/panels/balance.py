@@ -1,0 +1,36 @@
+"""The panel ``balance``: how the balances of a few accounts went."""
+
+from datetime import timedelta
+
+import msgspec
+
+from accounts.selectors.balance_lines import BalanceLine, balance_line
+from accounts.selectors.panels.reading import Reading
+from accounts.selectors.periods import beginning_of
+
+
+class Balances(msgspec.Struct, frozen=True):
+    """Lines over one period. A period open to one side has no end there.
+
+    A balance is of all that an account did: kind, status and agent of the filter do not rule
+    it, and ``is_whole`` says whether they would have.
+    """
+
+    begin_ms: int | None
+    end_ms: int | None
+    lines: list[BalanceLine]
+    chosen: int
+    is_whole: bool
+
+
+def balance(reading: Reading) -> Balances:
+    """Give the lines of the chosen accounts, or of the busiest where none is chosen."""
+    chosen, period = reading.chosen, reading.period
+    lines = (balance_line(reading.agent, number, period) for number in reading.drawn)
+    return Balances(
+        begin_ms=beginning_of(period.first) if period.first else None,
+        end_ms=beginning_of(period.last + timedelta(days=1)) if period.last else None,
+        lines=[line for line in lines if line is not None],
+        chosen=len(chosen.accounts),
+        is_whole=not (chosen.kind or chosen.agent or chosen.outcome == "rejected"),
+    )

@@ -1,0 +1,83 @@
+"""The panel ``totals``: how much moved, what waits, how quick it goes, who holds what."""
+
+import msgspec
+from django.db.models import Min
+from django.utils import timezone
+
+from accounts.models import Balance
+from accounts.outbox import waiting
+from accounts.selectors.panels.reading import Reading, plain_sum, sums
+from accounts.selectors.periods import Period
+from accounts.selectors.posting_times import PostingTimes, posting_times
+from accounts.selectors.scope import accounts_seen_by
+from accounts.selectors.sums import ExactSum
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Submissions without an outcome, and the instant since which the oldest waits."""
+
+    number: int
+    since_ms: int | None
+
+
+class AccountBalance(msgspec.Struct, frozen=True):
+    """What an account holds now."""
+
+    account: str
+    holder: str
+    balance_minor: int
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Transactions of the period, and how many are dated today."""
+
+    deposits: int
+    deposits_minor: int
+    withdrawals: int
+    withdrawals_minor: int
+    today: int
+    waiting: Waiting
+    delays: PostingTimes | None
+    balances: list[AccountBalance]
+
+    @property
+    def number(self) -> int:
+        """Deposits and withdrawals together."""
+        return self.deposits + self.withdrawals
+
+    @property
+    def net_minor(self) -> int:
+        """What came in beyond what went out."""
+        return self.deposits_minor - self.withdrawals_minor
+
+
+def totals(reading: Reading) -> Totals:
+    """Give the sums of what passes the filter, posted unless another outcome is chosen."""
+    day = timezone.localdate()
+    of_day = reading.chosen.movements(reading.agent, period=Period(day, day))
+    submissions = reading.chosen.submissions(reading.agent)
+    return Totals(
+        **reading.movements.aggregate(**sums(ExactSum)),
+        today=of_day.aggregate(number=plain_sum("count"))["number"],
+        waiting=_waiting(reading),
+        delays=posting_times(submissions),
+        balances=_balances(reading),
+    )
+
+
+def _waiting(reading: Reading) -> Waiting:
+    chosen = reading.chosen.submissions(reading.agent)
+    mine = waiting().filter(submission__in=chosen)
+    ends = mine.aggregate(since_ms=Min("queued_at_ms"))
+    return Waiting(number=mine.count(), since_ms=ends["since_ms"])
+
+
+def _balances(reading: Reading) -> list[AccountBalance]:
+    accounts = accounts_seen_by(reading.agent).filter(number__in=reading.drawn)
+    rows = Balance.objects.filter(account__in=accounts.values("number")).select_related("account")
+    found = {row.account_id: row for row in rows}
+    return [
+        AccountBalance(number, found[number].account.holder, found[number].balance_minor)
+        for number in reading.drawn
+        if number in found
+    ]

@@ -1,0 +1,36 @@
+"""The dashboard's page and its data without the page: panels of a layout, ruled by one filter."""
+
+import pytest
+
+from tests.accounts.conftest import (  # noqa: F401
+    bank,
+    forgotten_attempts,
+    plain_static_files,
+    signed_in,
+)
+from tests.accounts.test_submit_page import plain
+
+
+@pytest.mark.parametrize("who", ["teller", "supervisor", "auditor", "administrator"])
+def test_each_role_has_a_page_with_the_panels_of_its_layout(bank, signed_in, who):  # noqa: F811
+    response = signed_in(getattr(bank, who)).get("/dashboard/")
+
+    assert response.status_code == 200
+    assert 'data-panel="totals" data-width="12" data-height="usual"' in plain(response)
+
+
+def test_a_filter_rules_every_panel_of_the_data(bank, signed_in):  # noqa: F811
+    client = signed_in(bank.auditor)
+
+    def shown(**query):
+        query["panels"] = "totals,heat,live,nothing"
+        return client.get("/dashboard/figures/", query).json()
+
+    everything, filtered = shown(range="all"), shown(account="c900")
+
+    assert set(everything["figures"]) == {"totals", "heat", "live"}
+    assert everything["figures"]["totals"]["deposits_minor"] == 90_700
+    assert filtered["figures"]["totals"]["deposits_minor"] == 7_700
+    assert [row["account"] for row in filtered["figures"]["heat"]["rows"]] == ["C900"]
+    assert [row["account"] for row in filtered["figures"]["live"]["rows"]] == ["C900"]
+    assert filtered["query"] == "range=30d&account=C900"
