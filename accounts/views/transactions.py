@@ -1,24 +1,24 @@
 """The list of transactions, and the same as a CSV file."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from asgiref.sync import sync_to_async
-from django.http import HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from accounts.csv_rows import HEADER, csv_text, entry_rows
+from accounts.csv_rows import HEADER, entry_rows
 from accounts.forms import FilterForm
 from accounts.models import Agent, Entry
 from accounts.selectors.exports import account_entries_by_date, entries_by_date
 from accounts.selectors.scope import entries_seen_by
 from accounts.selectors.transactions import TransactionFilter, has_transactions, transactions_page
 from accounts.views.account import identifier_in, may_see
+from accounts.views.csv_download import csv_download
 from accounts.views.doors import AgentRequest, with_customer_data
 
 
@@ -61,10 +61,8 @@ def export_transactions(request: AgentRequest) -> HttpResponseBase:
         return render(request, "accounts/filter_refused.html", {"form": form}, status=400)
     wanted = _wanted(request, form)
     pages = _pages(request.user, wanted) if wanted else iter(())
-    response = StreamingHttpResponse(_csv_texts(pages), content_type="text/csv; charset=utf-8")
     name = f"transactions-{timezone.localdate().isoformat()}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return csv_download(name, HEADER, map(entry_rows, pages))
 
 
 def usual_ranges(query: QueryDict, *, today: date) -> list[Range]:
@@ -106,11 +104,3 @@ def _query(query: QueryDict) -> str:
 def _pages(agent: Agent, wanted: TransactionFilter) -> Iterator[list[Entry]]:
     entries = wanted.applied_to(entries_seen_by(agent))
     return account_entries_by_date(entries) if wanted.account else entries_by_date(entries)
-
-
-async def _csv_texts(pages: Iterator[list[Entry]]) -> AsyncIterator[str]:
-    yield csv_text([HEADER])
-    # None ends it: StopIteration cannot pass through an await.
-    following = sync_to_async(lambda: next(pages, None))
-    while (page := await following()) is not None:
-        yield csv_text(entry_rows(page))
