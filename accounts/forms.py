@@ -20,7 +20,7 @@ from accounts.selectors.transactions import TransactionFilter
 
 _NOTHING = re.compile(r"(0+([.,]0{1,2})?)?")
 # Addresses under /accounts/ that are pages of their own.
-_RESERVED_NUMBERS = {"new"}
+_RESERVED_NUMBERS = {"new", "search"}
 
 
 class AmountField(forms.CharField):
