@@ -18,7 +18,7 @@ from accounts.money import MINUS, parse_amount
 
 _NOTHING = re.compile(r"(0+([.,]0{1,2})?)?")
 # Addresses under /accounts/ that are pages of their own.
-_RESERVED_NUMBERS = {"new"}
+_RESERVED_NUMBERS = {"new", "search"}
 
 
 class AmountField(forms.CharField):

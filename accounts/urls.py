@@ -4,7 +4,8 @@ from django.urls import path
 
 from accounts.views.account import account
 from accounts.views.receipts import receipt, receipt_status
-from accounts.views.search import accounts, home
+from accounts.views.search import accounts, home, search_results
+from accounts.views.statement import statement, statement_as_csv, statement_as_pdf
 from accounts.views.submit import new_account, new_transaction
 from accounts.views.transactions import export_transactions, transactions
 
@@ -12,7 +13,11 @@ urlpatterns = [
     path("", home, name="home"),
     path("accounts/", accounts, name="accounts"),
     path("accounts/new/", new_account, name="new_account"),
+    path("accounts/search/", search_results, name="search"),
     path("accounts/<str:number>/", account, name="account"),
+    path("accounts/<str:number>/statement/", statement, name="statement"),
+    path("accounts/<str:number>/statement.pdf", statement_as_pdf, name="statement_pdf"),
+    path("accounts/<str:number>/statement.csv", statement_as_csv, name="statement_csv"),
     path("transactions/", transactions, name="transactions"),
     path("transactions/new/", new_transaction, name="new_transaction"),
     path("transactions/export.csv", export_transactions, name="export_transactions"),

@@ -24,7 +24,7 @@ REQUIREMENTS = {"run": ROOT / "requirements.txt", "dev": ROOT / "requirements-de
 
 OLDEST, NEWEST = (3, 11), (3, 14)
 # What an installation was seen to take, and some more.
-MB_NEEDED = {"run": 600, "dev": 1500}
+MB_NEEDED = {"run": 700, "dev": 1600}
 EXIT_REFUSED = 78
 
 # What pip says when something is in the way, the first that fits, and what to do about it.

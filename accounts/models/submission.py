@@ -38,6 +38,14 @@ class Submission(models.Model):
     class Meta:
         verbose_name = _("submission")
         verbose_name_plural = _("submissions")
+        indexes = (
+            # Found by its beginning too, which PostgreSQL's usual order of text would not serve.
+            models.Index(
+                fields=["reference"],
+                name="submission_by_reference",
+                opclasses=["varchar_pattern_ops"],
+            ),
+        )
         constraints = (
             models.CheckConstraint(
                 # Only an opening has a least balance, and only it may come with nothing.

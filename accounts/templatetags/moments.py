@@ -37,6 +37,12 @@ def full_day(value: date) -> str:
 
 
 @register.filter
+def narrow_day(value: date) -> str:
+    """Give a date with its year, each as wide as the next: for a column of dates."""
+    return format_date(value, "d/m/Y" if _is_french() else "d M Y")
+
+
+@register.filter
 def instant_day(milliseconds: int) -> str:
     """Give the date of an instant in the portal's time zone, in short."""
     return day(_local(milliseconds).date())

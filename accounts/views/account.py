@@ -25,13 +25,14 @@ def account(request: AgentRequest, number: str) -> HttpResponse:
     try:
         found = account_seen_by(request.user, number)
     except NoSuchAccount:
-        return _not_found(request, number)
+        return account_not_found(request, number)
     if found.number != number:
         return redirect("account", number=found.number)
     return account_response(request, found, TransactionForm())
 
 
-def _not_found(request: AgentRequest, number: str) -> HttpResponse:
+def account_not_found(request: AgentRequest, number: str) -> HttpResponse:
+    """Say that the agent's branch has no account of that number."""
     context = {"number": number}
     return render(request, "accounts/no_such_account.html", context, status=HTTPStatus.NOT_FOUND)
 

@@ -1,20 +1,17 @@
 """The list of transactions, and the same as a CSV file."""
 
-from collections.abc import AsyncIterator, Iterator
-
-from asgiref.sync import sync_to_async
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.csv_rows import HEADER, csv_text, entry_rows
+from accounts.csv_rows import HEADER, entry_rows
 from accounts.filter_form import FilterForm, bar_of
-from accounts.models import Entry
 from accounts.selectors.exports import exported_pages
 from accounts.selectors.transactions import has_transactions, transactions_page
 from accounts.views.account import identifier_in
+from accounts.views.csv_download import csv_download
 from accounts.views.doors import AgentRequest, with_customer_data
 
 
@@ -50,15 +47,5 @@ def export_transactions(request: AgentRequest) -> HttpResponseBase:
         return render(request, "accounts/filter_refused.html", {"form": form}, status=400)
     wanted = form.chosen(request.user).filter
     pages = exported_pages(wanted.entries(request.user), wanted)
-    response = StreamingHttpResponse(_csv_texts(pages), content_type="text/csv; charset=utf-8")
     name = f"transactions-{timezone.localdate().isoformat()}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-async def _csv_texts(pages: Iterator[list[Entry]]) -> AsyncIterator[str]:
-    yield csv_text([HEADER])
-    # None ends it: StopIteration cannot pass through an await.
-    following = sync_to_async(lambda: next(pages, None))
-    while (page := await following()) is not None:
-        yield csv_text(entry_rows(page))
+    return csv_download(name, HEADER, map(entry_rows, pages))
