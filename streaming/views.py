@@ -1,26 +1,27 @@
 """The dashboard, and its data without the page around it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from typing import Final
 from uuid import UUID
 
 import msgspec
-from django.http import HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.filter_form import Chosen, FilterForm, bar_of
 from accounts.models import Agent
+from accounts.selectors.boards import NoSuchBoard
 from accounts.selectors.filters import Filter, usual_range
 from accounts.selectors.live_rows import LiveRow
 from accounts.selectors.panels import PANELS, read_panels
 from accounts.selectors.positions import current_position
 from accounts.selectors.snapshot import snapshot
 from accounts.views.doors import AgentRequest, for_agents, with_customer_data
-from streaming.layouts import Placed, default_layout
+from streaming.boards import OpenedBoard, opened_board, stored_query
+from streaming.layouts import Placed
 from streaming.words import dashboard_words
 
 # Stands in addresses that a script completes.
@@ -48,23 +49,30 @@ class PlacedPanel(msgspec.Struct, frozen=True):
 
 @for_agents
 @require_safe
-def dashboard(request: AgentRequest) -> HttpResponse:
+def dashboard(request: AgentRequest, board_id: int | None = None) -> HttpResponse:
     """Show the panels for what the address chooses; without a script they stand still."""
     if not request.user.sees_customers:
         return render(request, "streaming/no_customers.html")
-    layout = default_layout(request.user.role)
-    return dashboard_response(request, layout)
+    try:
+        opened = opened_board(request.user, board_id, request.GET)
+    except NoSuchBoard as reason:
+        raise Http404 from reason
+    if query := stored_query(opened, request.GET):
+        return redirect(f"{request.path}?{query}")
+    return dashboard_response(request, opened)
 
 
-def dashboard_response(request: AgentRequest, layout: Sequence[Placed]) -> HttpResponse:
-    """Render a dashboard of that layout; panels that this version does not have are left out."""
+def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpResponse:
+    """Render a dashboard; panels that this version does not have are left out."""
+    layout = opened.shown
     agent = request.user
     form = FilterForm(request.GET)
     usual = usual_range(agent)
     chosen = form.chosen(agent, usual_range=usual)
     shown = _shown(agent, chosen, [placed.panel for placed in layout])
     context = {
-        "bar": bar_of(form, chosen, agent, action=reverse("dashboard"), usual_range=usual),
+        "opened": opened,
+        "bar": bar_of(form, chosen, agent, action=request.path, usual_range=usual),
         "panels": [
             PlacedPanel(placed, f"streaming/panels/{placed.panel}.html", figures)
             for placed in layout

@@ -1,6 +1,7 @@
 """The tables of the bank."""
 
 from accounts.models.account import Account, AccountStatus, Balance
+from accounts.models.board import READER_ROLES, Board
 from accounts.models.dead_letter import DeadLetter, DeadLetterDecision, DeadReason, Decision
 from accounts.models.ledger import (
     KIND_BY_CODE,
@@ -20,11 +21,13 @@ __all__ = [
     "ADMIN_ROLES",
     "BRANCH_ROLES",
     "KIND_BY_CODE",
+    "READER_ROLES",
     "TRANSACTION_KINDS",
     "Account",
     "AccountStatus",
     "Agent",
     "Balance",
+    "Board",
     "Branch",
     "DailyTotal",
     "DeadLetter",

@@ -14,6 +14,7 @@ from accounts.admin.paging import BoundedPaginator
 from accounts.models import (
     Account,
     Agent,
+    Board,
     Branch,
     DailyTotal,
     DeadLetter,
@@ -24,11 +25,12 @@ from accounts.models import (
     Role,
     Submission,
 )
+from accounts.services.boards import create_board
 from accounts.services.submissions import submit_transaction
 from tests.accounts.conftest import PASSWORD, Bank
 from tests.builders import A_DAY, encode, opened, raw, submitted, withdrawn
 
-WATCHED = [Account, Entry, DailyTotal, Submission, Outbox, DeadLetter, Log, LogPosition]
+WATCHED = [Account, Board, Entry, DailyTotal, Submission, Outbox, DeadLetter, Log, LogPosition]
 KEPT = [Agent, Branch]
 
 
@@ -57,6 +59,8 @@ def full(bank: Bank) -> Bank:
         submit_transaction(
             transaction_id=new_transaction_id(), account=account, kind=2, amount_minor=100, by=agent
         )
+    for agent in (bank.teller, bank.stranger):
+        create_board(name="Morning", layout=[{"panel": "live"}], by=agent)
     bank.ledger.post(withdrawn(99_999_999), submitted(account="C404"))
     _key, elsewhere = encode(submitted(account="C900", reference="secret of C900"))
     messages = [

@@ -1,0 +1,93 @@
+// The buttons that each panel has while it is being arranged, and the keys of its handle.
+
+import { fill } from "./format.js";
+
+/**
+ * @typedef {"before" | "after" | "first" | "last" | "narrower" | "wider" | "lower" | "taller"
+ *   | "remove" | "handle"} Act
+ */
+
+/** @type {Record<string, Act>} */
+const KEYS = {
+  ArrowLeft: "before",
+  ArrowUp: "before",
+  ArrowRight: "after",
+  ArrowDown: "after",
+  Home: "first",
+  End: "last",
+  Delete: "remove",
+};
+
+/** @type {Record<string, Act>} */
+const KEYS_WITH_SHIFT = {
+  ArrowLeft: "narrower",
+  ArrowRight: "wider",
+  ArrowUp: "lower",
+  ArrowDown: "taller",
+};
+
+/**
+ * Puts the tools into a panel, and lets nothing else in it be pressed meanwhile.
+ * @param {HTMLElement} panel
+ * @param {string} title
+ * @param {Record<string, string>} words
+ * @param {(act: Act) => void} onAct
+ */
+export function addTools(panel, title, words, onAct) {
+  for (const each of panel.children) each.toggleAttribute("inert", true);
+  const tools = clone("panel-tools");
+  tools.setAttribute("aria-label", fill(words.tools, { title }));
+  for (const button of tools.querySelectorAll("button")) {
+    const act = /** @type {Act} */ (button.dataset.tool);
+    const label = fill(words[act], { title });
+    button.setAttribute("aria-label", label);
+    button.title = label;
+    button.addEventListener("click", () => onAct(act));
+  }
+  const grip = handle(tools);
+  grip?.setAttribute("aria-describedby", "arrange-keys");
+  grip?.addEventListener("keydown", (event) => {
+    const act = actOf(event);
+    if (!act) return;
+    event.preventDefault();
+    onAct(act);
+  });
+  panel.prepend(tools);
+  panel.append(clone("panel-corner"));
+}
+
+/** @param {HTMLElement} panel */
+export function removeTools(panel) {
+  for (const each of panel.querySelectorAll(":scope > .tools, :scope > .corner")) each.remove();
+  for (const each of panel.children) each.toggleAttribute("inert", false);
+}
+
+/**
+ * Writes the panel's size beside its handle.
+ * @param {HTMLElement} panel
+ * @param {string} text
+ */
+export function writeSize(panel, text) {
+  const place = panel.querySelector("[data-size]");
+  if (place) place.textContent = text;
+}
+
+/**
+ * @param {ParentNode} panel
+ * @returns {HTMLElement | null}
+ */
+export function handle(panel) {
+  return panel.querySelector("[data-tool=handle]");
+}
+
+/** @param {KeyboardEvent} event */
+function actOf(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
+  return (event.shiftKey ? KEYS_WITH_SHIFT : KEYS)[event.key];
+}
+
+/** @param {string} id */
+function clone(id) {
+  const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
+  return /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
+}
