@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0007_outbox_refusal"),
+        ("accounts", "0008_boards"),
     ]
 
     operations = [
