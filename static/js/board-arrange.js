@@ -44,7 +44,10 @@ export class Arranging {
     part("undo").addEventListener("click", () => this.undo());
     part("cancel").addEventListener("click", () => this.cancel());
     // What is about to be saved is not about to be lost.
-    addEventListener("submit", () => (this.isLeaving = true));
+    addEventListener("submit", ({ target }) => {
+      if (target instanceof Element && target.matches("[data-board-form]")) this.isLeaving = true;
+    });
+    addEventListener("pageshow", () => (this.isLeaving = false));
     addEventListener("beforeunload", (event) => {
       if (this.isOn && !this.isLeaving && this.isChanged) event.preventDefault();
     });

@@ -66,7 +66,8 @@ export class BoardPointer {
         if (!isCarried || !isDone) return;
         landing = this.landing(panel, x, y);
         const { layout } = this.arranging;
-        if (landing) this.arranging.take(movedTo(layout, name, landing.index), name);
+        const moved = landing ? movedTo(layout, name, landing.index) : layout;
+        if (moved !== layout) this.arranging.take(moved, name);
         this.arranging.focus(name);
       },
     });

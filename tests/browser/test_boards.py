@@ -179,7 +179,12 @@ def test_cancelling_leaves_all_as_it_was_also_after_a_panel_was_added(page_of, b
     page.goto("/dashboard/")
     page.locator("[data-arrange]").click()
     page.keyboard.press("Delete")
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_role("link", name="Comptes").click(no_wait_after=True)
+    page.wait_for_function("() => document.documentElement.matches('.is-arranging')")
     page.locator("[data-cancel]").click()
+    assert asked == ["beforeunload"]
     assert shown(page) == PLACED
     expect(page.locator("[data-arrange]")).to_be_focused()
 
