@@ -80,7 +80,7 @@ class Portal:
 
     def python(self, code: str) -> str:
         """Run ``code`` with Django set up and give what it printed."""
-        setup = "import django; django.setup()\n"
+        setup = "import gc; gc.disable(); import django; django.setup()\n"
         return self._run("-c", setup + textwrap.dedent(code)).stdout
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:

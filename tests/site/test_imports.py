@@ -43,3 +43,14 @@ def test_no_command_imports_the_web_server(loaded) -> None:
 
 def test_the_development_server_has_sockets(loaded) -> None:
     assert "daphne" in loaded[2]
+
+
+def test_the_collector_of_garbage_is_at_work_in_a_command() -> None:
+    """Meant to fail where a start leaves it off: a process that runs for weeks needs it."""
+    words = ["manage.py", "shell", "-v0", "-c", "import gc; print(gc.isenabled())"]
+
+    ran = subprocess.run(
+        [sys.executable, *words], cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout == "True\n"
