@@ -1,4 +1,4 @@
-"""Fails when a compiled translation is not what its source says, or lacks a French text.
+"""Fails when a compiled translation is not what its source says, lacks a text or keeps an old one.
 
 Compiling takes GNU gettext, so both files are in the tree, and must not drift apart.
 """
@@ -39,6 +39,8 @@ def check(msgfmt: str, source: Path) -> list[str]:
         faults.append(f"{compiled.relative_to(LOCALE.parent)} is stale: manage.py compilemessages")
     if "untranslated" in report or "fuzzy" in report:
         faults.append(f"{name}: {report}")
+    if "\n#~ " in source.read_text(encoding="utf-8"):
+        faults.append(f"{name}: has obsolete texts; leave them out")
     return faults
 
 

@@ -4,9 +4,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, SetUnusablePasswordMixin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import WatchedAdmin, watcher
@@ -46,6 +49,20 @@ class BranchAdmin(KeptAdmin):
     fields = ("code", "name")
 
 
+class PasswordForm(AdminPasswordChangeForm):
+    """Django's, with its help in the reader's language: that is put together at its import."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "usable_password" in self.fields:
+            self.fields["usable_password"].help_text = format_html(
+                '{}<ul id="id_unusable_warning" class="messagelist">'
+                '<li class="warning">{}</li></ul>',
+                SetUnusablePasswordMixin.usable_password_help_text,
+                gettext("If disabled, the agent’s present password is lost."),
+            )
+
+
 @admin.register(Agent)
 class AgentAdmin(KeptAdmin, _UserAdmin):
     """An agent who leaves is set inactive: what an agent did keeps the name."""
@@ -74,6 +91,7 @@ class AgentAdmin(KeptAdmin, _UserAdmin):
         _ABOUT,
         _DUTY,
     )
+    change_password_form = PasswordForm
     readonly_fields = ("last_login", "date_joined")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
