@@ -224,7 +224,7 @@ def stop(process: Popen[bytes], patience_s: float = 30.0) -> None:
     assert process.wait(patience_s) == 0
 
 
-def java_of(broker: Popen[bytes]) -> psutil.Process:
-    """Give the Kafka itself behind ``run_broker``."""
+def java_of(broker: Popen[bytes]) -> psutil.Process | None:
+    """Give the Kafka itself behind ``run_broker``; None where that has just begun to start it."""
     family = psutil.Process(broker.pid).children(recursive=True)
-    return next(each for each in family if "java" in each.name())
+    return next((each for each in family if "java" in each.name()), None)

@@ -56,8 +56,8 @@ class Crew:
         """End one as a crash does; of the broker, the Kafka itself."""
         process = self._running.pop(role)
         self._doomed.discard(role)
-        if role == "broker":
-            java_of(process).kill()
+        if role == "broker" and (java := java_of(process)):
+            java.kill()
         else:
             process.kill()
         process.wait(60)
@@ -77,8 +77,7 @@ class Crew:
     def freeze(self, role: str) -> Callable[[], None]:
         """Stop one where it is; give what lets it go on."""
         process = self._running[role]
-        if role == "broker":
-            java = java_of(process)
+        if role == "broker" and (java := java_of(process)):
             java.suspend()
             return lambda: java.resume() if java.is_running() else None
         process.send_signal(signal.SIGSTOP)
