@@ -1,5 +1,6 @@
 """What the whole suite shares: static files, where its database lives, which browser there is."""
 
+import gc
 import os
 import shutil
 import sys
@@ -77,6 +78,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             ordered.append(others.pop(0))
             part -= 1
     items[:] = [*ordered, *others]
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was collected out of every later search for garbage."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
