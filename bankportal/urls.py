@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from bankportal import health
+from bankportal.styleguide import styleguide
 
 # Only these of allauth's pages exist here: no sign-up, no e-mail, no reset.
 auth_urls = [
@@ -18,6 +19,7 @@ urlpatterns = [
     path("auth/", include(auth_urls)),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
+    path("styleguide/", styleguide, name="styleguide"),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
 ]

@@ -21,8 +21,9 @@ from accounts.selectors.scope import agents_seen_by, branches_seen_by
 # Django's admin takes type arguments for the type checker only.
 if TYPE_CHECKING:
     _UserAdmin = UserAdmin[Agent]
+    _PasswordForm = AdminPasswordChangeForm[Agent]
 else:
-    _UserAdmin = UserAdmin
+    _UserAdmin, _PasswordForm = UserAdmin, AdminPasswordChangeForm
 
 _ABOUT: Any = (_("Person"), {"fields": ("first_name", "last_name", "email")})
 _DUTY: Any = (_("Role"), {"fields": ("role", "branch")})
@@ -49,7 +50,7 @@ class BranchAdmin(KeptAdmin):
     fields = ("code", "name")
 
 
-class PasswordForm(AdminPasswordChangeForm):
+class PasswordForm(_PasswordForm):
     """Django's, with its help in the reader's language: that is put together at its import."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
