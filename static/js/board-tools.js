@@ -36,7 +36,9 @@ const KEYS_WITH_SHIFT = {
 export function addTools(panel, title, words, onAct) {
   for (const each of panel.children) each.toggleAttribute("inert", true);
   const tools = clone("panel-tools");
-  tools.setAttribute("aria-label", fill(words.tools, { title }));
+  const bar = /** @type {HTMLElement} */ (tools.querySelector("[role=toolbar]"));
+  bar.setAttribute("aria-label", fill(words.tools, { title }));
+  startBar(bar);
   for (const button of tools.querySelectorAll("button")) {
     const act = /** @type {Act} */ (button.dataset.tool);
     const label = fill(words[act], { title });
@@ -54,6 +56,30 @@ export function addTools(panel, title, words, onAct) {
   });
   panel.prepend(tools);
   panel.append(clone("panel-corner"));
+}
+
+/**
+ * Makes the buttons one stop of the tab key, with arrow keys between them: with a dozen panels,
+ * nobody should have to pass a hundred buttons.
+ * @param {HTMLElement} bar
+ */
+function startBar(bar) {
+  const all = [...bar.querySelectorAll("button")];
+  const stopAt = (/** @type {HTMLElement} */ stop) => {
+    for (const each of all) each.tabIndex = each === stop ? 0 : -1;
+  };
+  stopAt(all[0]);
+  bar.addEventListener("focusin", ({ target }) => target instanceof HTMLElement && stopAt(target));
+  // The first one is there on any screen.
+  bar.addEventListener("focusout", () => stopAt(all[0]));
+  bar.addEventListener("keydown", (event) => {
+    const shown = all.filter((each) => each.checkVisibility());
+    const at = shown.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: shown.length - 1 }[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    shown[(to + shown.length) % shown.length].focus();
+  });
 }
 
 /** @param {HTMLElement} panel */

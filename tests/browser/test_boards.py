@@ -46,12 +46,22 @@ def tool(page: Page, panel: str, name: str) -> Locator:
 
 
 def go_to(page: Page, target: Locator) -> None:
-    """Press the tab key until the focus is there; it has to be somewhere all the time."""
-    for _press in range(80):
-        if target.evaluate("(element) => element === document.activeElement"):
+    """Press the tab key, or an arrow in a bar of tools, until the focus is there."""
+    for _press in range(60):
+        key = target.evaluate(
+            """(element) => {
+                const held = document.activeElement;
+                if (element === held) return "";
+                const isAfter = held.compareDocumentPosition(element) & 4;
+                const isBeside = held.closest("[role=toolbar]")?.contains(element);
+                if (isBeside) return isAfter ? "ArrowRight" : "ArrowLeft";
+                return isAfter ? "Tab" : "Shift+Tab";
+            }"""
+        )
+        if not key:
             return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"The tab key does not reach {target}.")
+        page.keyboard.press(key)
+    raise AssertionError(f"No key leads to {target}.")
 
 
 def press(page: Page, *keys: str) -> None:
