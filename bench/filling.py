@@ -1,4 +1,4 @@
-"""A ledger of any size for the other benchmarks, posted without Kafka by the posting core itself."""
+"""A ledger of any size for other benchmarks, posted without Kafka by the posting core itself."""
 
 import itertools
 import random

@@ -49,6 +49,17 @@ def accounts_found(agent: Agent, words: str) -> list[Account]:
         return _by_holder(agent, words)
 
 
+def numbers_found(agent: Agent, words: str) -> frozenset[str]:
+    """Give the numbers of all accounts that ``words`` names by number or part of the holder."""
+    wanted = _folded(words).split()
+    rows = accounts_seen_by(agent).values_list("number", "holder")
+    return frozenset(
+        number
+        for number, holder in rows.iterator(chunk_size=2000)
+        if all(word in _folded(f"{number} {holder}") for word in wanted)
+    )
+
+
 def accounts_used_by(agent: Agent, *, at_most: int = 8) -> list[Account]:
     """Give the accounts of the agent's last submissions, the latest first."""
     numbers = _last_submitted(agent)
