@@ -1,4 +1,4 @@
-"""A ledger of any size for the other benchmarks, posted without Kafka by the posting core."""
+"""A ledger of any size for other benchmarks, posted without Kafka by the posting core itself."""
 
 import itertools
 import random
@@ -24,7 +24,7 @@ def fill(rows: int, accounts: int) -> None:
         Branch.objects.create(code=f"branch-{n}", name=f"Branch {n}") for n in range(BRANCHES)
     ]
     Agent.objects.bulk_create(
-        Agent(username=f"teller{n}", role=Role.TELLER, branch=branches[n % BRANCHES])
+        Agent(username=f"teller{n}", role=Role.TELLER, branch=branches[n % BRANCHES], password="!")
         for n in range(AGENTS)
     )
     Account.objects.bulk_create(

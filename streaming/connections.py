@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from accounts.selectors.audiences import Audience
 from accounts.selectors.filters import Filter
+from accounts.selectors.panels.asked import Asked
 from accounts.selectors.positions import Position
 from accounts.selectors.viewpoints import Viewpoint, viewpoint_of
 from streaming import frames
@@ -30,7 +31,7 @@ class Connection:
         self.session_key = session_key
         self.audience = audience
         self.chosen: Filter | None = None
-        self.panels: tuple[str, ...] = ()
+        self.panels: tuple[Asked, ...] = ()
         # The last entry told of; None while nothing may be told.
         self.reached: int | None = None
         self.close_code: int | None = None
@@ -58,7 +59,7 @@ class Connection:
         """From where the browser looks; None for who may see no customer data."""
         return viewpoint_of(self.audience, self.chosen) if self.audience else None
 
-    def choose(self, chosen: Filter | None, panels: tuple[str, ...]) -> None:
+    def choose(self, chosen: Filter | None, panels: tuple[Asked, ...]) -> None:
         """Take another filter and other panels. Nothing is told before it is subscribed."""
         self.chosen, self.panels = chosen, panels
         self.reached = None

@@ -2,10 +2,11 @@
 
 From the browser:
 
-``{"type": "subscribe", "position": P or null, "filter": F, "panels": [name, ...]}``
+``{"type": "subscribe", "position": P or null, "filter": F, "panels": [{"name": ...}, ...]}``
     Begin with what came after position P, or with what comes from now on. A filter (its names
-    are those of an address) lets through entries; with panels, their figures follow too. Both
-    may be left out. Names of no panel are passed over. May be sent again.
+    are those of an address) lets through entries; with panels, their figures follow too, each
+    shown as it is asked for (``accounts.selectors.panels.asked``). Both may be left out. Names
+    of no panel are passed over. May be sent again.
 ``{"type": "received", "count": n}``
     n frames have arrived since the socket was opened. A browser that falls silent is sent no
     more than ``connections.MOST_ON_THE_WAY`` frames.
@@ -41,6 +42,7 @@ import msgspec
 
 from accounts.selectors.delays import Delays
 from accounts.selectors.filters import Filter
+from accounts.selectors.panels.asked import Asked
 from accounts.selectors.positions import Position
 
 LONGEST_MESSAGE: Final = 4_096
@@ -54,15 +56,12 @@ TOO_LARGE: Final = 4413
 TRY_LATER: Final = 4503
 
 
-PanelName = Annotated[str, msgspec.Meta(max_length=40)]
-
-
 class Subscribe(msgspec.Struct, tag="subscribe", forbid_unknown_fields=True):
     """A browser says what it wants to see, and how far it has come."""
 
     position: str | None = None
     filter: Filter | None = None
-    panels: Annotated[tuple[PanelName, ...], msgspec.Meta(max_length=MOST_PANELS)] = ()
+    panels: Annotated[tuple[Asked, ...], msgspec.Meta(max_length=MOST_PANELS)] = ()
 
 
 class Received(msgspec.Struct, tag="received", forbid_unknown_fields=True):

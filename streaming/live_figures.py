@@ -13,7 +13,7 @@ from django.db import Error as DatabaseError
 
 from accounts.selectors.audiences import Audience
 from accounts.selectors.filters import Filter
-from accounts.selectors.panels import read_panels
+from accounts.selectors.panels import Asked, read_panels
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.snapshot import snapshot
 from streaming import frames
@@ -41,7 +41,7 @@ class LiveFigures:
 
     def __init__(self, connections: Callable[[], Iterable[Connection]]) -> None:
         self._connections = connections
-        self._sent: dict[Wanted, Mapping[str, str]] = {}
+        self._sent: dict[Wanted, Mapping[Asked, str]] = {}
         self._unreadable: set[Wanted] = set()
         self._new: set[Connection] = set()
         self._changed = asyncio.Event()
@@ -93,21 +93,21 @@ class LiveFigures:
     async def _send(
         self, wanted: Wanted, connections: set[Connection], waiting: set[Connection]
     ) -> None:
-        names = {name for connection in connections for name in connection.panels}
+        panels = {asked for connection in connections for asked in connection.panels}
         read = database_sync_to_async(_read, thread_sensitive=False)
         try:
-            position, encoded = await read(*wanted, names)
+            position, encoded = await read(*wanted, panels)
         except Exception as reason:
             # Whatever is wrong with one filter, the figures of the others go on.
             self._note_unreadable(wanted, connections, waiting, reason)
             return
         sent = self._sent.get(wanted, {})
-        changed = {name: text for name, text in encoded.items() if sent.get(name) != text}
+        changed = {asked: text for asked, text in encoded.items() if sent.get(asked) != text}
         self._sent[wanted] = encoded
         self._unreadable.discard(wanted)
         for connection in _still_there(connections, wanted):
             fresh = encoded if connection in waiting else changed
-            own = {name: fresh[name] for name in connection.panels if name in fresh}
+            own = {asked.name: fresh[asked] for asked in connection.panels if asked in fresh}
             if own:
                 connection.put_figures(position, own)
 
@@ -154,8 +154,8 @@ def _still_there(connections: Iterable[Connection], wanted: Wanted) -> list[Conn
 
 
 def _read(
-    audience: Audience, chosen: Filter, names: Collection[str]
-) -> tuple[Position, dict[str, str]]:
+    audience: Audience, chosen: Filter, panels: Collection[Asked]
+) -> tuple[Position, dict[Asked, str]]:
     with snapshot():
-        shown = read_panels(audience.member(), chosen, names)
-        return current_position(), {name: frames.encoded(each) for name, each in shown.items()}
+        shown = read_panels(audience.member(), chosen, panels)
+        return current_position(), {asked: frames.encoded(each) for asked, each in shown.items()}

@@ -98,8 +98,8 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
 
 
 async def _subscribe(connection: Connection, wanted: frames.Subscribe) -> None:
-    panels = tuple(name for name in PANELS if name in wanted.panels)
-    connection.choose(wanted.filter, panels)
+    panels = {asked.name: asked for asked in wanted.panels if asked.name in PANELS}
+    connection.choose(wanted.filter, tuple(panels.values()))
     hub().note_viewpoints()
     known = await hub().wait_for_position()
     if wanted.position is not None:

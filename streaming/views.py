@@ -16,7 +16,8 @@ from accounts.models import Agent
 from accounts.selectors.boards import NoSuchBoard
 from accounts.selectors.filters import Filter, usual_range
 from accounts.selectors.live_rows import LiveRow
-from accounts.selectors.panels import PANELS, read_panels
+from accounts.selectors.panels import PANELS, Asked, asked_in, read_panels
+from accounts.selectors.panels.low import LowAccount
 from accounts.selectors.positions import current_position
 from accounts.selectors.snapshot import snapshot
 from accounts.views.doors import AgentRequest, for_agents, with_customer_data
@@ -36,6 +37,7 @@ class Shown(msgspec.Struct, frozen=True):
     query: str
     period: str
     unknown: tuple[str, ...]
+    panels: list[Asked]
     figures: dict[str, msgspec.Struct]
 
 
@@ -43,6 +45,7 @@ class PlacedPanel(msgspec.Struct, frozen=True):
     """One panel as the template needs it: where it stands, what draws it, what it shows."""
 
     placed: Placed
+    asked: Asked
     template: str
     figures: msgspec.Struct
 
@@ -69,20 +72,27 @@ def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpRespon
     form = FilterForm(request.GET)
     usual = usual_range(agent)
     chosen = form.chosen(agent, usual_range=usual)
-    shown = _shown(agent, chosen, [placed.panel for placed in layout])
+    placed = {each.panel: each for each in reversed(layout) if each.panel in PANELS}
+    asked = [asked_in(request.GET, each.panel, each.height) for each in placed.values()]
+    shown = _shown(agent, chosen, asked)
     context = {
         "opened": opened,
         "bar": bar_of(form, chosen, agent, action=request.path, usual_range=usual),
         "panels": [
-            PlacedPanel(placed, f"streaming/panels/{placed.panel}.html", figures)
-            for placed in layout
-            if (figures := shown.figures.get(placed.panel))
+            PlacedPanel(
+                placed[each.name],
+                each,
+                f"streaming/panels/{each.name}.html",
+                shown.figures[each.name],
+            )
+            for each in reversed(asked)
         ],
         "shown": shown,
         "data": msgspec.to_builtins(shown),
         "words": dashboard_words(),
         "any_transaction": _ANY_TRANSACTION,
         "blank": _blank_row(),
+        "blank_low": LowAccount("-", "", 0, 0, 0),
     }
     return render(request, "streaming/dashboard.html", context)
 
@@ -92,26 +102,30 @@ def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpRespon
 def dashboard_figures(request: AgentRequest) -> JsonResponse:
     """Give what panels show for the same address, and the ledger's position with it.
 
-    ``panels`` names them, parted by commas.
+    ``panels`` names them, parted by commas; ``heat_by`` and the like say how each is shown.
     """
     form = FilterForm(request.GET)
     if not form.is_valid():
         return JsonResponse({"errors": form.errors}, status=400)
     chosen = form.chosen(request.user, usual_range=usual_range(request.user))
     named = request.GET.get("panels", "").split(",")
-    shown = _shown(request.user, chosen, [name for name in PANELS if name in named])
+    asked = [asked_in(request.GET, name) for name in PANELS if name in named]
+    shown = _shown(request.user, chosen, asked)
     return JsonResponse(msgspec.to_builtins(shown))
 
 
-def _shown(agent: Agent, chosen: Chosen, names: Iterable[str]) -> Shown:
+def _shown(agent: Agent, chosen: Chosen, asked: Iterable[Asked]) -> Shown:
+    panels = list(asked)
     with snapshot():
+        figures = read_panels(agent, chosen.filter, panels)
         return Shown(
             position=str(current_position()),
             filter=chosen.filter,
             query=chosen.filter.to_query(),
             period=_period_words(chosen.filter),
             unknown=chosen.unknown,
-            figures=read_panels(agent, chosen.filter, names),
+            panels=panels,
+            figures={each.name: shown for each, shown in figures.items()},
         )
 
 

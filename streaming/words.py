@@ -4,6 +4,8 @@
 ``_many`` are chosen by number.
 """
 
+from collections.abc import Callable
+
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -35,16 +37,7 @@ def dashboard_words() -> dict[str, str]:
         "date": _("Date"),
         "amount": _("Amount"),
         "balance": _("Balance"),
-        "compared_one": ngettext(
-            "%(shown)s of %(count)s account with transactions",
-            "%(shown)s of %(count)s accounts with transactions",
-            1,
-        ),
-        "compared_many": ngettext(
-            "%(shown)s of %(count)s account with transactions",
-            "%(shown)s of %(count)s accounts with transactions",
-            2,
-        ),
+        "none_found": _("No account found."),
         "share_one": ngettext(
             "This account makes %(percent)s%% of the amounts",
             "These %(count)s accounts make %(percent)s%% of the amounts",
@@ -55,26 +48,75 @@ def dashboard_words() -> dict[str, str]:
             "These %(count)s accounts make %(percent)s%% of the amounts",
             2,
         ),
-        "shown_one": ngettext(
-            "%(shown)s of %(count)s posted transaction",
-            "%(shown)s of %(count)s posted transactions",
-            1,
-        ),
-        "shown_many": ngettext(
-            "%(shown)s of %(count)s posted transaction",
-            "%(shown)s of %(count)s posted transactions",
-            2,
-        ),
-        "others_one": ngettext("%(count)s other account", "%(count)s other accounts", 1),
-        "others_many": ngettext("%(count)s other account", "%(count)s other accounts", 2),
         "drawn_of": _("%(shown)s of the %(chosen)s chosen accounts are drawn."),
         "whole_balance": _("A balance is of all transactions, whatever kind, status and agent."),
         "last_step": _("%(account)s: last step %(when)s, %(before)s → %(after)s"),
-        "days_a_step": _("one step for %(days)s days, the balance at their end"),
-        "step_a_day": _("one step a day, the balance at its end"),
+        "envelope": _("lowest, highest and last balance of each span"),
+        "envelope_of_days": _("lowest, highest and last of the balances at the ends of days"),
+        "lowest": _("Lowest"),
+        "highest": _("Highest"),
         "step_a_transaction": _("one step a transaction"),
+        "day_more": _("%(difference)s more"),
+        "day_less": _("%(difference)s less"),
+        "day_same": _("as much"),
+        "overdrawn_by": _("overdrawn by %(amount)s"),
+        "minute": _("Minute"),
+        "transactions": _("Transactions"),
+        "from_time": _("From"),
+        "median": _("Median"),
+        "percent_95": _("95%% under"),
+        "rate_most": _("Most at %(time)s: %(most)s."),
+        "delay_sentence": _("Median %(median)s, 95%% under %(most)s."),
+        **_counted(),
         **_sentences(),
         **{f"reason_{reason.value}": str(reason.label) for reason in Reason if reason.value},
+    }
+
+
+def _counted() -> dict[str, str]:
+    forms: dict[str, Callable[[int], str]] = {
+        "compared": lambda n: ngettext(
+            "%(first)s to %(last)s of %(count)s account with transactions",
+            "%(first)s to %(last)s of %(count)s accounts with transactions",
+            n,
+        ),
+        "found": lambda n: ngettext(
+            "%(first)s to %(last)s of %(count)s account found",
+            "%(first)s to %(last)s of %(count)s accounts found",
+            n,
+        ),
+        "shown_posted": lambda n: ngettext(
+            "%(shown)s of %(count)s posted transaction",
+            "%(shown)s of %(count)s posted transactions",
+            n,
+        ),
+        "shown_rejected": lambda n: ngettext(
+            "%(shown)s of %(count)s rejected transaction",
+            "%(shown)s of %(count)s rejected transactions",
+            n,
+        ),
+        "rejected_counted": lambda n: ngettext(
+            "%(count)s rejected transaction", "%(count)s rejected transactions", n
+        ),
+        "near": lambda n: ngettext(
+            "%(count)s account has less than %(limit)s left",
+            "%(count)s accounts have less than %(limit)s left",
+            n,
+        ),
+        "rate_sentence": lambda n: ngettext(
+            "%(count)s transaction posted in the last hour.",
+            "%(count)s transactions posted in the last hour.",
+            n,
+        ),
+        "delay_of": lambda n: ngettext("of %(count)s submission", "of %(count)s submissions", n),
+        "delay_cut": lambda n: ngettext(
+            "of the last %(count)s submission", "of the last %(count)s submissions", n
+        ),
+    }
+    return {
+        f"{name}_{form}": words(number)
+        for name, words in forms.items()
+        for form, number in (("one", 1), ("many", 2))
     }
 
 

@@ -77,7 +77,7 @@ class Browser:
         """Subscribe and give the server's answer. With a filter, figures are asked for too."""
         message: dict[str, Any] = {"type": "subscribe", "position": position}
         if chosen:
-            message |= {"filter": chosen, "panels": list(panels)}
+            message |= {"filter": chosen, "panels": [{"name": name} for name in panels]}
         await self.send(message)
         return await self.next("subscribed", "reload")
 

@@ -62,6 +62,11 @@ def accounts_suggested(agent: Agent, words: str, *, at_most: int) -> list[Accoun
     return _in_order(agent, [number for _rank, number in found])
 
 
+def numbers_found(agent: Agent, words: str) -> frozenset[str]:
+    """Give the numbers of all accounts that ``words`` names by number or part of the holder."""
+    return frozenset(number for number, _rank in _matching(agent, words))
+
+
 def accounts_used_by(agent: Agent, *, at_most: int = 8) -> list[Account]:
     """Give the accounts of the agent's last submissions, the latest first."""
     numbers = _last_submitted(agent)

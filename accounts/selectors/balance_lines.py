@@ -1,7 +1,8 @@
-"""The course of an account's balance over business dates, one step a transaction."""
+"""The course of an account's balance over business dates: step by step, or as an envelope."""
 
-import time
-from collections.abc import Iterable, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Final
@@ -12,11 +13,15 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import TRANSACTION_KINDS, Account, Agent, DailyTotal, Entry, Kind, Outcome
 from accounts.selectors.periods import Period, beginning_of
+from accounts.selectors.positions import current_epoch
 from accounts.selectors.scope import accounts_seen_by
 
-# Beyond this many transactions the line has one step a day, and beyond as many days it has one
-# for every so many days: the balance at their end.
+# Up to so many transactions each is a step. Beyond, the line is an envelope of as many spans.
 MOST_STEPS: Final = 500
+SPANS: Final = 250
+# Beyond this many the envelope goes from day to day: of every day the balance at its end.
+MOST_READ: Final = 50_000
+_LINES_KEPT: Final = 64
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
@@ -27,20 +32,47 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     change_minor: int
 
 
-class BalanceLine(msgspec.Struct, frozen=True):
-    """An account's balance now, where it stood when the period began, and its steps since.
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """The last moment of a span that anything happened, and the balances within it.
 
-    ``days_a_step`` is 0 where each step is one transaction. The order is that of business
-    dates, and within one date the ledger's, so a step need not be the balance that was posted
-    at the time; the last one of an open period is the balance now.
+    The lowest and the highest that the account stood at, the one it begins with among them,
+    and the last one.
+    """
+
+    at_ms: int
+    low_minor: int
+    high_minor: int
+    balance_minor: int
+
+
+class Course(msgspec.Struct, frozen=True):
+    """How a balance went, as steps or as spans. ``is_daily``: spans know the ends of days only."""
+
+    steps: list[Step]
+    spans: list[Span]
+    is_daily: bool
+    number: int
+
+
+class BalanceLine(msgspec.Struct, frozen=True):
+    """An account's balance now, where it stood when the period began, and its course since.
+
+    The order is that of business dates, and within one date the ledger's, so a step need not
+    be the balance that was posted at the time; the last one of an open period is the balance
+    now.
     """
 
     account: str
     holder: str
     balance_minor: int
     start_minor: int
-    days_a_step: int
+    number: int
+    is_daily: bool
     steps: list[Step]
+    spans: list[Span]
+
+
+Moved = tuple[int, int]  # a moment, and by how much the balance changed
 
 
 def balance_line(agent: Agent, number: str, period: Period) -> BalanceLine | None:
@@ -49,18 +81,61 @@ def balance_line(agent: Agent, number: str, period: Period) -> BalanceLine | Non
     account = accounts.filter(number=number).first()
     if account is None:
         return None
-    totals = DailyTotal.objects.filter(account=number)
-    since = totals.filter(business_date__gte=period.first) if period.first else totals
-    start_minor = account.balance.balance_minor - _moved(since)
-    days_a_step, steps = _steps(account, totals.filter(**period.lookups("business_date")), period)
+    start_minor, course = _kept.course(account, period)
     return BalanceLine(
         account=number,
         holder=account.holder,
         balance_minor=account.balance.balance_minor,
         start_minor=start_minor,
-        days_a_step=days_a_step,
-        steps=_added_up(start_minor, steps),
+        number=course.number,
+        is_daily=course.is_daily,
+        steps=course.steps,
+        spans=course.spans,
     )
+
+
+class _Courses:
+    """The courses that were asked for last.
+
+    An account's posted entries are counted, so the same count in the same ledger is the same
+    course.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[object, ...], tuple[int, Course]] = OrderedDict()
+
+    def course(self, account: Account, period: Period) -> tuple[int, Course]:
+        """Give the balance at the beginning of the period, and its course in it."""
+        balance = account.balance
+        place = (current_epoch(), account.number, period.first, period.last, balance.posted_count)
+        with self._lock:
+            if place in self._kept:
+                self._kept.move_to_end(place)
+                return self._kept[place]
+        found = _read(account, period)
+        with self._lock:
+            self._kept[place] = found
+            while len(self._kept) > _LINES_KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        with self._lock:
+            self._kept.clear()
+
+
+_kept: Final = _Courses()
+forget_courses = _kept.forget
+
+
+def _read(account: Account, period: Period) -> tuple[int, Course]:
+    totals = DailyTotal.objects.filter(account=account.number)
+    since = totals.filter(business_date__gte=period.first) if period.first else totals
+    start_minor = account.balance.balance_minor - _moved(since)
+    within = totals.filter(**period.lookups("business_date"))
+    return start_minor, _course(account, within, period, start_minor)
 
 
 def _moved(totals: QuerySet[DailyTotal]) -> int:
@@ -72,25 +147,32 @@ def _signed() -> Case:
     return Case(taken, default=F("amount_minor"), output_field=BigIntegerField())
 
 
-def _steps(
-    account: Account, totals: QuerySet[DailyTotal], period: Period
-) -> tuple[int, list[tuple[int, int]]]:
-    count = int(totals.aggregate(sum=Coalesce(Sum("count"), 0))["sum"])
-    if count <= MOST_STEPS:
-        return 0, _by_transaction(account, period)
-    return _by_days(totals)
+def _course(
+    account: Account, totals: QuerySet[DailyTotal], period: Period, start_minor: int
+) -> Course:
+    number = int(totals.aggregate(sum=Coalesce(Sum("count"), 0))["sum"])
+    is_daily = number > MOST_READ
+    moved = _by_day(totals) if is_daily else _by_transaction(account, period)
+    steps = list(_added_up(start_minor, moved))
+    if number <= MOST_STEPS:
+        return Course(steps, [], is_daily, number)
+    return Course([], _envelope(start_minor, steps), is_daily, number)
 
 
-def _by_transaction(account: Account, period: Period) -> list[tuple[int, int]]:
+def _by_transaction(account: Account, period: Period) -> list[Moved]:
     entries = Entry.objects.filter(
         account=account,
         outcome=Outcome.POSTED,
         kind__in=TRANSACTION_KINDS,
         **period.lookups("business_date"),
     ).order_by("business_date", "id")
-    rows = entries.only("business_date", "logged_at_ms", "kind", "amount_minor")
-    moments = _moments([(row.business_date, row.logged_at_ms) for row in rows])
-    return [(at, row.signed_amount_minor) for at, row in zip(moments, rows, strict=True)]
+    rows = list(entries.values_list("business_date", "logged_at_ms", "kind", "amount_minor"))
+    moments = _moments([(day, logged_at_ms) for day, logged_at_ms, _kind, _minor in rows])
+    taken = Kind.WITHDRAWAL
+    return [
+        (at, -minor if kind == taken else minor)
+        for at, (_day, _logged, kind, minor) in zip(moments, rows, strict=True)
+    ]
 
 
 def _moments(dated: Sequence[tuple[date, int]]) -> list[int]:
@@ -110,35 +192,29 @@ def _moments(dated: Sequence[tuple[date, int]]) -> list[int]:
     return moments
 
 
-def _by_days(totals: QuerySet[DailyTotal]) -> tuple[int, list[tuple[int, int]]]:
+def _by_day(totals: QuerySet[DailyTotal]) -> list[Moved]:
     rows = totals.values("business_date").annotate(moved=Sum(_signed())).order_by("business_date")
-    days = [(row["business_date"], row["moved"]) for row in rows]
-    span = (days[-1][0] - days[0][0]).days + 1
-    days_a_step = -(-span // MOST_STEPS)
-    return days_a_step, _in_spans(days, days_a_step)
+    return [
+        (beginning_of(row["business_date"] + timedelta(days=1)) - 1, row["moved"]) for row in rows
+    ]
 
 
-def _in_spans(days: Iterable[tuple[date, int]], length: int) -> list[tuple[int, int]]:
-    """Add up what moved in each span of ``length`` days; a span's moment is its end.
-
-    The span that goes on is told as of now: nobody knows a balance of tomorrow.
-    """
-    now_ms = time.time_ns() // 1_000_000
-    added: list[tuple[int, int]] = []
-    for place, of_span in groupby(days, key=lambda each: each[0].toordinal() // length):
-        moves = list(of_span)
-        last_day = moves[-1][0]
-        end_ms = beginning_of(date.fromordinal((place + 1) * length))
-        if end_ms > now_ms:
-            end_ms = min(end_ms, max(now_ms, beginning_of(last_day)))
-        added.append((end_ms, sum(moved for _day, moved in moves)))
-    return added
-
-
-def _added_up(start_minor: int, steps: Iterable[tuple[int, int]]) -> list[Step]:
+def _added_up(start_minor: int, moved: Iterable[Moved]) -> Iterator[Step]:
     balance_minor = start_minor
-    added: list[Step] = []
-    for at_ms, change_minor in steps:
+    for at_ms, change_minor in moved:
         balance_minor += change_minor
-        added.append(Step(at_ms, balance_minor, change_minor))
-    return added
+        yield Step(at_ms, balance_minor, change_minor)
+
+
+def _envelope(start_minor: int, steps: Sequence[Step]) -> list[Span]:
+    """Cut the time of the steps into equal spans; leave out those in which nothing happened."""
+    begin, end = steps[0].at_ms, steps[-1].at_ms
+    length = max(1, -(-(end - begin + 1) // SPANS))
+    spans: list[Span] = []
+    before = start_minor
+    for _place, of_span in groupby(steps, key=lambda step: (step.at_ms - begin) // length):
+        within = list(of_span)
+        balances = [before, *(step.balance_minor for step in within)]
+        before = balances[-1]
+        spans.append(Span(within[-1].at_ms, min(balances), max(balances), before))
+    return spans

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 import msgspec
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from msgspec import Meta
 
 from accounts.models import (
@@ -13,8 +13,8 @@ from accounts.models import (
     TRANSACTION_KINDS,
     Account,
     Agent,
-    DailyTotal,
     Entry,
+    Kind,
     Outcome,
     Submission,
 )
@@ -69,9 +69,9 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self == Filter()
 
     @property
-    def is_of_totals(self) -> bool:
-        """Whether the daily totals know what passes: they count posted transactions."""
-        return not self.agent and self.outcome != "rejected"
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds that pass, without ``all_entries``."""
+        return (KIND_BY_CODE[self.kind],) if self.kind else TRANSACTION_KINDS
 
     def to_query(self) -> str:
         """Give the filter as the query of an address, without what is left out."""
@@ -84,9 +84,7 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def narrowed(self, entries: QuerySet[Entry]) -> QuerySet[Entry]:
         """Leave of ``entries`` what passes."""
-        wanted = self._of_kind("kind")
-        if self.kind == "" and self.all_entries:
-            wanted = Q()
+        wanted = Q() if self.all_entries and not self.kind else Q(kind__in=self.kinds)
         if self.accounts:
             wanted &= Q(account__in=self.accounts)
         if self.outcome:
@@ -106,32 +104,6 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Give what passes of the entries that ``agent`` may see."""
         return self.narrowed(entries_seen_by(agent))
 
-    def totals(self, agent: Agent, *, period: Period | None = None) -> QuerySet[DailyTotal]:
-        """Give the daily totals of what passes; ask ``is_of_totals`` first.
-
-        ``period`` is looked at in place of the filter's own.
-        """
-        days = (period or self.period).lookups("business_date")
-        totals = totals_seen_by(agent).filter(self._of_kind("kind"), **days)
-        return self._of_accounts(totals, "account")
-
-    def movements(
-        self, agent: Agent, *, period: Period | None = None
-    ) -> QuerySet[DailyTotal] | QuerySet[Entry]:
-        """Give rows with ``account``, ``business_date``, ``kind``, ``count``, ``amount_minor``.
-
-        They add up to what passes, and to posted transactions where no outcome is chosen: daily
-        totals where these can tell, else the entries one by one.
-        """
-        if self.is_of_totals:
-            return self.totals(agent, period=period)
-        days = (period or self.period).lookups("business_date")
-        whole = msgspec.structs.replace(
-            self, range=ALL, all_entries=False, outcome=self.outcome or "posted"
-        )
-        entries = whole.entries(agent).filter(kind__in=TRANSACTION_KINDS, **days)
-        return entries.annotate(count=Value(1))
-
     def submissions(self, agent: Agent) -> QuerySet[Submission]:
         """Give the submissions that pass but for their dates and outcome."""
         submissions = submissions_seen_by(agent)
@@ -144,10 +116,6 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def accounts_let_through(self, agent: Agent) -> QuerySet[Account]:
         """Give the accounts that pass."""
         return self._of_accounts(accounts_seen_by(agent), "number")
-
-    def _of_kind(self, column: str) -> Q:
-        kinds = (KIND_BY_CODE[self.kind],) if self.kind else TRANSACTION_KINDS
-        return Q(**{f"{column}__in": kinds})
 
     def _of_accounts(self, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
         if self.accounts:

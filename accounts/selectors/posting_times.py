@@ -1,6 +1,7 @@
 """From the agent's click to the ledger: how long the last hour's submissions took."""
 
 import time
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from accounts.selectors.audiences import audience_of
 from accounts.selectors.scope import submissions_seen_by
 
 _HOUR_MS: Final = 3_600_000
-_SUBMISSIONS_LOOKED_AT: Final = 1_000
+SUBMISSIONS_LOOKED_AT: Final = 1_000
 _KEPT_S: Final = 30
 
 
@@ -24,20 +25,29 @@ class PostingTimes(msgspec.Struct, frozen=True):
     ninety_five_ms: int
 
 
-def posting_times(submissions: QuerySet[Submission]) -> PostingTimes | None:
-    """Give those of the last of ``submissions``; None where there is none of the last hour.
+def recent_delays(submissions: QuerySet[Submission]) -> list[tuple[int, int]]:
+    """Give moment of submission and milliseconds to the posting of the last hour's submissions.
 
-    Looks at so many only: their table has no index on time, and needs none.
+    Looks at ``SUBMISSIONS_LOOKED_AT`` only: their table has no index on time, and needs none.
     """
-    last = submissions.order_by("-id")[:_SUBMISSIONS_LOOKED_AT]
+    last = submissions.order_by("-id")[:SUBMISSIONS_LOOKED_AT]
     entries = Entry.objects.filter(
         transaction_id__in=Subquery(last.values("transaction_id")),
         submitted_at_ms__gte=time.time_ns() // 1_000_000 - _HOUR_MS,
     )
-    found = sorted(entries.values_list(F("posted_at_ms") - F("submitted_at_ms"), flat=True))
-    if not found:
-        return None
-    return PostingTimes(_at_rank(found, 50), _at_rank(found, 95))
+    took = F("posted_at_ms") - F("submitted_at_ms")
+    return list(entries.values_list("submitted_at_ms", took))
+
+
+def times_of(delays: Iterable[int]) -> PostingTimes | None:
+    """Give median and 95th percentile of delays; None where there is none."""
+    found = sorted(delays)
+    return PostingTimes(_at_rank(found, 50), _at_rank(found, 95)) if found else None
+
+
+def posting_times(submissions: QuerySet[Submission]) -> PostingTimes | None:
+    """Give those of the last hour among ``submissions``; None where there is none."""
+    return times_of(took for _at, took in recent_delays(submissions))
 
 
 def recent_posting_times(agent: Agent | AnonymousUser) -> PostingTimes | None:

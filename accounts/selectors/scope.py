@@ -21,6 +21,11 @@ from accounts.models import (
 Rows = TypeVar("Rows", bound=Model)
 
 
+def sees_every_branch(agent: Agent) -> bool:
+    """Tell whether nothing of any branch is kept from the agent."""
+    return agent.is_active and agent.sees_customers and agent.role not in BRANCH_ROLES
+
+
 def accounts_seen_by(agent: Agent) -> QuerySet[Account]:
     """Accounts of the agent's branch; all of them for those who watch the whole bank."""
     return _scoped(Account.objects.all(), agent, Q(branch_id=_branch_of(agent)))

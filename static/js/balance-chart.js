@@ -5,8 +5,11 @@ import { amount, counted, fill, roundAmount, signed } from "./format.js";
 
 /**
  * @typedef {[number, number | bigint, number | bigint]} Step moment, balance from then, change
+ * @typedef {[number, number | bigint, number | bigint, number | bigint]} Span last moment, lowest
+ *   balance, highest, and the one at its end
  * @typedef {{ account: string, holder: string, balance_minor: number | bigint,
- *   start_minor: number | bigint, days_a_step: number, steps: Step[] }} Line
+ *   start_minor: number | bigint, number: number, is_daily: boolean, steps: Step[],
+ *   spans: Span[] }} Line
  * @typedef {{ lines: Line[], begin_ms: number | null, end_ms: number | null, chosen: number,
  *   is_whole: boolean }} Balances
  */
@@ -102,14 +105,18 @@ export class BalanceChart {
    */
   show({ lines, begin_ms: begin, end_ms: end, chosen, is_whole: isWhole }) {
     this.lines = lines;
-    const moments = lines.flatMap((line) => line.steps.map((step) => step[0]));
+    const moments = lines.flatMap((line) => marksOf(line).map((mark) => mark[0]));
     const now = Date.now();
     const [first, last] = moments.length ? [Math.min(...moments), Math.max(...moments)] : [now - DAY_MS, now];
     this.end = Math.max(end ?? now, last);
     this.begin = begin ?? first - Math.max((this.end - first) / 40, DAY_MS / 24);
     // Nobody knows a balance of tomorrow.
     const until = Math.max(last, Math.min(this.end, now));
-    this.chart.data.datasets = lines.map((line, place) => this.dataset(line, place, until));
+    // Lines first, so that each has the place of its account; behind them what they stand for.
+    this.chart.data.datasets = [
+      ...lines.map((line, place) => this.dataset(line, place, until)),
+      ...lines.flatMap((line, place) => this.envelope(line, place)),
+    ];
     Object.assign(this.chart.options.scales.x, { min: this.begin, max: this.end });
     this.colourAll();
     this.fit();
@@ -139,10 +146,10 @@ export class BalanceChart {
    */
   dataset(line, place, until) {
     const { dash, point } = SERIES[place % SERIES.length];
-    const points = line.steps.map(([at, balance]) => ({ x: at, y: Number(balance) }));
+    const points = marksOf(line).map((mark) => ({ x: mark[0], y: Number(mark[line.spans.length ? 3 : 1]) }));
     const last = points.at(-1)?.y ?? Number(line.start_minor);
     const data = [{ x: this.begin, y: Number(line.start_minor) }, ...points, { x: until, y: last }];
-    const size = line.steps.length > LARGE_MARKS_UP_TO ? 1.5 : 3;
+    const size = line.spans.length ? 0 : line.steps.length > LARGE_MARKS_UP_TO ? 1.5 : 3;
     return {
       label: line.account,
       data,
@@ -158,6 +165,26 @@ export class BalanceChart {
       pointBorderWidth: 1.75,
       pointHoverRadius: 5,
     };
+  }
+
+  /**
+   * Gives the band between the lowest and the highest balance of each span.
+   * @param {Line} line
+   * @param {number} place the account's own
+   */
+  envelope(line, place) {
+    if (!line.spans.length) return [];
+    const edge = (/** @type {number} */ part) => ({
+      label: undefined,
+      place,
+      data: line.spans.map((span) => ({ x: span[0], y: Number(span[part]) })),
+      // A span's edges are those of the time up to its moment.
+      stepped: "after",
+      borderWidth: 0,
+      pointRadius: 0,
+      pointHitRadius: 0,
+    });
+    return [{ ...edge(1), fill: false }, { ...edge(2), fill: "-1" }];
   }
 
   paint() {
@@ -183,7 +210,8 @@ export class BalanceChart {
 
   colourAll() {
     this.chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ place) => {
-      const { token, hollow } = SERIES[place % SERIES.length];
+      const { token, hollow } = SERIES[(dataset.place ?? place) % SERIES.length];
+      if (dataset.fill) dataset.backgroundColor = `color-mix(in srgb, ${colour(this.canvas, token)} 22%, transparent)`;
       dataset.borderColor = dataset.pointBorderColor = colour(this.canvas, token);
       dataset.pointBackgroundColor = hollow ? colour(this.canvas, "surface") : dataset.borderColor;
     });
@@ -222,12 +250,15 @@ export class BalanceChart {
 
   /** @param {any} item */
   isStep(item) {
-    return item.dataIndex > 0 && item.dataIndex <= this.lines[item.datasetIndex]?.steps.length;
+    const line = this.lines[item.datasetIndex];
+    return Boolean(line) && item.dataIndex > 0 && item.dataIndex <= marksOf(line).length;
   }
 
   /** @param {any} item */
   tip(item) {
     const line = this.lines[item.datasetIndex];
+    const span = line.spans[item.dataIndex - 1];
+    if (span) return `${line.account}  ${amount(span[1])} … ${amount(span[2])} → ${amount(span[3])}`;
     const [, balance, change] = line.steps[item.dataIndex - 1];
     return `${line.account}  ${signed(change)} → ${amount(balance)}`;
   }
@@ -250,9 +281,9 @@ export class BalanceChart {
 
   sentence() {
     const ends = this.lines.map((line) =>
-      counted(this.words, "balance_ends", line.steps.length, {
+      counted(this.words, "balance_ends", line.number, {
         account: line.account,
-        balance: amount(line.steps.at(-1)?.[1] ?? line.start_minor),
+        balance: amount(line.steps.at(-1)?.[1] ?? line.spans.at(-1)?.[3] ?? line.start_minor),
       }),
     );
     return [this.words.balance_sentence, ...ends].join(" ");
@@ -261,27 +292,39 @@ export class BalanceChart {
   /** The same as a table: heads and rows. */
   table() {
     const { words } = this;
-    const heads = [words.account, words.date, words.amount, words.balance];
-    const rows = this.lines.flatMap((line) =>
-      line.steps.map(([at, balance, change]) => [line.account, this.calendar.day(at), signed(change), amount(balance)]),
-    );
-    return { heads, rows, figures: [2, 3] };
+    const isFine = this.lines.every((line) => !line.spans.length);
+    const middle = isFine ? [words.amount] : [words.lowest, words.highest];
+    const rows = this.lines.flatMap((line) => [
+      ...line.steps.map(([at, balance, change]) => isFine
+        ? [line.account, this.calendar.day(at), signed(change), amount(balance)]
+        : [line.account, this.calendar.recent(at), amount(balance), amount(balance), amount(balance)]),
+      ...line.spans.map(([at, low, high, balance]) => [line.account, this.calendar.recent(at), amount(low), amount(high), amount(balance)]),
+    ]);
+    return { heads: [words.account, words.date, ...middle, words.balance], rows, figures: isFine ? [2, 3] : [2, 3, 4] };
   }
 
   /** How finely the lines are drawn. */
   note() {
-    const days = Math.max(0, ...this.lines.map((line) => line.days_a_step));
-    if (days > 1) return fill(this.words.days_a_step, { days });
-    return days ? this.words.step_a_day : this.words.step_a_transaction;
+    if (this.lines.some((line) => line.is_daily)) return this.words.envelope_of_days;
+    return this.lines.some((line) => line.spans.length) ? this.words.envelope : this.words.step_a_transaction;
   }
 
   /** Names the last step of the first account. */
   lastStep() {
     const [line] = this.lines;
     const step = line?.steps.at(-1);
-    if (!step || line.days_a_step) return "";
+    if (!step) return "";
     const [at, balance, change] = step;
     const before = amount(BigInt(balance) - BigInt(change));
     return fill(this.words.last_step, { account: line.account, when: this.calendar.recent(at), before, after: amount(balance) });
   }
+}
+
+/**
+ * Gives what a line is drawn by, in order of time: steps, or spans.
+ * @param {Line} line
+ * @returns {(Step | Span)[]}
+ */
+function marksOf(line) {
+  return line.spans.length ? line.spans : line.steps;
 }

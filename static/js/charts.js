@@ -34,7 +34,7 @@ export function draw(canvas, configuration) {
       maintainAspectRatio: false,
       resizeDelay: 0,
       ...options,
-      plugins: { legend: { display: false }, tooltip: { enabled: false }, ...options.plugins },
+      plugins: { legend: { display: false }, tooltip: { enabled: false }, colors: { enabled: false }, ...options.plugins },
     },
   });
 }

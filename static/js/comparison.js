@@ -3,11 +3,13 @@
 
 import { colour, draw, font, hatch, pixels } from "./charts.js";
 import { amount, count, counted, fill, roundAmount, signed } from "./format.js";
+import { Pager } from "./pager.js";
 
 /**
  * @typedef {{ account: string, holder: string, deposits: number, withdrawals: number,
  *   deposits_minor: number | bigint, withdrawals_minor: number | bigint }} Sums
- * @typedef {{ rows: Sums[], accounts: number, amounts_minor: number | bigint }} Compared
+ * @typedef {{ rows: Sums[], page: number, first: number, found: number, accounts: number,
+ *   amounts_minor: number | bigint }} Compared
  */
 
 const LEVELS = 5;
@@ -42,6 +44,7 @@ export class Heatmap {
     this.panel = panel;
     this.words = words;
     this.canvas = /** @type {HTMLCanvasElement} */ (panel.querySelector("canvas"));
+    this.pager = new Pager(panel, words);
     /** @type {Sums[]} */
     this.rows = [];
     this.greatest = 0;
@@ -77,7 +80,9 @@ export class Heatmap {
   }
 
   /** @param {Compared} compared */
-  show({ rows, accounts }) {
+  show(compared) {
+    const { rows } = compared;
+    this.pager.show(compared);
     this.rows = rows;
     this.greatest = Math.max(1, ...rows.flatMap((row) => [row.deposits, row.withdrawals]));
     this.writeNames();
@@ -87,7 +92,6 @@ export class Heatmap {
     part(this.panel, "greatest").textContent = count(this.greatest);
     part(this.panel, "scale").hidden = !rows.length;
     this.canvas.setAttribute("aria-label", this.sentence());
-    part(this.panel, "compared").textContent = counted(this.words, "compared", accounts, { shown: rows.length });
     this.fit();
   }
 
@@ -164,6 +168,7 @@ export class Bars {
     this.panel = panel;
     this.words = words;
     this.canvas = /** @type {HTMLCanvasElement} */ (panel.querySelector("canvas"));
+    this.pager = new Pager(panel, words);
     /** @type {Sums[]} */
     this.rows = [];
     const bar = { barThickness: pixels(1), stack: "amounts" };
@@ -195,12 +200,12 @@ export class Bars {
   }
 
   /** @param {Compared} compared */
-  show({ rows, accounts, amounts_minor: total }) {
+  show(compared) {
+    const { rows, amounts_minor: total } = compared;
+    this.pager.show(compared);
     this.rows = rows;
     this.writeNames();
-    const others = accounts - rows.length;
-    part(this.panel, "share").textContent = this.share(total);
-    part(this.panel, "others").textContent = others > 0 ? counted(this.words, "others", others) : "";
+    part(this.panel, "share").textContent = rows.length ? this.share(total) : "";
     const { labels, datasets } = this.chart.data;
     labels.splice(0, labels.length, ...rows.map((row) => row.account));
     datasets[0].data = rows.map((row) => Number(row.deposits_minor));

@@ -12,10 +12,13 @@ import { RowWriter } from "./row-writer.js";
  * @typedef {import("./feed.js").Entry} Entry
  * @typedef {Record<string, object>} Figures what each panel shows, by its name
  * @typedef {{ position: string, filter: import("./filter-bar.js").Filter, query: string,
- *   period: string, unknown: string[], figures: Figures }} Shown
+ *   period: string, unknown: string[], panels: Asked[], figures: Figures }} Shown
+ * @typedef {{ name: string, height?: string, by?: string, page?: number, find?: string }} Asked
  */
 
 const LEAST_GAP_MS = 250;
+/** @type {Record<string, string | number>} */
+const USUAL = { by: "amount", page: 0, find: "" };
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
 // Its rows come one by one.
@@ -40,6 +43,8 @@ class Dashboard {
     const form = /** @type {HTMLFormElement} */ (page.querySelector("[data-filter]"));
     this.bar = new FilterBar(form, (query) => this.choose(query));
     this.query = shown.query;
+    /** @type {Asked[]} */
+    this.asked = shown.panels;
     /** @type {Figures} */
     this.waiting = {};
     this.isUnreadable = false;
@@ -59,6 +64,9 @@ class Dashboard {
     page.querySelector("[data-retry]")?.addEventListener("click", () => this.load());
     addEventListener("popstate", () => this.goBack());
     onTheme(() => this.paint());
+    for (const panel of this.panels.values()) {
+      panel.element.addEventListener("bankportal:ask", (event) => this.ask(panel.name, detail(event)));
+    }
   }
 
   /**
@@ -72,9 +80,12 @@ class Dashboard {
     for (const link of page.querySelectorAll("[data-of-filter]")) {
       if (link instanceof HTMLAnchorElement) link.search = shown.query;
     }
+    this.query = shown.query;
+    this.asked = shown.panels;
+    for (const each of shown.panels) this.panels.get(each.name)?.drawn.pager?.restore(each);
     this.waiting = {};
     this.draw(shown.figures);
-    const panels = [...this.panels.keys()].filter((name) => name !== NOT_FOLLOWED);
+    const panels = shown.panels.filter((each) => each.name !== NOT_FOLLOWED);
     feed.follow({ filter: shown.filter, panels }, shown.position);
   }
 
@@ -110,13 +121,37 @@ class Dashboard {
   choose(query) {
     if (query === this.query) return;
     this.query = query;
-    history.pushState(null, "", `?${query}`);
+    // Another filter begins with its own first page.
+    this.asked = this.asked.map((each) => ({ ...each, page: 0 }));
+    history.pushState(null, "", `?${query}${this.options()}`);
     this.load();
   }
 
   goBack() {
-    this.query = location.search.slice(1);
     this.load({ restore: true });
+  }
+
+  /**
+   * Lets a panel show other accounts, or in another order.
+   * @param {string} name
+   * @param {Partial<Asked>} options
+   */
+  ask(name, options) {
+    this.asked = this.asked.map((each) => (each.name === name ? { ...each, ...options } : each));
+    history.replaceState(null, "", `?${this.query}${this.options()}`);
+    this.load();
+  }
+
+  /** What the address says of single panels. */
+  options() {
+    const said = new URLSearchParams();
+    for (const { name, ...options } of this.asked) {
+      for (const [option, usual] of Object.entries(USUAL)) {
+        const value = /** @type {Record<string, any>} */ (options)[option] ?? usual;
+        if (value !== usual) said.set(`${name}_${option}`, String(value));
+      }
+    }
+    return said.size ? `&${said}` : "";
   }
 
   /**
@@ -128,8 +163,10 @@ class Dashboard {
     clearTimeout(this.retry);
     page.setAttribute("aria-busy", "true");
     try {
+      const wanted = restore ? location.search.slice(1) : `${this.query}${this.options()}`;
+      const heights = this.asked.map((each) => `&${each.name}_height=${each.height ?? "usual"}`).join("");
       const panels = [...this.panels.keys()].join(",");
-      const address = `${page.dataset.figuresUrl}?${this.query}&panels=${panels}`;
+      const address = `${page.dataset.figuresUrl}?${wanted}&panels=${panels}${heights}`;
       const response = await fetch(address, { headers: { Accept: "application/json" } });
       if (response.status === 400) return this.refuse((await response.json()).errors);
       if (!response.ok || response.redirected) throw new Error(`The figures answered ${response.status}`);

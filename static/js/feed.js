@@ -34,7 +34,7 @@ class Feed extends EventTarget {
     this.socket = null;
     /** @type {string | null} */
     this.position = null;
-    /** @type {{ filter: object, panels: string[] } | undefined} */
+    /** @type {{ filter: object, panels: object[] } | undefined} */
     this.wanted = undefined;
     /** @type {import("./badge.js").Standing} */
     this.standing = "again";
@@ -67,7 +67,7 @@ class Feed extends EventTarget {
 
   /**
    * Asks for what passes a filter: the figures of panels, and the entries after a position.
-   * @param {{ filter: object, panels: string[] }} wanted
+   * @param {{ filter: object, panels: object[] }} wanted
    * @param {string} position
    */
   follow(wanted, position) {

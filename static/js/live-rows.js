@@ -4,7 +4,8 @@ import { counted, fill } from "./format.js";
 
 /** @typedef {import("./feed.js").Entry} Entry */
 
-const LENGTH = 12;
+/** @type {Record<string, number>} */
+const LENGTHS = { low: 5, usual: 12, tall: 20 };
 const NEW_FOR_MS = 4_000;
 
 /**
@@ -37,6 +38,7 @@ export class LiveTable {
     this.panel = panel;
     this.writer = writer;
     this.words = words;
+    this.length = LENGTHS[panel.dataset.height ?? "usual"] ?? LENGTHS.usual;
     this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
     /** @type {Entry[]} */
     this.waiting = [];
@@ -60,7 +62,7 @@ export class LiveTable {
    */
   take(entries, number) {
     const transactions = entries.filter((entry) => entry.kind !== "account_opened");
-    this.waiting = [...transactions.reverse(), ...this.waiting].slice(0, LENGTH);
+    this.waiting = [...transactions.reverse(), ...this.waiting].slice(0, this.length);
     this.waitingCount += number;
     if (this.isPaused || isInUse(this.body)) this.tellWaiting();
     else this.showWaiting();
@@ -73,7 +75,7 @@ export class LiveTable {
       setTimeout(() => row.classList.remove("is-new"), NEW_FOR_MS);
     }
     this.body.prepend(...rows);
-    while (this.body.children.length > LENGTH) this.body.lastElementChild?.remove();
+    while (this.body.children.length > this.length) this.body.lastElementChild?.remove();
     this.waiting = [];
     this.waitingCount = 0;
     this.tellWaiting();
@@ -131,18 +133,20 @@ export class PeriodTable {
     this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
     this.empty = /** @type {HTMLElement} */ (panel.querySelector("[data-empty]"));
     this.shown = "";
-    this.posted = 0;
+    this.count = 0;
+    this.outcome = "posted";
     /** @type {Entry[] | null} */
     this.waiting = null;
     whenFree(this.body, () => this.waiting && this.write(this.waiting));
   }
 
   /**
-   * @param {{ rows: Entry[], count: number }} period rows newest first, and how many
-   *   transactions the period has, of which these are the newest
+   * @param {{ rows: Entry[], count: number, is_of_rejected: boolean }} period rows newest first,
+   *   and how many transactions the period has, of which these are the newest
    */
-  show({ rows, count }) {
-    this.posted = count;
+  show({ rows, count, is_of_rejected: isOfRejected }) {
+    this.count = count;
+    this.outcome = isOfRejected ? "rejected" : "posted";
     if (isInUse(this.body)) this.waiting = rows;
     else this.write(rows);
   }
@@ -150,9 +154,9 @@ export class PeriodTable {
   /** @param {Entry[]} rows */
   write(rows) {
     this.waiting = null;
-    const shown = rows.filter((entry) => entry.outcome === "posted").length;
+    const shown = rows.filter((entry) => entry.outcome === this.outcome).length;
     const foot = this.panel.querySelector("[data-period-count]");
-    if (foot) foot.textContent = counted(this.writer.words, "shown", this.posted, { shown });
+    if (foot) foot.textContent = counted(this.writer.words, `shown_${this.outcome}`, this.count, { shown });
     const now = rows.map((entry) => entry.transaction_id).join();
     if (now === this.shown) return;
     this.shown = now;

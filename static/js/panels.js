@@ -3,7 +3,10 @@
 
 import { BalanceChart } from "./balance-chart.js";
 import { Bars, Heatmap } from "./comparison.js";
+import { TwoDays } from "./day.js";
+import { Largest, Low, Rejected } from "./lists.js";
 import { LiveTable, PeriodTable } from "./live-rows.js";
+import { Delay, Rate } from "./pace.js";
 import { Tiles } from "./tiles.js";
 
 /**
@@ -11,17 +14,23 @@ import { Tiles } from "./tiles.js";
  * @typedef {{ heads: string[], rows: string[][], figures: number[] }} Sheet a chart as a table;
  *   ``figures`` are the columns of numbers
  * @typedef {{ show: (figures: any) => void, paint?: () => void, table?: () => Sheet,
- *   isEmpty?: boolean }} Drawn
+ *   isEmpty?: boolean, pager?: import("./pager.js").Pager }} Drawn
  */
 
 /** @type {Record<string, new (panel: HTMLElement, page: Page) => Drawn>} */
 const PANELS = {
   totals: Tiles,
+  day: TwoDays,
   live: LiveTable,
   balance: BalanceChart,
   heat: Heatmap,
   bars: Bars,
   period: PeriodTable,
+  rate: Rate,
+  largest: Largest,
+  rejected: Rejected,
+  low: Low,
+  delay: Delay,
 };
 
 export class Panel {

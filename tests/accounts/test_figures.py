@@ -23,7 +23,7 @@ from accounts.models import (
 )
 from accounts.selectors import balance_lines
 from accounts.selectors.filters import Filter, usual_range
-from accounts.selectors.panels import PANELS, read_panels
+from accounts.selectors.panels import PANELS, Asked, read_panels
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.snapshot import snapshot
 from accounts.selectors.status import ledger_status
@@ -35,7 +35,8 @@ AUDITOR = Agent(role=Role.AUDITOR)
 
 def figures(chosen: Filter, by: Agent = AUDITOR) -> SimpleNamespace:
     """What every panel shows, each by its name."""
-    return SimpleNamespace(**read_panels(by, chosen, PANELS))
+    shown = read_panels(by, chosen, [Asked(name) for name in PANELS])
+    return SimpleNamespace(**{asked.name: each for asked, each in shown.items()})
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_paying_in_100_gives_930_in_row_tile_line_bars_and_heatmap(history):
 def test_a_line_has_one_step_for_each_transaction(history):
     line = figures(Filter(accounts=("C100",))).balance.lines[0]
 
-    assert line.days_a_step == 0
+    assert line.spans == []
     assert line.start_minor == 0
     assert [(step.balance_minor, step.change_minor) for step in line.steps] == [
         (100_000, 100_000),
@@ -146,26 +147,51 @@ def test_a_step_lies_within_its_business_date_in_the_portals_time_zone(history):
     assert days == [date(2024, 1, 1), date(2024, 1, 4), date(2024, 1, 5)]
 
 
-def test_many_steps_become_one_a_day_with_the_balance_at_its_end(ledger, monkeypatch):
+def test_many_steps_become_an_envelope_of_the_lowest_and_the_highest(ledger, monkeypatch):
     monkeypatch.setattr(balance_lines, "MOST_STEPS", 3)
-    ledger.post(opened(), *(_dated(f"2024-01-0{n}", "C100", 100 * n) for n in (1, 1, 2, 3)))
+    monkeypatch.setattr(balance_lines, "SPANS", 2)
+    moves = [(1, 900), (1, -400), (2, 50), (9, -500), (9, 700), (9, 10)]
+    ledger.post(
+        opened(opening_balance_minor=100),
+        *(_dated(f"2024-01-0{day}", "C100", minor) for day, minor in moves),
+    )
 
     line = figures(Filter(accounts=("C100",))).balance.lines[0]
 
-    assert line.days_a_step == 1
-    assert [step.balance_minor for step in line.steps] == [200, 400, 700]
+    # 100, 1000, 600, 650 in the first half; 650, 150, 850, 860 in the second.
+    assert (line.steps, line.start_minor, line.number) == ([], 100, 6)
+    assert [tuple(span)[1:] for span in map(_fields_of, line.spans)] == [
+        (100, 1_000, 650),
+        (150, 860, 860),
+    ]
 
 
-def test_many_days_become_spans_that_end_at_the_same_balance(ledger, monkeypatch):
+def _fields_of(struct) -> tuple:
+    return tuple(getattr(struct, name) for name in struct.__struct_fields__)
+
+
+def test_very_many_transactions_are_an_envelope_of_the_ends_of_days(ledger, monkeypatch):
     monkeypatch.setattr(balance_lines, "MOST_STEPS", 3)
-    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(10)]
+    monkeypatch.setattr(balance_lines, "MOST_READ", 4)
+    days = [date(2024, 1, 1) + timedelta(days=n // 2) for n in range(10)]
     ledger.post(opened(), *(submitted(100, business_date=day) for day in days))
 
     line = figures(Filter(accounts=("C100",))).balance.lines[0]
 
-    assert line.days_a_step == 4
-    assert len(line.steps) <= 4
-    assert line.steps[-1].balance_minor == line.balance_minor == 1_000
+    assert line.is_daily
+    assert [_fields_of(span)[3] for span in line.spans] == [200, 400, 600, 800, 1_000]
+
+
+def test_a_line_that_was_read_before_goes_on_with_the_account(history):
+    before = figures(Filter(accounts=("C100",))).balance.lines[0]
+
+    history.post(_dated("2024-01-06", "C100", 500))
+
+    after = figures(Filter(accounts=("C100",))).balance.lines[0]
+    assert [step.balance_minor for step in after.steps] == [
+        *(step.balance_minor for step in before.steps),
+        83_500,
+    ]
 
 
 def test_a_rejected_transaction_is_a_row_and_moves_no_figure(history):

@@ -10,7 +10,7 @@ from django.test import override_settings
 from accounts.ledger import posting
 from accounts.models import Agent, DailyTotal, Entry, Role
 from accounts.selectors.filters import Filter
-from accounts.selectors.panels import read_panels
+from accounts.selectors.panels import Asked, read_panels
 from accounts.selectors.transactions import account_page, transactions_page
 from tests.builders import delivered, opened, submitted, withdrawn
 
@@ -115,7 +115,8 @@ def totals() -> dict:
     found: dict = {"daily": sorted(DailyTotal.objects.values_list("business_date", "amount_minor"))}
     for day in (date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 24)):
         of_day = Filter(range="dates", first=day, last=day, accounts=("C100",))
-        sums = read_panels(AUDITOR, of_day, ("totals", "balance"))
+        asked = [Asked("totals"), Asked("balance")]
+        sums = {each.name: shown for each, shown in read_panels(AUDITOR, of_day, asked).items()}
         listed = transactions_page(AUDITOR, of_day).rows
         found[day] = (
             sums["totals"].deposits_minor,

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.selectors.audiences import Audience
 from accounts.selectors.filters import Filter
+from accounts.selectors.panels import Asked
 from accounts.selectors.positions import Position
 from accounts.selectors.viewpoints import Viewpoint
 from streaming.connections import MOST_ON_THE_WAY, MOST_QUEUED, Connection, entries_frame
@@ -100,7 +101,7 @@ async def test_figures_replace_those_that_still_wait(connection):
 async def test_figures_of_another_filter_are_forgotten_when_one_is_chosen(connection):
     connection.put_figures(Position("1", 1), {"totals": "1"})
 
-    connection.choose(Filter(range="today"), ("heat",))
+    connection.choose(Filter(range="today"), (Asked("heat"),))
 
     assert await sent(connection) == []
 

@@ -332,10 +332,10 @@ def broken_filter(monkeypatch):
     """Let the figures for today fail; what is put into the list is raised."""
     raised = [RuntimeError("a figure that nobody expected")]
 
-    def read(audience, chosen, names):
+    def read(audience, chosen, panels):
         if chosen.range == "today" and raised:
             raise raised[0]
-        return readable(audience, chosen, names)
+        return readable(audience, chosen, panels)
 
     readable = live_figures._read
     monkeypatch.setattr(live_figures, "_read", read)
@@ -461,6 +461,9 @@ async def test_a_trusted_origin_is_let_in(auditor, settings):
     await browser.leave()
 
 
+TOO_MANY_PANELS = json.dumps({"type": "subscribe", "panels": [{"name": "totals"}] * 33})
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -468,7 +471,7 @@ async def test_a_trusted_origin_is_let_in(auditor, settings):
         ('{"type": "subscribe", "position": "nonsense"}', frames.NOT_UNDERSTOOD),
         ('{"type": "subscribe", "filter": {"account": [1]}}', frames.NOT_UNDERSTOOD),
         ('{"type": "subscribe", "filter": {"secret": "x"}}', frames.NOT_UNDERSTOOD),
-        (json.dumps({"type": "subscribe", "panels": ["totals"] * 33}), frames.NOT_UNDERSTOOD),
+        (TOO_MANY_PANELS, frames.NOT_UNDERSTOOD),
         ('{"type": "become_admin"}', frames.NOT_UNDERSTOOD),
         ("[" * 4_000, frames.NOT_UNDERSTOOD),
         ('{"type": "received", "count": 1' + " " * 5_000 + "}", frames.TOO_LARGE),

@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from accounts.selectors.balance_lines import BalanceLine, balance_line
+from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
 from accounts.selectors.periods import beginning_of
 
@@ -23,7 +24,7 @@ class Balances(msgspec.Struct, frozen=True):
     is_whole: bool
 
 
-def balance(reading: Reading) -> Balances:
+def balance(reading: Reading, _asked: Asked) -> Balances:
     """Give the lines of the chosen accounts, or of the busiest where none is chosen."""
     chosen, period = reading.chosen, reading.period
     lines = (balance_line(reading.agent, number, period) for number in reading.drawn)

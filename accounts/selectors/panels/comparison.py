@@ -1,15 +1,20 @@
 """The panels that set accounts side by side: ``heat`` by number, ``bars`` by amount."""
 
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
-from django.db.models import F
 
-from accounts.selectors.accounts import holders_of
-from accounts.selectors.panels.reading import Reading, plain_sum, sums
-from accounts.selectors.sums import ExactSum
+from accounts.selectors.accounts import numbers_found
+from accounts.selectors.panels.asked import Asked, Measure
+from accounts.selectors.panels.reading import Reading, Sums
 
-ACCOUNTS_COMPARED: Final = 10
+MEASURES: Final[Mapping[Measure, Callable[[Sums], int]]] = {
+    "amount": lambda sums: sums.amounts_minor,
+    "count": lambda sums: sums.count,
+    "in": lambda sums: sums.deposits_minor,
+    "out": lambda sums: sums.withdrawals_minor,
+}
 
 
 class AccountSums(msgspec.Struct, frozen=True):
@@ -24,32 +29,48 @@ class AccountSums(msgspec.Struct, frozen=True):
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """The accounts with the greatest amounts, how many have any, and all amounts together."""
+    """One page of the accounts with the most of a measure.
+
+    ``accounts`` are those with transactions, ``found`` those of them that the search lets
+    through; ``first`` is the place of the first row among these, from 0.
+    """
 
     rows: list[AccountSums]
+    page: int
+    first: int
+    found: int
     accounts: int
     amounts_minor: int
 
 
-def heat(reading: Reading) -> Compared:
-    """Give the accounts whose numbers of transactions are compared."""
-    return _compared(reading)
-
-
-def bars(reading: Reading) -> Compared:
-    """Give the accounts whose amounts are compared."""
-    return _compared(reading)
-
-
-def _compared(reading: Reading) -> Compared:
-    by_account = reading.movements.values("account").annotate(**sums(plain_sum))
-    amounts = F("deposits_minor") + F("withdrawals_minor")
-    by_amount = by_account.order_by(amounts.desc(), "account")
-    found: list[Any] = list(by_amount[:ACCOUNTS_COMPARED])
-    holders = holders_of((each["account"] for each in found), seen_by=reading.agent)
-    whole = reading.movements.aggregate(amounts_minor=ExactSum("amount_minor"))
+def compared(reading: Reading, asked: Asked) -> Compared:
+    """Give the accounts that are compared: as many as fit, by the measure that is asked for."""
+    sums = found = reading.by_account
+    if asked.find.strip():
+        numbers = numbers_found(reading.agent, asked.find)
+        found = {account: each for account, each in sums.items() if account in numbers}
+    measure, length = MEASURES[asked.by], asked.rows(5, 10, 16)
+    ordered = sorted(found, key=lambda account: (-measure(found[account]), account))
+    page = min(asked.page, max(0, len(ordered) - 1) // length)
+    first = page * length
+    shown = ordered[first : first + length]
+    holders = reading.holders(shown)
     return Compared(
-        rows=[AccountSums(holder=holders.get(each["account"], ""), **each) for each in found],
-        accounts=reading.accounts_with_transactions,
-        amounts_minor=whole["amounts_minor"],
+        rows=[_row(account, holders.get(account, ""), found[account]) for account in shown],
+        page=page,
+        first=first,
+        found=len(found),
+        accounts=len(sums),
+        amounts_minor=reading.whole.amounts_minor,
+    )
+
+
+def _row(account: str, holder: str, sums: Sums) -> AccountSums:
+    return AccountSums(
+        account,
+        holder,
+        sums.deposits,
+        sums.deposits_minor,
+        sums.withdrawals,
+        sums.withdrawals_minor,
     )

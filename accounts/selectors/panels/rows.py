@@ -1,14 +1,14 @@
-"""The panels that list transactions: ``live`` and ``period``."""
+"""The panels that list transactions: ``live``, ``period`` and ``largest``."""
 
-from typing import Final
+from datetime import date
 
 import msgspec
+from django.utils import timezone
 
+from accounts.models import Outcome
 from accounts.selectors.live_rows import LiveRow, live_rows
-from accounts.selectors.panels.reading import Reading, plain_sum
-
-NEWEST_SHOWN: Final = 12
-ROWS_OF_PERIOD: Final = 20
+from accounts.selectors.panels.asked import Asked
+from accounts.selectors.panels.reading import Reading
 
 
 class Newest(msgspec.Struct, frozen=True):
@@ -22,21 +22,49 @@ class OfPeriod(msgspec.Struct, frozen=True):
 
     rows: list[LiveRow]
     count: int
+    is_of_rejected: bool
 
     @property
-    def posted(self) -> int:
-        """How many of the rows moved money."""
-        return sum(row.outcome == "posted" for row in self.rows)
+    def summed(self) -> int:
+        """How many of the rows are among those that are summed."""
+        outcome = "rejected" if self.is_of_rejected else "posted"
+        return sum(row.outcome == outcome for row in self.rows)
 
 
-def live(reading: Reading) -> Newest:
+class Largest(msgspec.Struct, frozen=True):
+    """The largest transactions of one business date, the largest first."""
+
+    day: date
+    rows: list[LiveRow]
+
+
+def live(reading: Reading, asked: Asked) -> Newest:
     """Give the newest rows that pass the filter."""
     entries = reading.chosen.entries(reading.agent)
-    return Newest(live_rows(entries.order_by("-id")[:NEWEST_SHOWN]))
+    return Newest(live_rows(entries.order_by("-id")[: asked.rows(5, 12, 20)]))
 
 
-def period(reading: Reading) -> OfPeriod:
+def period(reading: Reading, asked: Asked) -> OfPeriod:
     """Give the rows that pass the filter, from its last business date back."""
     entries = reading.chosen.entries(reading.agent).order_by("-business_date", "-id")
-    count = reading.movements.aggregate(number=plain_sum("count"))["number"]
-    return OfPeriod(live_rows(entries[:ROWS_OF_PERIOD]), count)
+    return OfPeriod(
+        rows=live_rows(entries[: asked.rows(8, 20, 40)]),
+        count=reading.whole.count,
+        is_of_rejected=reading.chosen.outcome == "rejected",
+    )
+
+
+def largest(reading: Reading, asked: Asked) -> Largest:
+    """Give the largest of the period's last day: posted ones, unless rejected ones are chosen."""
+    day = last_day(reading)
+    entries = reading.chosen.entries(reading.agent).filter(business_date=day)
+    if not reading.chosen.outcome:
+        entries = entries.filter(outcome=Outcome.POSTED)
+    ordered = entries.order_by("-amount_minor", "-id")
+    return Largest(day, live_rows(ordered[: asked.rows(4, 8, 14)]))
+
+
+def last_day(reading: Reading) -> date:
+    """Give the day that the panels of a day show: the period's last, and no later than today."""
+    today = timezone.localdate()
+    return min(reading.period.last or today, today)

@@ -6,11 +6,11 @@ from django.utils import timezone
 
 from accounts.models import Balance
 from accounts.outbox import waiting
-from accounts.selectors.panels.reading import Reading, plain_sum, sums
+from accounts.selectors.panels.asked import Asked
+from accounts.selectors.panels.reading import Reading, total
 from accounts.selectors.periods import Period
 from accounts.selectors.posting_times import PostingTimes, posting_times
 from accounts.selectors.scope import accounts_seen_by
-from accounts.selectors.sums import ExactSum
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -29,13 +29,17 @@ class AccountBalance(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """Transactions of the period, and how many are dated today."""
+    """Transactions of the period, and how many are dated today.
+
+    They are posted ones; where ``is_of_rejected``, those that moved nothing.
+    """
 
     deposits: int
     deposits_minor: int
     withdrawals: int
     withdrawals_minor: int
     today: int
+    is_of_rejected: bool
     waiting: Waiting
     delays: PostingTimes | None
     balances: list[AccountBalance]
@@ -51,16 +55,19 @@ class Totals(msgspec.Struct, frozen=True):
         return self.deposits_minor - self.withdrawals_minor
 
 
-def totals(reading: Reading) -> Totals:
+def totals(reading: Reading, _asked: Asked) -> Totals:
     """Give the sums of what passes the filter, posted unless another outcome is chosen."""
     day = timezone.localdate()
-    of_day = reading.chosen.movements(reading.agent, period=Period(day, day))
-    submissions = reading.chosen.submissions(reading.agent)
+    whole = reading.whole
     return Totals(
-        **reading.movements.aggregate(**sums(ExactSum)),
-        today=of_day.aggregate(number=plain_sum("count"))["number"],
+        deposits=whole.deposits,
+        deposits_minor=whole.deposits_minor,
+        withdrawals=whole.withdrawals,
+        withdrawals_minor=whole.withdrawals_minor,
+        today=total(reading.sums_of(Period(day, day)).values()).count,
+        is_of_rejected=reading.chosen.outcome == "rejected",
         waiting=_waiting(reading),
-        delays=posting_times(submissions),
+        delays=posting_times(reading.chosen.submissions(reading.agent)),
         balances=_balances(reading),
     )
 

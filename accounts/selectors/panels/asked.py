@@ -1,0 +1,44 @@
+"""Which panel is asked for, and how it wants to be shown."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+Measure = Literal["amount", "count", "in", "out"]
+Height = Literal["low", "usual", "tall"]
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A panel by its name. What follows concerns those panels only that have use for it.
+
+    ``by`` is what accounts are set in order by, ``page`` counts from 0, and ``find`` is a part of
+    an account's number or of its holder's name.
+    """
+
+    name: Annotated[str, msgspec.Meta(max_length=40)]
+    height: Height = "usual"
+    by: Measure = "amount"
+    page: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+    find: Annotated[str, msgspec.Meta(max_length=60)] = ""
+
+    def rows(self, low: int, usual: int, tall: int) -> int:
+        """Choose a number of rows by the panel's height."""
+        return {"low": low, "usual": usual, "tall": tall}[self.height]
+
+
+def asked_in(query: Mapping[str, str], name: str, height: Height = "usual") -> Asked:
+    """Read a panel's own part of an address: ``heat_by``, ``heat_page``, ``heat_find``.
+
+    What is said wrongly is as if it were left out.
+    """
+    own: dict[str, object] = {"name": name, "height": query.get(f"{name}_height", height)}
+    for option in ("by", "page", "find"):
+        if text := query.get(f"{name}_{option}"):
+            own[option] = text
+    for kept in (own, {"name": name, "height": height}):
+        try:
+            return msgspec.convert(kept, Asked, strict=False)
+        except msgspec.ValidationError:
+            continue
+    return Asked(name)

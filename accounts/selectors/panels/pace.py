@@ -1,0 +1,103 @@
+"""The panels of the last hour: ``rate``, posted a minute, and ``delay``, from click to posted."""
+
+import time
+from typing import Any, Final
+
+import msgspec
+from django.db.models import Count, F, IntegerField
+from django.db.models.functions import Cast
+
+from accounts.models import TRANSACTION_KINDS, Entry
+from accounts.selectors.panels.asked import Asked
+from accounts.selectors.panels.reading import Reading
+from accounts.selectors.posting_times import (
+    SUBMISSIONS_LOOKED_AT,
+    PostingTimes,
+    recent_delays,
+    times_of,
+)
+
+MINUTE_MS: Final = 60_000
+MINUTES: Final = 60
+DELAY_SPAN_MS: Final = 5 * MINUTE_MS
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """Transactions posted in each of the last 60 minutes; the last minute goes on."""
+
+    begin_ms: int
+    counts: list[int]
+
+    @property
+    def total(self) -> int:
+        """All of the hour."""
+        return sum(self.counts)
+
+
+class DelaySpan(msgspec.Struct, frozen=True):
+    """The delays of what was submitted in five minutes; None where nothing was."""
+
+    begin_ms: int
+    number: int
+    times: PostingTimes | None
+
+
+class DelayCourse(msgspec.Struct, frozen=True):
+    """The delays of the last hour and their course. ``is_cut``: only the last of very many."""
+
+    times: PostingTimes | None
+    number: int
+    is_cut: bool
+    spans: list[DelaySpan]
+
+
+def rate(reading: Reading, _asked: Asked) -> Rate:
+    """Count what was posted, by the minute of its posting and whatever its business date."""
+    minute = time.time_ns() // 1_000_000 // MINUTE_MS
+    begin = minute - MINUTES + 1
+    chosen = msgspec.structs.replace(reading.chosen, range="all")
+    entries = chosen.entries(reading.agent).filter(
+        id__gt=_last_posted_before(begin * MINUTE_MS),
+        posted_at_ms__gte=begin * MINUTE_MS,
+        outcome=reading.outcome,
+        kind__in=TRANSACTION_KINDS,
+    )
+    by_minute = Cast(F("posted_at_ms") / MINUTE_MS, IntegerField())
+    rows: Any = entries.values_list(by_minute).annotate(Count("id")).order_by()
+    counted = dict(rows)
+    return Rate(begin * MINUTE_MS, [counted.get(begin + n, 0) for n in range(MINUTES)])
+
+
+def delay(reading: Reading, _asked: Asked) -> DelayCourse:
+    """Give the delays of what was submitted through the portal and passes the filter."""
+    found = recent_delays(reading.chosen.submissions(reading.agent))
+    end = (time.time_ns() // 1_000_000 // DELAY_SPAN_MS + 1) * DELAY_SPAN_MS
+    begins = range(end - MINUTES * MINUTE_MS, end, DELAY_SPAN_MS)
+    spans = {
+        begin: [took for at, took in found if begin <= at < begin + DELAY_SPAN_MS]
+        for begin in begins
+    }
+    return DelayCourse(
+        times=times_of(took for _at, took in found),
+        number=len(found),
+        is_cut=len(found) >= SUBMISSIONS_LOOKED_AT,
+        spans=[DelaySpan(begin, len(each), times_of(each)) for begin, each in spans.items()],
+    )
+
+
+def _last_posted_before(moment_ms: int) -> int:
+    """Give an id such that what was posted at ``moment_ms`` or later has greater ones.
+
+    Entries are posted in the order of their ids, batch by batch, so it is found by halving:
+    twenty single reads in place of an index that posting would have to keep.
+    """
+    low, high = 0, Entry.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    while low < high:
+        middle = (low + high + 1) // 2
+        nearest = Entry.objects.filter(id__lte=middle).order_by("-id").values_list("posted_at_ms")
+        posted = nearest.first()
+        if posted is None or posted[0] < moment_ms:
+            low = middle
+        else:
+            high = middle - 1
+    return low
