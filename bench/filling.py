@@ -24,7 +24,7 @@ def fill(rows: int, accounts: int) -> None:
         Branch.objects.create(code=f"branch-{n}", name=f"Branch {n}") for n in range(BRANCHES)
     ]
     Agent.objects.bulk_create(
-        Agent(username=f"teller{n}", role=Role.TELLER, branch=branches[n % BRANCHES], password="!")
+        Agent(username=f"teller{n}", role=Role.TELLER, branch=branches[n % BRANCHES], password="!")  # noqa: S106
         for n in range(AGENTS)
     )
     Account.objects.bulk_create(
