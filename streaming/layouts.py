@@ -53,8 +53,9 @@ DEFAULT_LAYOUTS: Final[Mapping[str, Sequence[Placed]]] = {
     ),
     Role.SUPERVISOR: (
         *_EVERYTHING[:-1],
-        *(Placed("day", 4), Placed("rejected", 4), Placed("largest", 4)),
-        *(Placed("rate", 6), Placed("low", 6), Placed("period", 12)),
+        *(Placed("day", 4), Placed("rate", 8)),
+        *(Placed("rejected", 6), Placed("largest", 6)),
+        *(Placed("low", 6), Placed("delay", 6), Placed("period", 12)),
     ),
     Role.AUDITOR: (
         *_EVERYTHING[:-1],
