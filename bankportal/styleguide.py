@@ -11,12 +11,14 @@ from django.contrib.messages import constants
 from django.contrib.messages.storage.base import Message
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
+from accounts.filter_form import FilterForm, bar_of
 from accounts.forms import TransactionForm
-from accounts.models import Account, Agent, Entry, Kind, Outcome, Reason, Submission
+from accounts.models import Account, Agent, Entry, Kind, Outcome, Reason, Role, Submission
 from accounts.selectors.submissions import Receipt
 from accounts.selectors.transactions import Page, TransactionRow
 
@@ -26,6 +28,7 @@ STATES: Final = ("queued", "posted", "rejected", "approval", "reversed", "dead")
 ICONS: Final = (
     *("search", *STATES, "error", "warn", "pause", "play", "theme", "close"),
     *("down", "print", "sort", "next", "add", "note", "copy"),
+    *("arrange", "grip", "before", "after", "narrower", "wider", "lower", "taller"),
 )
 _AN_ID: Final = UUID("01980000-0000-7000-8000-000000000000")
 
@@ -53,11 +56,20 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "standings": ("live", "again", "stale", "out", "rights"),
         "account": {"number": "C100"},
         "page": Page(_rows(), None),
+        "bar": _filter_bar(request),
         "said": _messages(),
         "delayed": {"since_ms": _now_ms(), "number": 3},
         "may_forget": True,
     }
     return render(request, "styleguide/page.html", context)
+
+
+def _filter_bar(request: HttpRequest) -> dict[str, Any]:
+    """Give what the filter bar needs; once a page, since its fields have names of their own."""
+    user = request.user
+    agent = user if isinstance(user, Agent) else Agent(role=Role.AUDITOR)
+    form = FilterForm({"range": "30d", "account": "C100", "kind": "deposit"})
+    return bar_of(form, form.chosen(agent), agent, action=reverse("styleguide"))
 
 
 def _themed(theme: str) -> Themed:

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Q
-from django.db.models.functions import Length
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.ddl_references import Statement
+from django.db.models import F, Q
+from django.db.models.functions import Collate, Length
 from django.db.models.lookups import Exact
 
 from accounts.money import integer_check
@@ -60,6 +62,31 @@ class InstantField(_BigIntegerField):
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
         return integer_check(self, connection)
+
+
+class ByteOrderIndex(models.Index):
+    """An index of one column of text in the order of its bytes, whatever the database's language.
+
+    So it serves beginnings as ranges, in order. SQLite keeps text like that anyway; a query for
+    PostgreSQL has to name the order, as ``in_byte_order`` does.
+    """
+
+    def create_sql(
+        self,
+        model: type[models.Model],
+        schema_editor: BaseDatabaseSchemaEditor,
+        using: str = "",
+        **kwargs: Any,
+    ) -> Statement:
+        if schema_editor.connection.vendor != "postgresql":
+            return super().create_sql(model, schema_editor, using, **kwargs)
+        ordered = models.Index(Collate(self.fields[0], "C"), name=self.name)
+        return ordered.create_sql(model, schema_editor, using, **kwargs)
+
+
+def in_byte_order(column: str, connection: BaseDatabaseWrapper) -> Collate | F:
+    """Give a column of text to compare and sort by, as a ``ByteOrderIndex`` has it."""
+    return Collate(column, "C") if connection.vendor == "postgresql" else F(column)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.bounds import EARLIEST_DATE, LATEST_DATE
 from accounts.models.account import CURRENCY_LENGTH, NUMBER_LENGTH
-from accounts.models.fields import IdentifierField, InstantField, instant
+from accounts.models.fields import ByteOrderIndex, IdentifierField, InstantField, instant
 from accounts.models.people import Agent
 from accounts.money import GREATEST_MINOR, MoneyField
 
@@ -38,14 +38,7 @@ class Submission(models.Model):
     class Meta:
         verbose_name = _("submission")
         verbose_name_plural = _("submissions")
-        indexes = (
-            # Found by its beginning too, which PostgreSQL's usual order of text would not serve.
-            models.Index(
-                fields=["reference"],
-                name="submission_by_reference",
-                opclasses=["varchar_pattern_ops"],
-            ),
-        )
+        indexes = (ByteOrderIndex(fields=["reference"], name="submission_by_reference"),)
         constraints = (
             models.CheckConstraint(
                 # Only an opening has a least balance, and only it may come with nothing.

@@ -5,9 +5,9 @@ from datetime import date
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
 
 from accounts.models import Agent, Kind, Submission
+from accounts.models.fields import in_byte_order
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.scope import submissions_seen_by
 
@@ -61,12 +61,7 @@ def _referenced(submission: Submission, holder: str) -> Referenced:
 
 
 def _beginning(agent: Agent, text: str, at_most: int) -> list[Submission]:
-    seen = submissions_seen_by(agent).filter(_begins(text))
-    return list(seen.order_by("reference", "id")[:at_most])
-
-
-def _begins(beginning: str) -> Q:
-    if connection.vendor == "postgresql":
-        return Q(reference__startswith=beginning)
-    # SQLite's LIKE knows no case of letters, so that no index serves it.
-    return Q(reference__gte=beginning, reference__lt=beginning + _LAST_SIGN)
+    ordered = in_byte_order("reference", connection)
+    seen = submissions_seen_by(agent).alias(ordered=ordered)
+    begins = seen.filter(ordered__gte=text, ordered__lt=text + _LAST_SIGN)
+    return list(begins.order_by("ordered", "id")[:at_most])
