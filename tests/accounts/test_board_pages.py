@@ -286,6 +286,15 @@ def test_a_panel_of_another_version_is_kept_but_not_shown(bank, signed_in):
     ]
 
 
+def test_a_low_panel_can_be_scrolled_by_keyboard(bank, signed_in):
+    layout = [{"panel": "live", "width": 12, "height": "low"}, LAYOUT[0]]
+    board = create_board(name="Bas", layout=layout, query="", by=bank.supervisor)
+
+    page = signed_in(bank.supervisor).get(f"/dashboard/{board.pk}/").content.decode()
+
+    assert re.findall(r'data-panel="(\w+)"[^>]*tabindex="0"', page) == ["live"]
+
+
 def test_what_stood_behind_a_removed_panel_goes_to_the_front():
     later = {"panel": "forecast"}
 
