@@ -35,6 +35,7 @@ const KEYS_WITH_SHIFT = {
  */
 export function addTools(panel, title, words, onAct) {
   for (const each of panel.children) each.toggleAttribute("inert", true);
+  panel.removeAttribute("tabindex");
   const tools = clone("panel-tools");
   const bar = /** @type {HTMLElement} */ (tools.querySelector("[role=toolbar]"));
   bar.setAttribute("aria-label", fill(words.tools, { title }));
@@ -86,6 +87,8 @@ function startBar(bar) {
 export function removeTools(panel) {
   for (const each of panel.querySelectorAll(":scope > .tools, :scope > .corner")) each.remove();
   for (const each of panel.children) each.toggleAttribute("inert", false);
+  // What a low panel has no room for is scrolled to by keyboard too.
+  if (panel.dataset.height === "low") panel.tabIndex = 0;
 }
 
 /**

@@ -6,7 +6,6 @@ import pytest
 
 from accounts.models import Board
 from accounts.selectors.boards import MOST_BOARDS
-from accounts.selectors.panels import PANELS
 from accounts.services.boards import create_board, open_first, save_layout, share_board
 from streaming.boards import written_layout
 from streaming.layouts import Placed, default_layout
@@ -35,7 +34,7 @@ def panels(page) -> list[tuple[str, int, str]]:
 
 
 def as_shown(layout) -> list[tuple[str, int, str]]:
-    return [(each.panel, each.width, each.height) for each in layout if each.panel in PANELS]
+    return [(each.panel, each.width, each.height) for each in layout]
 
 
 def test_every_page_of_a_dashboard_knows_who_may_come(bank, board, signed_in):
@@ -284,6 +283,15 @@ def test_a_panel_of_another_version_is_kept_but_not_shown(bank, signed_in):
         wider,
         {"panel": "period", "width": 12, "height": "usual"},
     ]
+
+
+def test_a_low_panel_can_be_scrolled_by_keyboard(bank, signed_in):
+    layout = [{"panel": "live", "width": 12, "height": "low"}, LAYOUT[0]]
+    board = create_board(name="Bas", layout=layout, query="", by=bank.supervisor)
+
+    page = signed_in(bank.supervisor).get(f"/dashboard/{board.pk}/").content.decode()
+
+    assert re.findall(r'data-panel="(\w+)"[^>]*tabindex="0"', page) == ["live"]
 
 
 def test_what_stood_behind_a_removed_panel_goes_to_the_front():

@@ -231,6 +231,8 @@ def test_axe_finds_nothing_and_a_narrow_screen_is_enough(page_of, bank, board, t
     share_board(board_id=board.pk, role="supervisor", by=bank.supervisor)
     long = create_board(name="Mmmm" * 20, layout=[], query="", by=bank.auditor)
     share_board(board_id=long.pk, role="supervisor", by=bank.auditor)
+    low = [{"panel": name, "width": 12, "height": "low"} for name in ("totals", "live")]
+    lowered = create_board(name="Bas", layout=low, query="range=all", by=bank.supervisor)
     page = page_of(
         bank.supervisor, color_scheme=theme, viewport={"width": 320, "height": 640}, has_touch=True
     )
@@ -241,6 +243,7 @@ def test_axe_finds_nothing_and_a_narrow_screen_is_enough(page_of, bank, board, t
         ("save", "/dashboard/", "[data-save-view] summary"),
         ("arranged", "/dashboard/", "[data-arrange]"),
         ("read only", f"/dashboard/{long.pk}/", "[data-arrange]"),
+        ("low", f"/dashboard/{lowered.pk}/", None),
         ("list", "/dashboards/", None),
         ("settings", f"/dashboards/{board.pk}/", None),
         ("deletion", f"/dashboards/{board.pk}/delete/", None),
