@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 PARTITIONS = 12
 BATCH = 4_000
@@ -74,6 +75,29 @@ def events(rows: int, accounts: int) -> Iterator[Any]:
         )
 
 
+def post_one() -> None:
+    """Post one more deposit, as of now."""
+    from accounts.events import Deposit
+    from accounts.identifiers import new_transaction_id
+
+    now = datetime.now(UTC)
+    post(
+        [
+            Deposit(
+                version=1,
+                currency="EUR",
+                source="portal",
+                transaction_id=new_transaction_id(),
+                account="B1",
+                amount_minor=100,
+                business_date=now.date(),
+                submitted_at=now,
+                submitted_by="teller1",
+            )
+        ]
+    )
+
+
 def post(planned: Iterable[Any]) -> None:
     """Post events in their order, each a moment after it was submitted, over all partitions."""
     from accounts.events import encode
@@ -81,9 +105,11 @@ def post(planned: Iterable[Any]) -> None:
     from accounts.ledger.identity import identity_of, recognise_log
     from accounts.ledger.messages import Delivered, LogIdentity
     from accounts.ledger.posting import post_batch
+    from accounts.models import LogPosition
 
     log = recognise_log(LogIdentity("a bench", "submissions", "bench", PARTITIONS))
-    following = dict.fromkeys(range(PARTITIONS), 0)
+    positions = LogPosition.objects.filter(log=log).values_list("partition", "next_offset")
+    following = dict(positions)
     for batch in in_batches(planned):
         expected = dict(following)
         messages = []
@@ -96,7 +122,9 @@ def post(planned: Iterable[Any]) -> None:
             following[partition] += 1
         read = {message.message.partition for message in messages}
         expected = {number: expected[number] for number in read}
-        post_batch(messages, log_id=log.pk, identity=identity_of(log), expected=expected)
+        # The posting is then as well, as if the portal had run all the time.
+        with mock.patch("time.time_ns", lambda at_ms=logged_at_ms: (at_ms + 18) * 1_000_000):
+            post_batch(messages, log_id=log.pk, identity=identity_of(log), expected=expected)
 
 
 def hash_of(account: str) -> int:

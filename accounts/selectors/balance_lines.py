@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Final
@@ -21,7 +22,6 @@ MOST_STEPS: Final = 500
 SPANS: Final = 250
 # Beyond this many the envelope goes from day to day: of every day the balance at its end.
 MOST_READ: Final = 50_000
-_LINES_KEPT: Final = 64
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
@@ -72,6 +72,7 @@ class BalanceLine(msgspec.Struct, frozen=True):
     spans: list[Span]
 
 
+Move = tuple[date, int, int, int]  # business date, entry, logged at, change
 Moved = tuple[int, int]  # a moment, and by how much the balance changed
 
 
@@ -94,48 +95,77 @@ def balance_line(agent: Agent, number: str, period: Period) -> BalanceLine | Non
     )
 
 
+@dataclass(slots=True)
+class _Course:
+    """What was read of one account in one period, and up to which entry of which ledger."""
+
+    epoch: str = ""
+    posted_count: int = 0
+    last_id: int = 0
+    start_minor: int = 0
+    moves: list[Move] = field(default_factory=list)
+    course: Course = field(default_factory=lambda: Course([], [], is_daily=False, number=0))
+
+
 class _Courses:
-    """The courses that were asked for last.
+    """The courses that were asked for last, bounded in memory. For any thread.
 
     An account's posted entries are counted, so the same count in the same ledger is the same
-    course.
+    course. A greater one is brought forward by the entries that came after the last that is known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_moves: int = 200_000) -> None:
+        self._most_moves = most_moves
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[object, ...], tuple[int, Course]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Period], _Course] = OrderedDict()
 
     def course(self, account: Account, period: Period) -> tuple[int, Course]:
         """Give the balance at the beginning of the period, and its course in it."""
-        balance = account.balance
-        place = (current_epoch(), account.number, period.first, period.last, balance.posted_count)
+        place, epoch = (account.number, period), current_epoch()
         with self._lock:
-            if place in self._kept:
-                self._kept.move_to_end(place)
-                return self._kept[place]
-        found = _read(account, period)
-        with self._lock:
-            self._kept[place] = found
-            while len(self._kept) > _LINES_KEPT:
-                self._kept.popitem(last=False)
-        return found
+            known = self._kept.get(place)
+        if known is None or known.epoch != epoch or known.posted_count > _posted(account):
+            known = _Course(epoch)
+        if known.posted_count != _posted(account):
+            known = _brought_forward(known, account, period)
+            self._keep(place, known)
+        return known.start_minor, known.course
 
-    def forget(self) -> None:
-        """Keep nothing."""
+    def _keep(self, place: tuple[str, Period], course: _Course) -> None:
         with self._lock:
-            self._kept.clear()
+            self._kept[place] = course
+            self._kept.move_to_end(place)
+            while len(self._kept) > 1 and self._size() > self._most_moves:
+                self._kept.popitem(last=False)
+
+    def _size(self) -> int:
+        return sum(len(each.moves) for each in self._kept.values())
 
 
 _kept: Final = _Courses()
-forget_courses = _kept.forget
 
 
-def _read(account: Account, period: Period) -> tuple[int, Course]:
+def _posted(account: Account) -> int:
+    return int(account.balance.posted_count)
+
+
+def _brought_forward(known: _Course, account: Account, period: Period) -> _Course:
     totals = DailyTotal.objects.filter(account=account.number)
     since = totals.filter(business_date__gte=period.first) if period.first else totals
     start_minor = account.balance.balance_minor - _moved(since)
     within = totals.filter(**period.lookups("business_date"))
-    return start_minor, _course(account, within, period, start_minor)
+    number = int(within.aggregate(sum=Coalesce(Sum("count"), 0))["sum"])
+    found = _Course(known.epoch, _posted(account), start_minor=start_minor)
+    if number > MOST_READ:
+        found.course = _course(start_minor, _by_day(within), is_daily=True, number=number)
+        return found
+    new = _moves(account, period, after=known.last_id)
+    found.moves = sorted([*known.moves, *new]) if known.moves else new
+    newest = Entry.objects.filter(account=account).order_by("-id").values_list("id", flat=True)
+    found.last_id = newest.first() or 0
+    moved = _at_moments(found.moves)
+    found.course = _course(start_minor, moved, is_daily=False, number=number)
+    return found
 
 
 def _moved(totals: QuerySet[DailyTotal]) -> int:
@@ -147,32 +177,32 @@ def _signed() -> Case:
     return Case(taken, default=F("amount_minor"), output_field=BigIntegerField())
 
 
-def _course(
-    account: Account, totals: QuerySet[DailyTotal], period: Period, start_minor: int
-) -> Course:
-    number = int(totals.aggregate(sum=Coalesce(Sum("count"), 0))["sum"])
-    is_daily = number > MOST_READ
-    moved = _by_day(totals) if is_daily else _by_transaction(account, period)
+def _course(start_minor: int, moved: Iterable[Moved], *, is_daily: bool, number: int) -> Course:
     steps = list(_added_up(start_minor, moved))
     if number <= MOST_STEPS:
         return Course(steps, [], is_daily, number)
     return Course([], _envelope(start_minor, steps), is_daily, number)
 
 
-def _by_transaction(account: Account, period: Period) -> list[Moved]:
+def _moves(account: Account, period: Period, *, after: int) -> list[Move]:
     entries = Entry.objects.filter(
         account=account,
         outcome=Outcome.POSTED,
         kind__in=TRANSACTION_KINDS,
+        id__gt=after,
         **period.lookups("business_date"),
     ).order_by("business_date", "id")
-    rows = list(entries.values_list("business_date", "logged_at_ms", "kind", "amount_minor"))
-    moments = _moments([(day, logged_at_ms) for day, logged_at_ms, _kind, _minor in rows])
+    rows = entries.values_list("business_date", "id", "logged_at_ms", "kind", "amount_minor")
     taken = Kind.WITHDRAWAL
     return [
-        (at, -minor if kind == taken else minor)
-        for at, (_day, _logged, kind, minor) in zip(moments, rows, strict=True)
+        (day, entry_id, at_ms, -minor if kind == taken else minor)
+        for day, entry_id, at_ms, kind, minor in rows
     ]
+
+
+def _at_moments(moves: Sequence[Move]) -> list[Moved]:
+    moments = _moments([(day, at_ms) for day, _entry_id, at_ms, _minor in moves])
+    return [(at, minor) for at, (*_place, minor) in zip(moments, moves, strict=True)]
 
 
 def _moments(dated: Sequence[tuple[date, int]]) -> list[int]:

@@ -7,23 +7,72 @@ looked, not with the ledger. A rebuilt or restored ledger has another epoch, and
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from operator import add
+from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
-from accounts.models import TRANSACTION_KINDS, DailyTotal, Entry, Outcome
+from accounts.models import TRANSACTION_KINDS, DailyTotal, Entry, Kind, Outcome
 from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position
 
 # Beyond this many new entries the daily totals are read sooner than these.
 _MOST_BROUGHT_FORWARD: Final = 20_000
-_MOST_CELLS: Final = 400_000
+_MOST_ACCOUNTS: Final = 200_000
+_DEPOSIT: Final = Q(kind=Kind.DEPOSIT)
+_WITHDRAWAL: Final = Q(kind=Kind.WITHDRAWAL)
 
-Cell = tuple[str, int, str]  # account, kind, reason (of rejected ones)
-Cells = Mapping[Cell, tuple[int, int]]  # number, amount in minor units
+Why = tuple[str, int, str]  # account, kind, reason
+
+
+class Sums(NamedTuple):
+    """Transactions of one account, or of many: how many of each kind, and how much."""
+
+    deposits: int = 0
+    deposits_minor: int = 0
+    withdrawals: int = 0
+    withdrawals_minor: int = 0
+
+    @property
+    def number(self) -> int:
+        """Deposits and withdrawals together."""
+        return self.deposits + self.withdrawals
+
+    @property
+    def amounts_minor(self) -> int:
+        """What was paid in and what was paid out, added."""
+        return self.deposits_minor + self.withdrawals_minor
+
+    def plus(self, other: "Sums") -> "Sums":
+        """Add other transactions."""
+        return Sums(*map(add, self, other))
+
+    def of_kinds(self, kinds: Collection[int]) -> "Sums":
+        """Leave out the kinds that are not named."""
+        deposits = self[:2] if Kind.DEPOSIT in kinds else (0, 0)
+        withdrawals = self[2:] if Kind.WITHDRAWAL in kinds else (0, 0)
+        return Sums(*deposits, *withdrawals)
+
+
+_NONE: Final = Sums()
+
+
+def total(each: Iterable[Sums]) -> Sums:
+    """Add up sums."""
+    columns = list(zip(*each, strict=True))
+    return Sums(*map(sum, columns)) if columns else Sums()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Sums by account over all branches, and together; of rejected ones also how many and why."""
+
+    sums: Mapping[str, Sums] = field(default_factory=dict)
+    whole: Sums = _NONE
+    reasons: Mapping[Why, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +97,34 @@ class Summed:
 
 
 @dataclass(slots=True)
-class _Standing:
+class _Kept:
     lock: threading.Lock = field(default_factory=threading.Lock)
     position: Position | None = None
-    cells: Cells = field(default_factory=dict)
+    standing: Standing = Standing()
 
 
 class Standings:
     """The sums that were asked for last, bounded in memory. For any thread."""
 
-    def __init__(self, most_cells: int = _MOST_CELLS) -> None:
-        self._most_cells = most_cells
+    def __init__(self, most_accounts: int = _MOST_ACCOUNTS) -> None:
+        self._most_accounts = most_accounts
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Summed, _Standing] = OrderedDict()
+        self._kept: OrderedDict[Summed, _Kept] = OrderedDict()
 
-    def cells(self, summed: Summed, position: Position) -> Cells:
-        """Give number and amount by account, kind and reason, over all branches.
-
-        ``position`` is the ledger's end in the caller's ``snapshot``. Not to be changed.
-        """
+    def at(self, summed: Summed, position: Position) -> Standing:
+        """Give the sums as of ``position``, the ledger's end in the caller's ``snapshot``."""
         with self._lock:
-            standing = self._kept.setdefault(summed, _Standing())
+            kept = self._kept.setdefault(summed, _Kept())
             self._kept.move_to_end(summed)
-        with standing.lock:
-            if _is_later(standing.position, position):
+        with kept.lock:
+            if _is_later(kept.position, position):
                 # An older snapshot, read while a newer one was faster.
                 return _read(summed)
-            standing.cells = _cells_at(summed, standing, position)
-            standing.position = position
-            cells = standing.cells
+            kept.standing = _brought_to(position, summed, kept)
+            kept.position = position
+            standing = kept.standing
         self._forget_the_oldest()
-        return cells
+        return standing
 
     def forget(self) -> None:
         """Keep nothing."""
@@ -87,11 +133,11 @@ class Standings:
 
     def _forget_the_oldest(self) -> None:
         with self._lock:
-            while len(self._kept) > 1 and self._size() > self._most_cells:
+            while len(self._kept) > 1 and self._size() > self._most_accounts:
                 self._kept.popitem(last=False)
 
     def _size(self) -> int:
-        return sum(len(each.cells) for each in self._kept.values())
+        return sum(len(each.standing.sums) for each in self._kept.values())
 
 
 standings: Final = Standings()
@@ -103,45 +149,60 @@ def _is_later(known: Position | None, position: Position) -> bool:
     )
 
 
-def _cells_at(summed: Summed, standing: _Standing, position: Position) -> Cells:
-    known = standing.position
+def _brought_to(position: Position, summed: Summed, kept: _Kept) -> Standing:
+    known = kept.position
     if known == position:
-        return standing.cells
+        return kept.standing
     if known is None or known.epoch != position.epoch:
         return _read(summed)
     gained = position.entry_id - known.entry_id
     if summed.is_of_totals and gained > _MOST_BROUGHT_FORWARD:
         return _read(summed)
     new = summed.entries().filter(id__gt=known.entry_id, id__lte=position.entry_id)
-    return _added(standing.cells, _grouped(new, summed))
+    return _added(kept.standing, _of_entries(new, summed))
 
 
-def _read(summed: Summed) -> Cells:
+def _read(summed: Summed) -> Standing:
     if not summed.is_of_totals:
-        return dict(_grouped(summed.entries(), summed))
+        return _of_entries(summed.entries(), summed)
     dated = Period(summed.first, summed.last).lookups("business_date")
-    totals = DailyTotal.objects.filter(**dated).values_list("account", "kind")
-    rows = totals.annotate(number=Sum("count"), minor=Sum("amount_minor")).order_by()
-    return {(account, kind, ""): (number, minor) for account, kind, number, minor in rows}
+    sums = _by_account(
+        DailyTotal.objects.filter(**dated),
+        Sum("count", filter=_DEPOSIT),
+        Sum("count", filter=_WITHDRAWAL),
+    )
+    return Standing(sums, total(sums.values()))
 
 
-def _grouped(entries: QuerySet[Entry], summed: Summed) -> Iterable[tuple[Cell, tuple[int, int]]]:
-    # A reason beside a posted entry is a remark, and parts nothing.
-    by_reason = summed.outcome == Outcome.REJECTED
-    columns = ("account", "kind", "reason") if by_reason else ("account", "kind")
-    rows: Any = entries.values_list(*columns).annotate(Count("id"), Sum("amount_minor")).order_by()
-    for *cell, number, minor in rows:
-        account, kind, reason = cell if by_reason else (*cell, "")
-        yield (account, kind, reason), (number, minor)
+def _of_entries(entries: QuerySet[Entry], summed: Summed) -> Standing:
+    sums = _by_account(entries, Count("id", filter=_DEPOSIT), Count("id", filter=_WITHDRAWAL))
+    reasons: dict[Why, int] = {}
+    # A reason beside a posted entry is a remark.
+    if summed.outcome == Outcome.REJECTED and sums:
+        rows = entries.values_list("account", "kind", "reason").annotate(Count("id")).order_by()
+        reasons = {(account, kind, reason): number for account, kind, reason, number in rows}
+    return Standing(sums, total(sums.values()), reasons)
 
 
-def _added(cells: Cells, gained: Iterable[tuple[Cell, tuple[int, int]]]) -> Cells:
-    new = list(gained)
-    if not new:
-        return cells
+def _by_account(rows: QuerySet[Any], deposits: Any, withdrawals: Any) -> dict[str, Sums]:
+    # By account alone, whose index then gives the groups one after the other.
+    by_account = rows.order_by().values_list("account")
+    found = by_account.annotate(
+        deposits=deposits,
+        deposits_minor=Sum("amount_minor", filter=_DEPOSIT),
+        withdrawals=withdrawals,
+        withdrawals_minor=Sum("amount_minor", filter=_WITHDRAWAL),
+    )
+    return {account: Sums(*(each or 0 for each in sums)) for account, *sums in found}
+
+
+def _added(standing: Standing, gained: Standing) -> Standing:
+    if not gained.sums:
+        return standing
     # Whoever reads the old ones goes on with them.
-    sums = dict(cells)
-    for cell, (number, minor) in new:
-        had = sums.get(cell, (0, 0))
-        sums[cell] = (had[0] + number, had[1] + minor)
-    return sums
+    sums, reasons = dict(standing.sums), dict(standing.reasons)
+    for account, each in gained.sums.items():
+        sums[account] = sums.get(account, Sums()).plus(each)
+    for why, number in gained.reasons.items():
+        reasons[why] = reasons.get(why, 0) + number
+    return Standing(sums, standing.whole.plus(gained.whole), reasons)

@@ -21,6 +21,7 @@ from accounts.models import (
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.dead_letters import Followed, is_retried, set_aside
 from accounts.selectors.filters import Filter
+from accounts.selectors.orders import NEWEST_FIRST, Order, after, in_order
 from accounts.selectors.scope import entries_seen_by, submissions_seen_by
 
 PAGE_LENGTH = 50
@@ -102,15 +103,18 @@ class Page:
     older_than: UUID | None
 
 
-def transactions_page(agent: Agent, wanted: Filter, *, older_than: UUID | None = None) -> Page:
-    """Give the newest transactions by business date and ledger order, or those after an id."""
-    entries = wanted.entries(agent).order_by("-business_date", "-id")
+def transactions_page(
+    agent: Agent,
+    wanted: Filter,
+    *,
+    order: Order = NEWEST_FIRST,
+    older_than: UUID | None = None,
+) -> Page:
+    """Give the first transactions in an order, or those after an id: further down the list."""
+    entries = wanted.entries(agent)
     if older_than and (mark := _seen_entry(agent, older_than)):
-        same_day = Q(business_date=mark.business_date, id__lt=mark.pk)
-        # Both halves repeat the date, so that the index on it gives the page in order.
-        entries = entries.filter(business_date__lte=mark.business_date)
-        entries = entries.filter(same_day | Q(business_date__lt=mark.business_date))
-    return _page(entries, agent, length=PAGE_LENGTH)
+        entries = after(entries, mark, order)
+    return _page(in_order(entries, order), agent, length=PAGE_LENGTH)
 
 
 def account_page(

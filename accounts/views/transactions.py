@@ -1,5 +1,8 @@
 """The list of transactions, and the same as a CSV file."""
 
+from dataclasses import dataclass
+from typing import Final
+
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -9,10 +12,13 @@ from django.views.decorators.http import require_safe
 from accounts.csv_rows import HEADER, entry_rows
 from accounts.filter_form import FilterForm, bar_of
 from accounts.selectors.exports import exported_pages
+from accounts.selectors.orders import NEWEST_FIRST, Order, order_named
 from accounts.selectors.transactions import has_transactions, transactions_page
 from accounts.views.account import identifier_in
 from accounts.views.csv_download import csv_download
 from accounts.views.doors import AgentRequest, with_customer_data
+
+SORTED_COLUMNS: Final = ("date", "account", "amount", "balance")
 
 
 @with_customer_data
@@ -22,10 +28,11 @@ def transactions(request: AgentRequest) -> HttpResponse:
     form = FilterForm(request.GET)
     chosen = form.chosen(request.user)
     older_than = identifier_in(request.GET.get("before"))
-    is_valid = form.is_valid()
-    page = (
-        transactions_page(request.user, chosen.filter, older_than=older_than) if is_valid else None
-    )
+    order = order_named(request.GET.get("sort"))
+    page = None
+    if form.is_valid():
+        page = transactions_page(request.user, chosen.filter, order=order, older_than=older_than)
+    query = chosen.filter.to_query()
     context = {
         "form": form,
         "bar": bar_of(form, chosen, request.user, action=reverse("transactions")),
@@ -33,9 +40,29 @@ def transactions(request: AgentRequest) -> HttpResponse:
         "page": page,
         "is_older": older_than is not None,
         "has_any": bool(page and page.rows) or has_transactions(request.user),
-        "query": chosen.filter.to_query(),
+        "query": query,
+        "order": order,
+        "sorted_query": query if order == NEWEST_FIRST else f"{query}&sort={order}",
+        "heads": {name: _head(name, order, query) for name in SORTED_COLUMNS},
     }
     return render(request, "accounts/transactions.html", context)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a column: the order that it leads to, and how the list stands to it now."""
+
+    query: str
+    aria_sort: str
+
+
+def _head(name: str, order: Order, query: str) -> Head:
+    """Give a column's head: pressed again it turns the order round. All but accounts fall first."""
+    is_current = order.removeprefix("-") == name
+    falls = not order.startswith("-") if is_current else name != "account"
+    aria_sort = "descending" if order.startswith("-") else "ascending"
+    target = f"-{name}" if falls else name
+    return Head(f"{query}&sort={target}", aria_sort if is_current else "none")
 
 
 @with_customer_data

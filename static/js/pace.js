@@ -48,7 +48,7 @@ export class Rate {
     this.canvas = /** @type {HTMLCanvasElement} */ (panel.querySelector("canvas"));
     this.chart = draw(this.canvas, {
       type: "bar",
-      data: { labels: [], datasets: [{ data: [], barPercentage: 0.9, categoryPercentage: 0.95, minBarLength: 0 }] },
+      data: { labels: [], datasets: [{ data: [], barPercentage: 0.9, categoryPercentage: 0.95, backgroundColor: () => colour(this.canvas, "chart-1") }] },
       options: axes(count, (place) => this.timeOf(place)),
     });
     this.paint();
@@ -73,7 +73,6 @@ export class Rate {
 
   paint() {
     paintAxes(this.chart);
-    this.chart.data.datasets[0].backgroundColor = colour(this.canvas, "chart-1");
     this.chart.update("none");
   }
 
@@ -104,14 +103,17 @@ export class Delay {
     /** @type {{ begin_ms: number, number: number, times: Times }[]} */
     this.spans = [];
     this.canvas = /** @type {HTMLCanvasElement} */ (panel.querySelector("canvas"));
-    const line = { data: [], spanGaps: false, borderWidth: 2, pointHitRadius: 8 };
+    const line = (/** @type {string} */ token) => {
+      const ink = () => colour(this.canvas, token);
+      return { data: [], spanGaps: false, borderWidth: 2, borderColor: ink, backgroundColor: ink, pointRadius: 3 };
+    };
     this.chart = draw(this.canvas, {
       type: "line",
       data: {
         labels: [],
         datasets: [
-          { ...line, pointRadius: 3, pointStyle: "circle" },
-          { ...line, pointRadius: 3, pointStyle: "rect", borderDash: [5, 3] },
+          { ...line("chart-1"), pointStyle: "circle" },
+          { ...line("chart-2"), pointStyle: "rect", borderDash: [5, 3] },
         ],
       },
       options: axes(duration, (place) => this.timeOf(place)),
@@ -152,10 +154,6 @@ export class Delay {
 
   paint() {
     paintAxes(this.chart);
-    ["chart-1", "chart-2"].forEach((token, place) => {
-      const dataset = this.chart.data.datasets[place];
-      dataset.borderColor = dataset.backgroundColor = dataset.pointBackgroundColor = colour(this.canvas, token);
-    });
     this.chart.update("none");
   }
 

@@ -1,17 +1,19 @@
 """The panels that set accounts side by side: ``heat`` by number, ``bars`` by amount."""
 
 from collections.abc import Callable, Mapping
+from heapq import nsmallest
 from typing import Final
 
 import msgspec
 
 from accounts.selectors.accounts import numbers_found
 from accounts.selectors.panels.asked import Asked, Measure
-from accounts.selectors.panels.reading import Reading, Sums
+from accounts.selectors.panels.reading import Reading
+from accounts.selectors.standings import Sums
 
 MEASURES: Final[Mapping[Measure, Callable[[Sums], int]]] = {
     "amount": lambda sums: sums.amounts_minor,
-    "count": lambda sums: sums.count,
+    "count": lambda sums: sums.number,
     "in": lambda sums: sums.deposits_minor,
     "out": lambda sums: sums.withdrawals_minor,
 }
@@ -50,10 +52,12 @@ def compared(reading: Reading, asked: Asked) -> Compared:
         numbers = numbers_found(reading.agent, asked.find)
         found = {account: each for account, each in sums.items() if account in numbers}
     measure, length = MEASURES[asked.by], asked.rows(5, 10, 16)
-    ordered = sorted(found, key=lambda account: (-measure(found[account]), account))
-    page = min(asked.page, max(0, len(ordered) - 1) // length)
+    page = min(asked.page, max(0, len(found) - 1) // length)
     first = page * length
-    shown = ordered[first : first + length]
+    ordered = nsmallest(
+        first + length, found, key=lambda account: (-measure(found[account]), account)
+    )
+    shown = ordered[first:]
     holders = reading.holders(shown)
     return Compared(
         rows=[_row(account, holders.get(account, ""), found[account]) for account in shown],

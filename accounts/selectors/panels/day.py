@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import msgspec
 
 from accounts.selectors.panels.asked import Asked
-from accounts.selectors.panels.reading import Reading, total
+from accounts.selectors.panels.reading import Reading
 from accounts.selectors.panels.rows import last_day
 from accounts.selectors.periods import Period
 
@@ -38,5 +38,5 @@ def two_days(reading: Reading, _asked: Asked) -> TwoDays:
 
 
 def _sums_of(reading: Reading, day: date) -> DaySums:
-    sums = total(reading.sums_of(Period(day, day)).values())
-    return DaySums(day, sums.count, sums.deposits_minor, sums.withdrawals_minor)
+    sums = reading.whole_of(Period(day, day))
+    return DaySums(day, sums.number, sums.deposits_minor, sums.withdrawals_minor)

@@ -1,49 +1,21 @@
 """What several panels need of one filter, read once for all of them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from heapq import nsmallest
 from typing import Final
 
-from accounts.models import Agent, Kind, Outcome
+from accounts.models import TRANSACTION_KINDS, Agent, Outcome
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.filters import Filter
 from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.scope import sees_every_branch
-from accounts.selectors.standings import Cells, Summed, standings
+from accounts.selectors.standings import Standing, Summed, Sums, standings, total
 
 MOST_LINES: Final = 4
 LINES_AT_FIRST: Final = 2
-
-
-@dataclass(slots=True)
-class Sums:
-    """Transactions of one account, or of many: how many of each kind, and how much."""
-
-    deposits: int = 0
-    deposits_minor: int = 0
-    withdrawals: int = 0
-    withdrawals_minor: int = 0
-
-    @property
-    def count(self) -> int:
-        """Deposits and withdrawals together."""
-        return self.deposits + self.withdrawals
-
-    @property
-    def amounts_minor(self) -> int:
-        """What was paid in and what was paid out, added."""
-        return self.deposits_minor + self.withdrawals_minor
-
-    def add(self, kind: int, number: int, minor: int) -> None:
-        """Add ``number`` transactions of a kind."""
-        if kind == Kind.DEPOSIT:
-            self.deposits += number
-            self.deposits_minor += minor
-        else:
-            self.withdrawals += number
-            self.withdrawals_minor += minor
 
 
 class Reading:
@@ -77,50 +49,54 @@ class Reading:
         return frozenset(let_through.values_list("number", flat=True))
 
     @cached_property
-    def by_account(self) -> dict[str, Sums]:
+    def by_account(self) -> Mapping[str, Sums]:
         """The sums of the filter's period for each account that has any."""
-        return self.sums_of(self.period)
+        return self._passing(self._standing(self.period, self.outcome))
 
     @cached_property
     def whole(self) -> Sums:
         """The sums of the filter's period over all accounts."""
-        return total(self.by_account.values())
+        return self.whole_of(self.period)
 
-    def sums_of(self, period: Period) -> dict[str, Sums]:
-        """Give the sums by account for other business dates than the filter's."""
-        by_account: dict[str, Sums] = {}
-        for (account, kind, _reason), (number, minor) in self.cells(period, self.outcome).items():
-            by_account.setdefault(account, Sums()).add(kind, number, minor)
-        return by_account
+    def whole_of(self, period: Period) -> Sums:
+        """Give the sums over all accounts for other business dates than the filter's."""
+        standing = self._standing(period, self.outcome)
+        if self.accounts is None:
+            return standing.whole.of_kinds(self.chosen.kinds)
+        return total(self._passing(standing).values())
 
-    def cells(self, period: Period, outcome: Outcome) -> Cells:
-        """Give numbers and amounts by account, kind and reason, of what passes the filter."""
+    def reasons(self) -> Counter[str]:
+        """Count what was rejected in the filter's period, by reason."""
+        counted: Counter[str] = Counter()
+        standing = self._standing(self.period, Outcome.REJECTED)
+        for (account, kind, reason), number in standing.reasons.items():
+            if kind in self.chosen.kinds and (self.accounts is None or account in self.accounts):
+                counted[reason] += number
+        return counted
+
+    def _standing(self, period: Period, outcome: Outcome) -> Standing:
         summed = Summed(period.first, period.last, outcome, self.chosen.agent)
-        cells = standings.cells(summed, self.position)
-        accounts, kinds = self.accounts, self.chosen.kinds
-        return {
-            cell: sums
-            for cell, sums in cells.items()
-            if (accounts is None or cell[0] in accounts) and cell[1] in kinds
-        }
+        return standings.at(summed, self.position)
+
+    def _passing(self, standing: Standing) -> Mapping[str, Sums]:
+        sums, accounts, kinds = standing.sums, self.accounts, self.chosen.kinds
+        if accounts is not None:
+            sums = {account: sums[account] for account in accounts if account in sums}
+        if kinds != TRANSACTION_KINDS:
+            narrowed = ((account, each.of_kinds(kinds)) for account, each in sums.items())
+            sums = {account: each for account, each in narrowed if each.number}
+        return sums
 
     @cached_property
     def drawn(self) -> tuple[str, ...]:
         """The accounts whose balance is shown: the chosen ones, else the busiest."""
         if self.chosen.accounts:
             return self.chosen.accounts[:MOST_LINES]
-        busiest = sorted(self.by_account.items(), key=lambda each: (-each[1].count, each[0]))
-        return tuple(account for account, _sums in busiest[:LINES_AT_FIRST])
+        busiest = nsmallest(
+            LINES_AT_FIRST, self.by_account.items(), key=lambda each: (-each[1].number, each[0])
+        )
+        return tuple(account for account, _sums in busiest)
 
     def holders(self, numbers: Iterable[str]) -> dict[str, str]:
         """Give the holders of accounts by their numbers."""
         return holders_of(numbers, seen_by=self.agent)
-
-
-def total(each: Iterable[Sums]) -> Sums:
-    """Add up sums."""
-    whole = Sums()
-    for sums in each:
-        whole.add(Kind.DEPOSIT, sums.deposits, sums.deposits_minor)
-        whole.add(Kind.WITHDRAWAL, sums.withdrawals, sums.withdrawals_minor)
-    return whole

@@ -1,7 +1,5 @@
 """The panel ``rejected``: how many were rejected and why, and the last of them."""
 
-from collections import Counter
-
 import msgspec
 
 from accounts.models import Outcome
@@ -29,11 +27,7 @@ def rejected(reading: Reading, asked: Asked) -> Rejected:
     """Give what was rejected of what passes the filter; nothing where only posted ones do."""
     if reading.chosen.outcome == "posted":
         return Rejected([], 0, [])
-    counted: Counter[str] = Counter()
-    for (_account, _kind, reason), (number, _minor) in reading.cells(
-        reading.period, Outcome.REJECTED
-    ).items():
-        counted[reason] += number
+    counted = reading.reasons()
     # No more are looked for than there are, or the search would go through the whole ledger.
     length = min(asked.rows(2, 5, 12), counted.total())
     entries = reading.chosen.entries(reading.agent).filter(outcome=Outcome.REJECTED)

@@ -7,7 +7,7 @@ from django.utils import timezone
 from accounts.models import Balance
 from accounts.outbox import waiting
 from accounts.selectors.panels.asked import Asked
-from accounts.selectors.panels.reading import Reading, total
+from accounts.selectors.panels.reading import Reading
 from accounts.selectors.periods import Period
 from accounts.selectors.posting_times import PostingTimes, posting_times
 from accounts.selectors.scope import accounts_seen_by
@@ -64,7 +64,7 @@ def totals(reading: Reading, _asked: Asked) -> Totals:
         deposits_minor=whole.deposits_minor,
         withdrawals=whole.withdrawals,
         withdrawals_minor=whole.withdrawals_minor,
-        today=total(reading.sums_of(Period(day, day)).values()).count,
+        today=reading.whole_of(Period(day, day)).number,
         is_of_rejected=reading.chosen.outcome == "rejected",
         waiting=_waiting(reading),
         delays=posting_times(reading.chosen.submissions(reading.agent)),
