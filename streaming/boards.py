@@ -10,7 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from accounts.models import Agent, Board
-from accounts.selectors.boards import board_open_to, boards_open_to, first_board_of, free_board_name
+from accounts.selectors.boards import (
+    MOST_BOARDS,
+    board_open_to,
+    boards_open_to,
+    first_board_of,
+    free_board_name,
+)
 from streaming.layouts import PANEL_TITLES, WIDTHS, Placed, default_layout
 
 # What the address of a dashboard says about arranging it, and what is no part of its filter:
@@ -20,6 +26,9 @@ ADDED: Final = "added"
 
 # In place of a dashboard's id: the one that every agent of the role has.
 OF_THE_ROLE: Final = -1
+
+# A menu of more is no menu; the list has all of them.
+_MOST_CHOICES: Final = MOST_BOARDS + 10
 
 
 class LayoutNotUnderstood(ValueError):
@@ -53,8 +62,8 @@ class OpenedBoard:
 
     @property
     def choices(self) -> list[Board]:
-        """All dashboards that the agent may open instead."""
-        return list(boards_open_to(self.agent))
+        """Dashboards to open instead: the agent's own, and some of those that are shared."""
+        return list(boards_open_to(self.agent).defer("layout")[:_MOST_CHOICES])
 
     @property
     def suggestion(self) -> str:

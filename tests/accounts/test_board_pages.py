@@ -258,6 +258,28 @@ def test_the_menu_and_the_list_name_what_may_be_opened(bank, board, signed_in):
         assert "Privé" not in page
 
 
+def test_a_menu_stays_one_and_the_list_has_all(bank, signed_in):
+    Board.objects.bulk_create(
+        Board(
+            owner=bank.auditor,
+            name=f"Partagé {n}",
+            layout=[],
+            shared_with="teller",
+            created_at_ms=1,
+            changed_at_ms=1,
+        )
+        for n in range(70)
+    )
+    client = signed_in(bank.teller)
+
+    counts = [
+        len(re.findall(r'<a href="/dashboard/\d+/"', client.get(address).content.decode()))
+        for address in ("/dashboard/", "/dashboards/")
+    ]
+
+    assert counts == [60, 70]
+
+
 def test_a_panel_of_another_version_is_kept_but_not_shown(bank, signed_in):
     later = {"panel": "forecast", "width": 4, "height": "usual", "model": "linear"}
     wider = {"panel": "heat", "width": 6, "height": "usual", "colours": "warm"}

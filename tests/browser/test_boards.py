@@ -261,3 +261,11 @@ def test_axe_finds_nothing_and_a_narrow_screen_is_enough(page_of, bank, board, t
     expect(tool(page, "live", "wider")).to_be_hidden()
     tool(page, "live", "before").tap()
     assert shown(page) == [PLACED[1], PLACED[0], PLACED[2]]
+
+    # A menu below a long name stays on the page.
+    page.set_viewport_size({"width": 768, "height": 640})
+    page.goto(f"/dashboard/{long.pk}/")
+    page.locator(".board-head__name summary").click()
+    box = page.locator(".board-head__name nav").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 768
