@@ -4,7 +4,6 @@ from datetime import date
 from typing import Final
 
 import msgspec
-from django.utils import timezone
 
 from accounts.models import Outcome
 from accounts.selectors.live_rows import LiveRow, live_rows
@@ -77,5 +76,5 @@ def largest(reading: Reading, asked: Asked) -> Largest:
 
 def last_day(reading: Reading) -> date:
     """Give the day that the panels of a day show: the period's last, and no later than today."""
-    today = timezone.localdate()
+    today = reading.chosen.today
     return min(reading.period.last or today, today)
