@@ -6,12 +6,14 @@ from typing import Any, Final
 
 import msgspec
 from django import forms
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import BRANCH_ROLES, Agent, Branch, Kind, Outcome
 from accounts.models.account import NUMBER_LENGTH
+from accounts.models.fields import instant, milliseconds_at
 from accounts.selectors.filters import (
     BRANCH_LENGTH,
     MOST_ACCOUNTS,
@@ -19,6 +21,7 @@ from accounts.selectors.filters import (
     Filter,
     spelled_out,
 )
+from accounts.selectors.known import first_moment
 from accounts.selectors.periods import ALL, DATES, PERIOD_NAMES
 from accounts.selectors.scope import agents_seen_by, branches_seen_by
 
@@ -95,6 +98,7 @@ class FilterForm(forms.Form):
     agent = forms.CharField(label=_("Agent"), max_length=USERNAME_LENGTH, required=False)
     branch = forms.CharField(label=_("Branch"), max_length=BRANCH_LENGTH, required=False)
     all_entries = forms.BooleanField(label=_("With openings"), required=False)
+    as_of = forms.DateTimeField(label=_("As known at"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -107,6 +111,8 @@ class FilterForm(forms.Form):
         # Two dates alone are a range; beside another one they say nothing.
         if (first or last) and not cleaned.get("range"):
             cleaned["range"] = DATES
+        if (moment := cleaned.get("as_of")) and moment > timezone.now():
+            self.add_error("as_of", _("That moment is yet to come."))
         if cleaned.get("range") == DATES and first and last and first > last:
             self.add_error("to", _("The end is before the beginning."))
         return cleaned
@@ -123,6 +129,7 @@ class FilterForm(forms.Form):
             "account": accounts.known or accounts.unknown,
             **{each: cleaned.get(each, "") for each in ("kind", "outcome", "agent", "branch")},
             "all_entries": cleaned.get("all_entries", False),
+            "as_of": milliseconds_at(moment) if (moment := cleaned.get("as_of")) else None,
         }
         return Chosen(msgspec.convert(wanted, Filter), accounts.unknown)
 
@@ -164,6 +171,10 @@ def bar_of(
         "offered": offered,
         "is_other_agent": bool(chosen.filter.agent) and chosen.filter.agent not in usernames,
         "action": action,
+        "as_of": _local(chosen.filter.as_of),
+        "as_of_ms": chosen.filter.as_of,
+        "begin_ms": first_moment(),
+        "live_query": msgspec.structs.replace(chosen.filter, as_of=None).to_query(),
         "is_clear": not form.errors and chosen.filter == usual,
         "words": {
             "remove": gettext("Remove %(account)s"),
@@ -172,3 +183,11 @@ def bar_of(
             "most": MOST_ACCOUNTS,
         },
     }
+
+
+def _local(milliseconds: int | None) -> str:
+    """Give a moment as a field for date and time takes it, in the portal's time zone."""
+    if milliseconds is None:
+        return ""
+    moment = timezone.localtime(instant(milliseconds), timezone.get_default_timezone())
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")

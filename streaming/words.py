@@ -25,6 +25,7 @@ def dashboard_words() -> dict[str, str]:
         "today": _("+%(count)s today"),
         "oldest": _("the oldest: %(age)s"),
         "none_waiting": _("nothing waits"),
+        "of_now_only": _("known of now only"),
         "ninety_five": _("95%% under %(delay)s, last hour"),
         "no_delay": _("no submission in the last hour"),
         "show_table": _("Show as table"),

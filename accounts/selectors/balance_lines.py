@@ -12,10 +12,21 @@ import msgspec
 from django.db.models import BigIntegerField, Case, F, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
-from accounts.models import TRANSACTION_KINDS, Account, Agent, DailyTotal, Entry, Kind, Outcome
+from accounts.models import (
+    TRANSACTION_KINDS,
+    Account,
+    Agent,
+    Balance,
+    DailyTotal,
+    Entry,
+    Kind,
+    Outcome,
+)
+from accounts.selectors.known import KnownAt, known_at
 from accounts.selectors.periods import Period, beginning_of
 from accounts.selectors.positions import current_epoch
 from accounts.selectors.scope import accounts_seen_by
+from accounts.selectors.standing_balances import balances_at
 
 # Up to so many transactions each is a step. Beyond, the line is an envelope of as many spans.
 MOST_STEPS: Final = 500
@@ -76,17 +87,30 @@ Move = tuple[date, int, int, int]  # business date, entry, logged at, change
 Moved = tuple[int, int]  # a moment, and by how much the balance changed
 
 
-def balance_line(agent: Agent, number: str, period: Period) -> BalanceLine | None:
-    """Give the line of one account; None for an account that is not open or not the agent's."""
+def balance_line(
+    agent: Agent, number: str, period: Period, *, as_of: int | None = None
+) -> BalanceLine | None:
+    """Give the line of one account; None for an account that is not open or not the agent's.
+
+    ``as_of`` is the moment, in milliseconds, as of which it is told: the log had nothing later.
+    """
     accounts = accounts_seen_by(agent).filter(balance__isnull=False).select_related("balance")
     account = accounts.filter(number=number).first()
     if account is None:
         return None
-    start_minor, course = _kept.course(account, period)
+    balance_minor = int(account.balance.balance_minor)
+    if as_of is None:
+        start_minor, course = _kept.course(account, period)
+    else:
+        held = balances_at(Balance.objects.filter(account=account), as_of)
+        if number not in held:
+            return None
+        balance_minor = held[number]
+        start_minor, course = _known_course(account, period, balance_minor, known_at(as_of))
     return BalanceLine(
         account=number,
         holder=account.holder,
-        balance_minor=account.balance.balance_minor,
+        balance_minor=balance_minor,
         start_minor=start_minor,
         number=course.number,
         is_daily=course.is_daily,
@@ -168,6 +192,16 @@ def _brought_forward(known: _Course, account: Account, period: Period) -> _Cours
     return found
 
 
+def _known_course(
+    account: Account, period: Period, balance_minor: int, known: KnownAt
+) -> tuple[int, Course]:
+    since = _moves(account, Period(period.first), after=0, known=known)
+    start_minor = balance_minor - sum(minor for *_place, minor in since)
+    moves = [each for each in since if period.last is None or each[0] <= period.last]
+    moved = _at_moments(moves)
+    return start_minor, _course(start_minor, moved, is_daily=False, number=len(moves))
+
+
 def _moved(totals: QuerySet[DailyTotal]) -> int:
     return int(totals.aggregate(sum=Coalesce(Sum(_signed()), 0))["sum"])
 
@@ -184,7 +218,9 @@ def _course(start_minor: int, moved: Iterable[Moved], *, is_daily: bool, number:
     return Course([], _envelope(start_minor, steps), is_daily, number)
 
 
-def _moves(account: Account, period: Period, *, after: int) -> list[Move]:
+def _moves(
+    account: Account, period: Period, *, after: int, known: KnownAt | None = None
+) -> list[Move]:
     entries = Entry.objects.filter(
         account=account,
         outcome=Outcome.POSTED,
@@ -192,6 +228,8 @@ def _moves(account: Account, period: Period, *, after: int) -> list[Move]:
         id__gt=after,
         **period.lookups("business_date"),
     ).order_by("business_date", "id")
+    if known is not None:
+        entries = entries.filter(known.condition)
     rows = entries.values_list("business_date", "id", "logged_at_ms", "kind", "amount_minor")
     taken = Kind.WITHDRAWAL
     return [

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 from msgspec import Meta
 
 from accounts.models import (
@@ -19,7 +20,9 @@ from accounts.models import (
     Submission,
 )
 from accounts.models.account import NUMBER_LENGTH
+from accounts.models.fields import instant
 from accounts.selectors.accounts import NoSuchAccount, account_seen_by
+from accounts.selectors.known import known_at
 from accounts.selectors.periods import ALL, DATES, Period
 from accounts.selectors.scope import (
     accounts_seen_by,
@@ -31,6 +34,7 @@ from accounts.selectors.scope import (
 MOST_ACCOUNTS: Final = 20
 USERNAME_LENGTH: Final = 150
 BRANCH_LENGTH: Final = 20
+MOST_MOMENT_MS: Final = 7_258_118_400_000  # the year 2200
 OUTCOME_BY_CODE: Final = {outcome.name.lower(): outcome for outcome in Outcome}
 
 AccountText = Annotated[str, Meta(max_length=NUMBER_LENGTH)]
@@ -57,11 +61,20 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     agent: UsernameText = ""
     branch: BranchText = ""
     all_entries: bool = False
+    # Milliseconds since 1970: only what the log had taken by then. None for all until now.
+    as_of: Annotated[int, Meta(ge=0, le=MOST_MOMENT_MS)] | None = None
 
     @property
     def period(self) -> Period:
-        """The business dates that the filter stands for today."""
-        return Period.named(self.range, self.first, self.last)
+        """The business dates that the filter stands for today, or stood for at its moment."""
+        return Period.named(self.range, self.first, self.last, today=self.today)
+
+    @property
+    def today(self) -> date:
+        """Today, or what was today at the filter's moment."""
+        if self.as_of is None:
+            return timezone.localdate()
+        return timezone.localdate(instant(self.as_of))
 
     @property
     def is_everything(self) -> bool:
@@ -78,9 +91,10 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pairs = msgspec.to_builtins(self)
         pairs["account"] = ",".join(self.accounts)
         pairs["all_entries"] = "1" if self.all_entries else ""
+        pairs["as_of"] = "" if self.as_of is None else _written(self.as_of)
         for name in ("from", "to") if self.range != DATES else ():
             pairs.pop(name)
-        return urlencode({name: text for name, text in pairs.items() if text}, safe=",")
+        return urlencode({name: text for name, text in pairs.items() if text}, safe=",:")
 
     def narrowed(self, entries: QuerySet[Entry]) -> QuerySet[Entry]:
         """Leave of ``entries`` what passes."""
@@ -98,6 +112,8 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     Account.objects.filter(number=OuterRef("account_id"), branch__code=self.branch)
                 )
             )
+        if self.as_of is not None:
+            wanted &= known_at(self.as_of).condition
         return entries.filter(wanted, **self.period.lookups("business_date"))
 
     def entries(self, agent: Agent) -> QuerySet[Entry]:
@@ -124,6 +140,13 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             numbers = Account.objects.filter(branch__code=self.branch).values("number")
             rows = rows.filter(**{f"{column}__in": numbers})
         return rows
+
+
+def _written(milliseconds: int) -> str:
+    """Write a moment for an address, in UTC, which means the same wherever it is read."""
+    precision = "milliseconds" if milliseconds % 1000 else "seconds"
+    moment = instant(milliseconds).isoformat(timespec=precision)
+    return moment.replace("+00:00", "Z")
 
 
 def usual_range(agent: Agent) -> Literal["30d", "all"]:

@@ -24,13 +24,20 @@ class Period:
     last: date | None = None
 
     @classmethod
-    def named(cls, name: str, first: date | None = None, last: date | None = None) -> Self:
+    def named(
+        cls,
+        name: str,
+        first: date | None = None,
+        last: date | None = None,
+        *,
+        today: date | None = None,
+    ) -> Self:
         """Give the period of that name as of today; the dates belong to the name ``dates``."""
+        today = today or timezone.localdate()
         if name in DAYS_BY_NAME:
-            today = timezone.localdate()
             return cls(today - timedelta(days=DAYS_BY_NAME[name] - 1), today)
         if name == MONTH:
-            return cls(timezone.localdate().replace(day=1), timezone.localdate())
+            return cls(today.replace(day=1), today)
         return cls(_within(first), _within(last)) if name == DATES else cls()
 
     def lookups(self, field: str) -> dict[str, date]:

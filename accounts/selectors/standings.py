@@ -8,14 +8,15 @@ looked, not with the ledger. A rebuilt or restored ledger has another epoch, and
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from operator import add
+from operator import add, sub
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.models import TRANSACTION_KINDS, DailyTotal, Entry, Kind, Outcome
+from accounts.selectors.known import KnownAt, known_at
 from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position
 
@@ -50,6 +51,10 @@ class Sums(NamedTuple):
         """Add other transactions."""
         return Sums(*map(add, self, other))
 
+    def minus(self, other: "Sums") -> "Sums":
+        """Take other transactions away."""
+        return Sums(*map(sub, self, other))
+
     def of_kinds(self, kinds: Collection[int]) -> "Sums":
         """Leave out the kinds that are not named."""
         deposits = self[:2] if Kind.DEPOSIT in kinds else (0, 0)
@@ -83,6 +88,8 @@ class Summed:
     last: date | None
     outcome: Outcome = Outcome.POSTED
     agent: str = ""
+    # Only what the log had taken by then, in milliseconds; None for all.
+    as_of: int | None = None
 
     def entries(self) -> QuerySet[Entry]:
         """Give the entries themselves, of every branch."""
@@ -119,7 +126,7 @@ class Standings:
         with kept.lock:
             if _is_later(kept.position, position):
                 # An older snapshot, read while a newer one was faster.
-                return _read(summed)
+                return _read(summed, position)
             kept.standing = _brought_to(position, summed, kept)
             kept.position = position
             standing = kept.standing
@@ -154,24 +161,47 @@ def _brought_to(position: Position, summed: Summed, kept: _Kept) -> Standing:
     if known == position:
         return kept.standing
     if known is None or known.epoch != position.epoch:
-        return _read(summed)
+        return _read(summed, position)
     gained = position.entry_id - known.entry_id
     if summed.is_of_totals and gained > _MOST_BROUGHT_FORWARD:
-        return _read(summed)
+        return _read(summed, position)
     new = summed.entries().filter(id__gt=known.entry_id, id__lte=position.entry_id)
+    if summed.as_of is not None:
+        # The log had it, and the ledger had not got so far.
+        new = new.filter(logged_at_ms__lte=summed.as_of)
     return _added(kept.standing, _of_entries(new, summed))
 
 
-def _read(summed: Summed) -> Standing:
+def _read(summed: Summed, position: Position) -> Standing:
+    if summed.as_of is not None:
+        return _read_as_of(summed, position, known_at(summed.as_of))
     if not summed.is_of_totals:
         return _of_entries(summed.entries(), summed)
     dated = Period(summed.first, summed.last).lookups("business_date")
-    sums = _by_account(
-        DailyTotal.objects.filter(**dated),
-        Sum("count", filter=_DEPOSIT),
-        Sum("count", filter=_WITHDRAWAL),
-    )
+    deposits, withdrawals = (Sum("count", filter=each) for each in (_DEPOSIT, _WITHDRAWAL))
+    sums = _by_account(DailyTotal.objects.filter(**dated), deposits, withdrawals)
     return Standing(sums, total(sums.values()))
+
+
+def _read_as_of(summed: Summed, position: Position, known: KnownAt) -> Standing:
+    """Read what was known at a moment: all, less what came later, where that are fewer rows."""
+    entries = summed.entries()
+    if summed.is_of_totals and position.entry_id - known.sure < known.sure:
+        later = entries.filter(id__gt=known.sure).exclude(known.condition)
+        whole = standings.at(replace(summed, as_of=None), position)
+        return _less(whole, _of_entries(later, summed))
+    return _of_entries(entries.filter(known.condition), summed)
+
+
+def _less(whole: Standing, later: Standing) -> Standing:
+    sums = dict(whole.sums)
+    for account, each in later.sums.items():
+        left = sums[account].minus(each)
+        if left.number:
+            sums[account] = left
+        else:
+            del sums[account]
+    return Standing(sums, whole.whole.minus(later.whole))
 
 
 def _of_entries(entries: QuerySet[Entry], summed: Summed) -> Standing:

@@ -99,6 +99,11 @@ export class Heatmap {
     return !this.rows.length;
   }
 
+  /** @param {import("./pager.js").Options} asked */
+  restore(asked) {
+    this.pager.restore(asked);
+  }
+
   writeNames() {
     const names = this.rows.map((row) => {
       const line = document.createElement("div");
@@ -232,6 +237,11 @@ export class Bars {
 
   get isEmpty() {
     return !this.rows.length;
+  }
+
+  /** @param {import("./pager.js").Options} asked */
+  restore(asked) {
+    this.pager.restore(asked);
   }
 
   fit() {

@@ -13,12 +13,13 @@ import { RowWriter } from "./row-writer.js";
  * @typedef {Record<string, object>} Figures what each panel shows, by its name
  * @typedef {{ position: string, filter: import("./filter-bar.js").Filter, query: string,
  *   period: string, unknown: string[], panels: Asked[], figures: Figures }} Shown
- * @typedef {{ name: string, height?: string, by?: string, page?: number, find?: string }} Asked
+ * @typedef {{ name: string, height?: string, by?: string, page?: number,
+ *   find?: string, sort?: string }} Asked
  */
 
 const LEAST_GAP_MS = 250;
 /** @type {Record<string, string | number>} */
-const USUAL = { by: "amount", page: 0, find: "" };
+const USUAL = { by: "amount", page: 0, find: "", sort: "-date" };
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
 // Its rows come one by one.
@@ -82,7 +83,7 @@ class Dashboard {
     }
     this.query = shown.query;
     this.asked = shown.panels;
-    for (const each of shown.panels) this.panels.get(each.name)?.drawn.pager?.restore(each);
+    for (const each of shown.panels) this.panels.get(each.name)?.drawn.restore?.(each);
     this.waiting = {};
     this.draw(shown.figures);
     const panels = shown.panels.filter((each) => each.name !== NOT_FOLLOWED);

@@ -2,10 +2,12 @@
 
 import { fill, parse } from "./format.js";
 import { template } from "./templates.js";
+import { Travel } from "./travel.js";
 
 /**
  * @typedef {{ range: string, from: string | null, to: string | null, account: string[],
- *   kind: string, outcome: string, agent: string, branch: string, all_entries: boolean }} Filter
+ *   kind: string, outcome: string, agent: string, branch: string, all_entries: boolean,
+ *   as_of: number | null }} Filter
  */
 
 const TEXTS = /** @type {const} */ (["kind", "outcome", "agent", "branch"]);
@@ -24,6 +26,7 @@ export class FilterBar {
     /** @type {string[]} */
     this.accounts = numbersIn(this.field.value);
     this.field.value = "";
+    this.travel = new Travel(/** @type {HTMLElement} */ (form.querySelector("[data-travel]")), () => this.onChange(this.query()));
     this.writeChips();
     form.querySelector("[data-apply]")?.setAttribute("hidden", "");
     form.addEventListener("change", (event) => this.changed(event));
@@ -45,7 +48,8 @@ export class FilterBar {
     set("account", this.accounts.join(","));
     for (const name of TEXTS) set(name, value(name));
     set("all_entries", value("all_entries"));
-    return query.toString().replaceAll("%2C", ",");
+    set("as_of", value("as_of"));
+    return query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
   }
 
   /** @param {Event} event */
@@ -96,10 +100,11 @@ export class FilterBar {
    */
   settle(filter, unknown) {
     this.accounts = [...filter.account];
+    this.travel.show(filter.as_of);
     this.writeChips();
     this.say(unknown.map((account) => fill(this.words.unknown, { account })));
     const isClear = ["all", "30d"].includes(filter.range) && !filter.account.length
-      && !filter.all_entries && TEXTS.every((name) => !filter[name]);
+      && !filter.all_entries && filter.as_of === null && TEXTS.every((name) => !filter[name]);
     for (const name of ["active", "clear"]) {
       document.querySelector(`[data-${name}]`)?.toggleAttribute("hidden", isClear);
     }

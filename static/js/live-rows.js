@@ -1,6 +1,7 @@
 // Tables of transactions that change while they are read.
 
 import { counted, fill } from "./format.js";
+import { Sorting, comparison } from "./sorting.js";
 
 /** @typedef {import("./feed.js").Entry} Entry */
 
@@ -40,10 +41,13 @@ export class LiveTable {
     this.words = words;
     this.length = LENGTHS[panel.dataset.height ?? "usual"] ?? LENGTHS.usual;
     this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
+    /** @type {Entry[]} the newest, the latest first */
+    this.entries = [];
     /** @type {Entry[]} */
     this.waiting = [];
     this.waitingCount = 0;
     this.isPaused = false;
+    this.sorting = new Sorting(panel, () => this.write());
     const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (panel.querySelector(`[data-${name}]`));
     this.button = part("pause");
     this.newer = part("newer");
@@ -69,16 +73,11 @@ export class LiveTable {
   }
 
   showWaiting() {
-    const rows = this.waiting.map((entry) => this.writer.row(entry, true));
-    for (const row of rows) {
-      row.classList.add("is-new");
-      setTimeout(() => row.classList.remove("is-new"), NEW_FOR_MS);
-    }
-    this.body.prepend(...rows);
-    while (this.body.children.length > this.length) this.body.lastElementChild?.remove();
+    const fresh = new Set(this.waiting.map((entry) => entry.transaction_id));
+    this.entries = [...this.waiting, ...this.entries].slice(0, this.length);
     this.waiting = [];
     this.waitingCount = 0;
-    this.tellWaiting();
+    this.write(fresh);
   }
 
   /**
@@ -86,12 +85,28 @@ export class LiveTable {
    * @param {{ rows: Entry[] }} newest newest first
    */
   show({ rows }) {
+    this.entries = rows;
     this.waiting = [];
     this.waitingCount = 0;
-    const shown = [...this.body.children].map((row) => /** @type {HTMLElement} */ (row).dataset.transaction);
-    if (shown.join() !== rows.map((entry) => entry.transaction_id).join()) {
-      this.body.replaceChildren(...rows.map((entry) => this.writer.row(entry, true)));
-    }
+    this.write();
+  }
+
+  /**
+   * Writes the rows in the order that is chosen. Those that stand already are kept as they are.
+   * @param {Set<string>} fresh which of them are new
+   */
+  write(fresh = new Set()) {
+    const { order } = this.sorting;
+    const ordered = order === "-date" ? this.entries : order === "date" ? [...this.entries].reverse() : [...this.entries].sort(comparison(order));
+    const standing = new Map([...this.body.children].map((row) => [/** @type {HTMLElement} */ (row).dataset.transaction, row]));
+    const rows = ordered.map((entry) => standing.get(entry.transaction_id) ?? this.writer.row(entry, true));
+    rows.forEach((row, place) => {
+      if (this.body.children[place] !== row) this.body.insertBefore(row, this.body.children[place] ?? null);
+      if (!fresh.has(ordered[place].transaction_id)) return;
+      row.classList.add("is-new");
+      setTimeout(() => row.classList.remove("is-new"), NEW_FOR_MS);
+    });
+    while (this.body.children.length > rows.length) this.body.lastElementChild?.remove();
     this.tellWaiting();
   }
 
@@ -132,6 +147,9 @@ export class PeriodTable {
     this.writer = writer;
     this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
     this.empty = /** @type {HTMLElement} */ (panel.querySelector("[data-empty]"));
+    this.sorting = new Sorting(panel, (sort) => {
+      panel.dispatchEvent(new CustomEvent("bankportal:ask", { detail: { sort } }));
+    });
     this.shown = "";
     this.count = 0;
     this.outcome = "posted";
@@ -149,6 +167,14 @@ export class PeriodTable {
     this.outcome = isOfRejected ? "rejected" : "posted";
     if (isInUse(this.body)) this.waiting = rows;
     else this.write(rows);
+  }
+
+  /**
+   * Shows the order that an address wants.
+   * @param {{ sort?: string }} asked
+   */
+  restore({ sort = "-date" }) {
+    this.sorting.show(sort);
   }
 
   /** @param {Entry[]} rows */

@@ -7,7 +7,7 @@ import { template } from "./templates.js";
  * @typedef {{ account: string, holder: string, balance_minor: number | bigint }} Balance
  * @typedef {{ deposits: number, deposits_minor: number | bigint, withdrawals: number,
  *   withdrawals_minor: number | bigint, today: number,
- *   waiting: { number: number, since_ms: number | null },
+ *   is_past: boolean, waiting: { number: number, since_ms: number | null } | null,
  *   delays: { median_ms: number, ninety_five_ms: number } | null, balances: Balance[] }} Totals
  */
 
@@ -23,6 +23,7 @@ export class Tiles {
     this.balances = /** @type {HTMLElement} */ (panel.querySelector("[data-balances]"));
     /** @type {number | null} */
     this.waitingSince = null;
+    this.isPast = false;
     setInterval(() => this.writeAge(), 1000);
   }
 
@@ -37,11 +38,12 @@ export class Tiles {
     this.write("withdrawals_minor", amount(totals.withdrawals_minor));
     this.write("withdrawals", counted(words, "transactions", totals.withdrawals));
     this.write("net_minor", signed(BigInt(totals.deposits_minor) - BigInt(totals.withdrawals_minor)));
-    this.write("waiting", count(waiting.number));
-    this.waitingSince = waiting.since_ms;
+    this.write("waiting", waiting ? count(waiting.number) : "–");
+    this.isPast = totals.is_past;
+    this.waitingSince = waiting?.since_ms ?? null;
     this.writeAge();
     this.write("median", delays ? duration(delays.median_ms) : "–");
-    this.write("ninety_five", delays ? fill(words.ninety_five, { delay: duration(delays.ninety_five_ms) }) : words.no_delay);
+    this.write("ninety_five", delays ? fill(words.ninety_five, { delay: duration(delays.ninety_five_ms) }) : this.isPast ? words.of_now_only : words.no_delay);
     this.showBalances(totals.balances);
   }
 
@@ -70,7 +72,8 @@ export class Tiles {
 
   writeAge() {
     const age = this.waitingSince === null ? null : Math.max(0, Date.now() - this.waitingSince);
-    this.write("oldest", age === null ? this.words.none_waiting : fill(this.words.oldest, { age: duration(age) }));
+    if (this.isPast) this.write("oldest", this.words.of_now_only);
+    else this.write("oldest", age === null ? this.words.none_waiting : fill(this.words.oldest, { age: duration(age) }));
   }
 
   /**

@@ -10,6 +10,8 @@ from django.test import AsyncClient
 from django.utils import timezone
 
 from accounts.models import Account, Entry
+from accounts.selectors import transactions
+from accounts.selectors.orders import ORDERS
 from tests.accounts.test_submit_page import plain
 from tests.builders import opened, submitted, withdrawn
 
@@ -114,6 +116,60 @@ def test_paging_shows_each_row_once(bank, signed_in):
     by_date = Entry.objects.filter(account="C100", kind=2).order_by("-business_date", "-id")
     assert shown == [str(entry.transaction_id) for entry in by_date]
     assert pages == 3
+
+
+def sorted_by(entries, order: str) -> list[str]:
+    """What a page says it does, done by hand."""
+    column = order.removeprefix("-")
+
+    def value(entry):
+        return {
+            "date": entry.business_date,
+            "account": entry.account_id,
+            "amount": entry.amount_minor,
+            "balance": entry.balance_minor,
+        }[column]
+
+    tie = sorted(entries, key=lambda entry: entry.pk if order == "date" else -entry.pk)
+    known = [entry for entry in tie if value(entry) is not None]
+    ordered = sorted(known, key=value, reverse=order.startswith("-"))
+    return [
+        str(entry.transaction_id)
+        for entry in [*ordered, *(entry for entry in tie if value(entry) is None)]
+    ]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_order_pages_by_value_and_shows_each_row_once(bank, signed_in, monkeypatch, order):
+    monkeypatch.setattr(transactions, "PAGE_LENGTH", 7)
+    days = [date(2026, 1, 1 + n % 3) for n in range(20)]
+    bank.ledger.post(*(submitted(100 * (n % 4 + 1), business_date=d) for n, d in enumerate(days)))
+    bank.ledger.post(
+        *(submitted(100 * n, account="C900") for n in range(1, 4)), submitted(account="C404")
+    )
+    client = signed_in(bank.auditor)
+
+    shown, address = [], f"/transactions/?sort={order}"
+    while address:
+        page = client.get(address).content.decode()
+        shown += re.findall(r'data-transaction="([^"]+)"', page)
+        further = re.search(r'href="(\?[^"]*before=[^"]+)"', page)
+        address = "/transactions/" + further[1].replace("&amp;", "&") if further else ""
+        # What is posted meanwhile moves no row to another page.
+        bank.ledger.post(submitted(1, business_date=date(2026, 2, 1), source="meanwhile"))
+
+    entries = Entry.objects.filter(kind__in=(2, 3)).exclude(source="meanwhile")
+    late = {str(e.transaction_id) for e in Entry.objects.filter(source="meanwhile")}
+    assert [each for each in shown if each not in late] == sorted_by(entries, order)
+    assert len(shown) == len(set(shown))
+
+
+def test_a_head_says_how_the_list_is_sorted_and_turns_it_round(bank, signed_in):
+    page = signed_in(bank.teller).get("/transactions/?sort=-amount").content.decode()
+
+    assert re.search(r'aria-sort="descending"><a href="\?range=all&amp;sort=amount"', page)
+    assert re.search(r'aria-sort="none"><a href="\?range=all&amp;sort=account"', page)
+    assert re.search(r'aria-sort="none"><a href="\?range=all&amp;sort=-date"', page)
 
 
 def test_the_account_page_pages_in_ledger_order(bank, signed_in):

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from accounts.selectors.orders import NEWEST_FIRST, Order
+
 Measure = Literal["amount", "count", "in", "out"]
 Height = Literal["low", "usual", "tall"]
 
@@ -12,14 +14,15 @@ Height = Literal["low", "usual", "tall"]
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A panel by its name. What follows concerns those panels only that have use for it.
 
-    ``by`` is what accounts are set in order by, ``page`` counts from 0, and ``find`` is a part of
-    an account's number or of its holder's name.
+    ``by`` is what accounts are set in order by, ``sort`` the order of rows, ``page`` counts from
+    0, and ``find`` is a part of an account's number or of its holder's name.
     """
 
     name: Annotated[str, msgspec.Meta(max_length=40)]
     height: Height = "usual"
     by: Measure = "amount"
     page: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+    sort: Order = NEWEST_FIRST
     find: Annotated[str, msgspec.Meta(max_length=60)] = ""
 
     def rows(self, low: int, usual: int, tall: int) -> int:
@@ -28,12 +31,12 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def asked_in(query: Mapping[str, str], name: str, height: Height = "usual") -> Asked:
-    """Read a panel's own part of an address: ``heat_by``, ``heat_page``, ``heat_find``.
+    """Read a panel's own part of an address: ``heat_by``, ``heat_page``, ``period_sort``.
 
     What is said wrongly is as if it were left out.
     """
     own: dict[str, object] = {"name": name, "height": query.get(f"{name}_height", height)}
-    for option in ("by", "page", "find"):
+    for option in ("by", "page", "find", "sort"):
         if text := query.get(f"{name}_{option}"):
             own[option] = text
     for kept in (own, {"name": name, "height": height}):

@@ -27,7 +27,9 @@ class Balances(msgspec.Struct, frozen=True):
 def balance(reading: Reading, _asked: Asked) -> Balances:
     """Give the lines of the chosen accounts, or of the busiest where none is chosen."""
     chosen, period = reading.chosen, reading.period
-    lines = (balance_line(reading.agent, number, period) for number in reading.drawn)
+    lines = (
+        balance_line(reading.agent, number, period, as_of=chosen.as_of) for number in reading.drawn
+    )
     return Balances(
         begin_ms=beginning_of(period.first) if period.first else None,
         end_ms=beginning_of(period.last + timedelta(days=1)) if period.last else None,

@@ -1,13 +1,14 @@
 """The panel ``low``: accounts with the least left before their least balance."""
 
+from heapq import nsmallest
 from typing import Final
 
 import msgspec
-from django.db.models import F
 
 from accounts.models import Balance
 from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
+from accounts.selectors.standing_balances import balances_at
 
 # Of the amount column's unit: 100.00 in most currencies.
 NEAR_MINOR: Final = 10_000
@@ -37,25 +38,22 @@ class Low(msgspec.Struct, frozen=True):
 
 
 def low(reading: Reading, asked: Asked) -> Low:
-    """Give the accounts that pass the filter and are nearest to their least balance, as of now."""
-    left = F("balance_minor") - F("least_balance_minor")
-    balances = Balance.objects.annotate(left_minor=left)
+    """Give the accounts that pass the filter and are nearest to their least balance."""
+    balances = Balance.objects.all()
     if (accounts := reading.accounts) is not None:
         let_through = reading.chosen.accounts_let_through(reading.agent).values("number")
         balances = balances.filter(account__in=let_through) if accounts else balances.none()
-    found = list(balances.order_by("left_minor", "account")[: asked.rows(4, 8, 14)])
-    holders = reading.holders(row.account_id for row in found)
+    held = balances_at(balances, reading.chosen.as_of)
+    rows = balances.values_list("account_id", "least_balance_minor")
+    least = {str(account): minor for account, minor in rows}
+    left = {account: balance - least[account] for account, balance in held.items()}
+    shown = nsmallest(asked.rows(4, 8, 14), left, key=lambda account: (left[account], account))
+    holders = reading.holders(shown)
     return Low(
         rows=[
-            LowAccount(
-                row.account_id,
-                holders.get(row.account_id, ""),
-                row.balance_minor,
-                row.least_balance_minor,
-                row.balance_minor - row.least_balance_minor,
-            )
-            for row in found
+            LowAccount(each, holders.get(each, ""), held[each], least[each], left[each])
+            for each in shown
         ],
-        near=balances.filter(left_minor__lt=NEAR_MINOR).count(),
+        near=sum(each < NEAR_MINOR for each in left.values()),
         near_minor=NEAR_MINOR,
     )

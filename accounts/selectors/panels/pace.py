@@ -4,10 +4,12 @@ import time
 from typing import Any, Final
 
 import msgspec
-from django.db.models import Count, F, IntegerField
+from django.db.models import Count, F, IntegerField, QuerySet
 from django.db.models.functions import Cast
 
-from accounts.models import TRANSACTION_KINDS, Entry
+from accounts.events import PORTAL_SOURCE
+from accounts.models import Entry
+from accounts.selectors.known import known_at
 from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
 from accounts.selectors.posting_times import (
@@ -52,17 +54,20 @@ class DelayCourse(msgspec.Struct, frozen=True):
 
 
 def rate(reading: Reading, _asked: Asked) -> Rate:
-    """Count what was posted, by the minute of its posting and whatever its business date."""
-    minute = time.time_ns() // 1_000_000 // MINUTE_MS
+    """Count what was posted, by the minute of its posting and whatever its business date.
+
+    As of a past moment it is the time of the log that counts, as for all that was known then.
+    """
+    as_of = reading.chosen.as_of
+    minute = (_now_ms() if as_of is None else as_of) // MINUTE_MS
     begin = minute - MINUTES + 1
-    chosen = msgspec.structs.replace(reading.chosen, range="all")
-    entries = chosen.entries(reading.agent).filter(
-        id__gt=_last_posted_before(begin * MINUTE_MS),
-        posted_at_ms__gte=begin * MINUTE_MS,
-        outcome=reading.outcome,
-        kind__in=TRANSACTION_KINDS,
+    moment, after = ("posted_at_ms", _last_posted_before(begin * MINUTE_MS))
+    if as_of is not None:
+        moment, after = "logged_at_ms", known_at(begin * MINUTE_MS - 1).sure
+    entries = _of_all_dates(reading).filter(
+        id__gt=after, outcome=reading.outcome, **{f"{moment}__gte": begin * MINUTE_MS}
     )
-    by_minute = Cast(F("posted_at_ms") / MINUTE_MS, IntegerField())
+    by_minute = Cast(F(moment) / MINUTE_MS, IntegerField())
     rows: Any = entries.values_list(by_minute).annotate(Count("id")).order_by()
     counted = dict(rows)
     return Rate(begin * MINUTE_MS, [counted.get(begin + n, 0) for n in range(MINUTES)])
@@ -70,8 +75,12 @@ def rate(reading: Reading, _asked: Asked) -> Rate:
 
 def delay(reading: Reading, _asked: Asked) -> DelayCourse:
     """Give the delays of what was submitted through the portal and passes the filter."""
-    found = recent_delays(reading.chosen.submissions(reading.agent))
-    end = (time.time_ns() // 1_000_000 // DELAY_SPAN_MS + 1) * DELAY_SPAN_MS
+    as_of = reading.chosen.as_of
+    if as_of is None:
+        found = recent_delays(reading.chosen.submissions(reading.agent))
+    else:
+        found = _delays_before(reading, as_of)
+    end = ((_now_ms() if as_of is None else as_of) // DELAY_SPAN_MS + 1) * DELAY_SPAN_MS
     begins = range(end - MINUTES * MINUTE_MS, end, DELAY_SPAN_MS)
     spans = {
         begin: [took for at, took in found if begin <= at < begin + DELAY_SPAN_MS]
@@ -83,6 +92,26 @@ def delay(reading: Reading, _asked: Asked) -> DelayCourse:
         is_cut=len(found) >= SUBMISSIONS_LOOKED_AT,
         spans=[DelaySpan(begin, len(each), times_of(each)) for begin, each in spans.items()],
     )
+
+
+def _delays_before(reading: Reading, as_of: int) -> list[tuple[int, int]]:
+    """Give the delays of the last hour before a moment, of at most so many submissions."""
+    begin = as_of - MINUTES * MINUTE_MS
+    entries = _of_all_dates(reading).filter(
+        id__gt=known_at(begin).sure, source=PORTAL_SOURCE, submitted_at_ms__gt=begin
+    )
+    took = F("posted_at_ms") - F("submitted_at_ms")
+    last = entries.order_by("-id").values_list("submitted_at_ms", took)
+    return list(last[:SUBMISSIONS_LOOKED_AT])
+
+
+def _of_all_dates(reading: Reading) -> QuerySet[Entry]:
+    whole = msgspec.structs.replace(reading.chosen, range="all", all_entries=False)
+    return whole.entries(reading.agent)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _last_posted_before(moment_ms: int) -> int:

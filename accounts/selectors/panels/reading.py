@@ -75,7 +75,8 @@ class Reading:
         return counted
 
     def _standing(self, period: Period, outcome: Outcome) -> Standing:
-        summed = Summed(period.first, period.last, outcome, self.chosen.agent)
+        chosen = self.chosen
+        summed = Summed(period.first, period.last, outcome, chosen.agent, chosen.as_of)
         return standings.at(summed, self.position)
 
     def _passing(self, standing: Standing) -> Mapping[str, Sums]:

@@ -4,10 +4,10 @@ from datetime import date
 from typing import Final
 
 import msgspec
-from django.utils import timezone
 
 from accounts.models import Outcome
 from accounts.selectors.live_rows import LiveRow, live_rows
+from accounts.selectors.orders import in_order
 from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
 
@@ -21,7 +21,7 @@ class Newest(msgspec.Struct, frozen=True):
 
 
 class OfPeriod(msgspec.Struct, frozen=True):
-    """The last rows by business date and ledger order, and how many transactions are summed."""
+    """Some rows, the last of the period unless asked otherwise; how many there are to be summed."""
 
     rows: list[LiveRow]
     count: int
@@ -55,8 +55,8 @@ def live(reading: Reading, asked: Asked) -> Newest:
 
 
 def period(reading: Reading, asked: Asked) -> OfPeriod:
-    """Give the rows that pass the filter, from its last business date back."""
-    entries = reading.chosen.entries(reading.agent).order_by("-business_date", "-id")
+    """Give the first rows that pass the filter, in the order that is asked for."""
+    entries = in_order(reading.chosen.entries(reading.agent), asked.sort)
     return OfPeriod(
         rows=live_rows(entries[: asked.rows(8, 20, 40)]),
         count=reading.whole.number,
@@ -76,5 +76,5 @@ def largest(reading: Reading, asked: Asked) -> Largest:
 
 def last_day(reading: Reading) -> date:
     """Give the day that the panels of a day show: the period's last, and no later than today."""
-    today = timezone.localdate()
+    today = reading.chosen.today
     return min(reading.period.last or today, today)

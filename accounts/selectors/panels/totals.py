@@ -2,7 +2,6 @@
 
 import msgspec
 from django.db.models import Min
-from django.utils import timezone
 
 from accounts.models import Balance
 from accounts.outbox import waiting
@@ -11,6 +10,7 @@ from accounts.selectors.panels.reading import Reading
 from accounts.selectors.periods import Period
 from accounts.selectors.posting_times import PostingTimes, posting_times
 from accounts.selectors.scope import accounts_seen_by
+from accounts.selectors.standing_balances import balances_at
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -21,7 +21,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class AccountBalance(msgspec.Struct, frozen=True):
-    """What an account holds now."""
+    """What an account holds, or held at the filter's moment."""
 
     account: str
     holder: str
@@ -31,7 +31,8 @@ class AccountBalance(msgspec.Struct, frozen=True):
 class Totals(msgspec.Struct, frozen=True):
     """Transactions of the period, and how many are dated today.
 
-    They are posted ones; where ``is_of_rejected``, those that moved nothing.
+    They are posted ones; where ``is_of_rejected``, those that moved nothing. What waits, and how
+    long it takes, is known of now only.
     """
 
     deposits: int
@@ -40,7 +41,8 @@ class Totals(msgspec.Struct, frozen=True):
     withdrawals_minor: int
     today: int
     is_of_rejected: bool
-    waiting: Waiting
+    is_past: bool
+    waiting: Waiting | None
     delays: PostingTimes | None
     balances: list[AccountBalance]
 
@@ -57,8 +59,8 @@ class Totals(msgspec.Struct, frozen=True):
 
 def totals(reading: Reading, _asked: Asked) -> Totals:
     """Give the sums of what passes the filter, posted unless another outcome is chosen."""
-    day = timezone.localdate()
-    whole = reading.whole
+    day = reading.chosen.today
+    whole, is_past = reading.whole, reading.chosen.as_of is not None
     return Totals(
         deposits=whole.deposits,
         deposits_minor=whole.deposits_minor,
@@ -66,8 +68,9 @@ def totals(reading: Reading, _asked: Asked) -> Totals:
         withdrawals_minor=whole.withdrawals_minor,
         today=reading.whole_of(Period(day, day)).number,
         is_of_rejected=reading.chosen.outcome == "rejected",
-        waiting=_waiting(reading),
-        delays=posting_times(reading.chosen.submissions(reading.agent)),
+        waiting=None if is_past else _waiting(reading),
+        delays=None if is_past else posting_times(reading.chosen.submissions(reading.agent)),
+        is_past=is_past,
         balances=_balances(reading),
     )
 
@@ -82,9 +85,10 @@ def _waiting(reading: Reading) -> Waiting:
 def _balances(reading: Reading) -> list[AccountBalance]:
     accounts = accounts_seen_by(reading.agent).filter(number__in=reading.drawn)
     rows = Balance.objects.filter(account__in=accounts.values("number")).select_related("account")
-    found = {row.account_id: row for row in rows}
+    held = balances_at(rows, reading.chosen.as_of)
+    found = {row.account_id: row.account.holder for row in rows}
     return [
-        AccountBalance(number, found[number].account.holder, found[number].balance_minor)
+        AccountBalance(number, found[number], held[number])
         for number in reading.drawn
-        if number in found
+        if number in held
     ]
