@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,17 @@ SMALL_ROWS = int(os.environ.get("SMALL_ROWS", "10000"))
 ACCOUNTS = int(os.environ.get("ACCOUNTS", "10000"))
 ROUNDS = int(os.environ.get("ROUNDS", "25"))
 
+WEEK_AGO, YEAR_AGO = (
+    (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ") for days in (7, 365)
+)
 PAGES = {
     "dashboard, 30 days": "/dashboard/?range=30d",
     "dashboard, all": "/dashboard/?range=all",
     "dashboard, an agent": "/dashboard/?range=30d&agent=teller3",
     "dashboard, rejected": "/dashboard/?range=30d&outcome=rejected",
     "dashboard, an account": "/dashboard/?range=all&account=B0",
+    "dashboard, a week ago": f"/dashboard/?range=30d&as_of={WEEK_AGO}",
+    "dashboard, a year ago": f"/dashboard/?range=30d&as_of={YEAR_AGO}",
     "list": "/transactions/",
     "list, an account": "/transactions/?account=B0",
     "list, an agent": "/transactions/?agent=teller3",

@@ -81,6 +81,11 @@ class Dashboard {
     for (const link of page.querySelectorAll("[data-of-filter]")) {
       if (link instanceof HTMLAnchorElement) link.search = shown.query;
     }
+    for (const link of page.querySelectorAll("[data-of-rejected]")) {
+      const query = new URLSearchParams(shown.query);
+      query.set("outcome", "rejected");
+      if (link instanceof HTMLAnchorElement) link.search = String(query);
+    }
     this.query = shown.query;
     this.asked = shown.panels;
     for (const each of shown.panels) this.panels.get(each.name)?.drawn.restore?.(each);

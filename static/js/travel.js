@@ -93,6 +93,7 @@ export class Travel {
     this.field.value = at === null ? "" : this.local(at);
     this.measure();
     document.documentElement.toggleAttribute("data-past", at !== null);
+    if (at !== null) document.querySelector("[data-travel-fold]")?.setAttribute("open", "");
     this.banner?.toggleAttribute("hidden", at === null);
     const said = this.banner?.querySelector("[data-past-moment]");
     if (said instanceof HTMLElement && at !== null) said.textContent = fill(said.dataset.text ?? "", { moment: this.written(at) });
