@@ -3,9 +3,12 @@
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -408,7 +411,51 @@ def test_remarks_and_links_follow_the_choice(opened_by, portal):
 
     page.locator("label", has=page.locator("[value=today]")).click()
 
-    expect(page.locator("[data-others]")).to_have_text("2 autres comptes")
+    said = page.locator("[data-panel=bars] [data-compared]")
+    expect(said).to_have_text("1 à 10 sur 12 comptes avec des opérations")
+    page.locator("[data-panel=bars] [data-next]").click()
+    expect(said).to_have_text("11 à 12 sur 12 comptes avec des opérations")
+    assert "bars_page=1" in page.url
+    page.locator("[data-panel=bars] [name=find]").fill("c507")
+    expect(said).to_have_text("1 à 1 sur 1 compte trouvé")
+    page.locator("[data-panel=period] [data-sorts=amount] button").click()
+    amounts = page.locator("[data-panel=period] [data-slot=amount]")
+    expect(amounts.first).to_have_text("+1,11")
+    expect(page.locator("[data-panel=period] [data-sorts=amount]")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    page.locator("[data-panel=live] [data-sorts=account] button").click()
+    expect(page.locator(f"{LIVE_ROWS} [data-slot=account]").first).to_have_text("C500")
     expect(page.locator("[data-period-count]")).to_have_text("12 opérations comptabilisées sur 12")
     for link in page.locator("[data-of-filter]").all():
         expect(link).to_have_attribute("href", re.compile(r"\?range=today$"))
+
+
+def test_the_past_is_marked_and_nothing_new_comes_in_until_it_is_live_again(opened_by, portal):
+    portal.post("ledger.post(submitted(111, **today))")
+    moment = int(time.time()) + 1
+    wait_until(lambda: time.time() > moment + 0.05, "the next second has begun")
+    portal.post("ledger.post(submitted(222, **today))")
+    page = opened_by("auditor", "/dashboard/?range=all")
+    expect(figure(page, "transactions")).to_have_text("7")
+
+    page.locator("[data-travel-fold] summary").click()
+    # The field takes the portal's time, which is not the browser's.
+    written = datetime.fromtimestamp(moment, ZoneInfo("Europe/Paris"))
+    page.locator("#id_as_of").fill(written.strftime("%Y-%m-%dT%H:%M:%S"))
+    page.keyboard.press("Enter")
+
+    expect(figure(page, "transactions")).to_have_text("6")
+    expect(page.locator("[data-past-banner]")).to_contain_text("Tel que connu le")
+    expect(page.locator(LIVE_ROWS).first).to_contain_text("+1,11")
+    assert "as_of=" in page.url
+    assert faults(page) == []
+    portal.post("ledger.post(submitted(333, **today))")
+    page.locator("[data-slider]").focus()
+    # A day earlier there was no ledger yet, so this is the moment of its first entry.
+    page.keyboard.press("PageDown")
+    expect(figure(page, "transactions")).not_to_have_text("6")
+    page.keyboard.press("End")
+    expect(page.locator("[data-past-banner]")).to_be_hidden()
+    expect(figure(page, "transactions")).to_have_text("8")
+    expect(page.locator(LIVE_ROWS).first).to_contain_text("+3,33")
