@@ -4,6 +4,7 @@ from heapq import nsmallest
 from typing import Final
 
 import msgspec
+from django.db.models import F, QuerySet
 
 from accounts.models import Balance
 from accounts.selectors.panels.asked import Asked
@@ -12,6 +13,9 @@ from accounts.selectors.standing_balances import balances_at
 
 # Of the amount column's unit: 100.00 in most currencies.
 NEAR_MINOR: Final = 10_000
+
+
+Held = tuple[str, int, int]  # account, balance, least balance
 
 
 class LowAccount(msgspec.Struct, frozen=True):
@@ -43,17 +47,31 @@ def low(reading: Reading, asked: Asked) -> Low:
     if (accounts := reading.accounts) is not None:
         let_through = reading.chosen.accounts_let_through(reading.agent).values("number")
         balances = balances.filter(account__in=let_through) if accounts else balances.none()
-    held = balances_at(balances, reading.chosen.as_of)
+    length = asked.rows(4, 8, 14)
+    if reading.chosen.as_of is None:
+        found, near = _now(balances, length)
+    else:
+        found, near = _then(balances, length, reading.chosen.as_of)
+    holders = reading.holders(account for account, _balance, _least in found)
+    rows = [
+        LowAccount(account, holders.get(account, ""), balance, least, balance - least)
+        for account, balance, least in found
+    ]
+    return Low(rows, near, NEAR_MINOR)
+
+
+def _now(balances: QuerySet[Balance], length: int) -> tuple[list[Held], int]:
+    with_left = balances.annotate(left=F("balance_minor") - F("least_balance_minor"))
+    ordered = with_left.order_by("left", "account")[:length]
+    found = [(str(row.account_id), row.balance_minor, row.least_balance_minor) for row in ordered]
+    return found, with_left.filter(left__lt=NEAR_MINOR).count()
+
+
+def _then(balances: QuerySet[Balance], length: int, as_of: int) -> tuple[list[Held], int]:
+    held = balances_at(balances, as_of)
     rows = balances.values_list("account_id", "least_balance_minor")
     least = {str(account): minor for account, minor in rows}
     left = {account: balance - least[account] for account, balance in held.items()}
-    shown = nsmallest(asked.rows(4, 8, 14), left, key=lambda account: (left[account], account))
-    holders = reading.holders(shown)
-    return Low(
-        rows=[
-            LowAccount(each, holders.get(each, ""), held[each], least[each], left[each])
-            for each in shown
-        ],
-        near=sum(each < NEAR_MINOR for each in left.values()),
-        near_minor=NEAR_MINOR,
-    )
+    shown = nsmallest(length, left, key=lambda account: (left[account], account))
+    found = [(account, held[account], least[account]) for account in shown]
+    return found, sum(each < NEAR_MINOR for each in left.values())
