@@ -316,6 +316,32 @@ async def test_a_page_is_sent_the_panels_that_it_has_and_no_others(ledger, page)
     assert set((await page.next("figures"))["figures"]) == {"heat", "totals"}
 
 
+async def test_what_several_pages_show_is_read_once_for_all_of_them(
+    ledger, page, auditor, monkeypatch
+):
+    await in_database(ledger.post, opened())
+    other = Browser(auditor)
+    await other.connect()
+    await page.subscribe(panels=("totals", "bars"), range="all")
+    await other.subscribe(panels=("totals", "heat"), range="all")
+    for each in (page, other):
+        await each.next("figures")
+    read, asked = live_figures.read_panels, []
+
+    def noted(agent, chosen, panels):
+        asked.append(sorted(panel.name for panel in panels))
+        return read(agent, chosen, panels)
+
+    monkeypatch.setattr(live_figures, "read_panels", noted)
+    await in_database(ledger.post, submitted())
+
+    told = [(await each.next("figures"))["figures"] for each in (page, other)]
+    assert [set(each) for each in told] == [{"totals", "bars"}, {"totals", "heat"}]
+    assert asked
+    assert all(names == ["bars", "heat", "totals"] for names in asked)
+    await other.leave()
+
+
 async def test_another_filter_gets_its_own_figures_at_once(ledger, page):
     await in_database(ledger.post, opened(), submitted(business_date="2024-01-01"))
     await page.subscribe(range="all")
