@@ -318,6 +318,8 @@ def test_axe_finds_nothing_on_the_dashboard(opened_by, theme):
     for button in page.locator("[data-as-table]").all():
         button.click()
     page.locator("[data-pause]").click()
+    # What the header happens to lie over is no smaller for it.
+    page.evaluate("scrollTo(0, 0)")
     found["tables"] = faults(page)
     page.goto("/dashboard/?range=today&accounts=")
     found["empty"] = faults(page)
