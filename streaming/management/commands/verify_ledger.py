@@ -103,9 +103,9 @@ class Command(BaseCommand):
             )
         if verification.unsubmitted:
             self.stdout.write(
-                f"{verification.unsubmitted:,} entries are the portal's by what they say, and "
-                "no submission of theirs is here: they are from before a restore, or somebody "
-                "else published them."
+                "Entries that are the portal's by what they say, without a submission here: "
+                f"{verification.unsubmitted:,}. They are from before a restore, or somebody else "
+                "published them."
             )
         if found:
             raise CommandError(f"{found:,} discrepancies." if found > 1 else "One discrepancy.")
