@@ -63,6 +63,14 @@ BEGIN
 END
 """
 
+_ALL_ON_SQLITE: Final = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' ORDER BY 1"
+_ALL_ON_POSTGRESQL: Final = """
+    SELECT tgname, tgrelid::regclass::text FROM pg_trigger
+    WHERE NOT tgisinternal AND pg_table_is_visible(tgrelid)
+    UNION SELECT rulename, tablename::text FROM pg_rules WHERE schemaname = current_schema()
+    ORDER BY 1
+"""
+
 
 def set_triggers(_apps: object, schema_editor: Any) -> None:
     """Put every trigger in place as it should be; for migrations, and whoever replaces a table."""
@@ -115,6 +123,17 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
         for name, _table, text in _triggers(connection)
         if there.get(name) != " ".join(text.split())
     ]
+
+
+def added_triggers(connection: BaseDatabaseWrapper) -> list[str]:
+    """Name each trigger, and on PostgreSQL each rule, that is none of ours, with its table.
+
+    One such can drop or change what is written before anybody reads it, and leaves no trace.
+    """
+    ours = {(name, table) for name, table, _text in _triggers(connection)}
+    with connection.cursor() as cursor:
+        cursor.execute(_ALL_ON_POSTGRESQL if connection.vendor == "postgresql" else _ALL_ON_SQLITE)
+        return [f"{each[0]} on {each[1]}" for each in cursor.fetchall() if each not in ours]
 
 
 def _triggers(connection: BaseDatabaseWrapper) -> Iterator[tuple[str, str, str]]:

@@ -22,6 +22,9 @@ else:
     _UUIDField, _BigIntegerField = models.UUIDField, models.BigIntegerField
 
 
+_IDENTIFIER_BYTES = 16
+
+
 class IdentifierField(_UUIDField):
     """A UUID held as its 16 bytes on SQLite, half of what text takes in row and index."""
 
@@ -43,7 +46,9 @@ class IdentifierField(_UUIDField):
         return identifier if connection.features.has_native_uuid_field else identifier.bytes
 
     def from_db_value(self, value: Any, expression: object, connection: object) -> UUID | None:
-        return UUID(bytes=bytes(value)) if isinstance(value, bytes | memoryview) else value
+        # Whatever else somebody has put there is shown as it is: whoever reads may say so.
+        is_one = isinstance(value, bytes | memoryview) and len(value) == _IDENTIFIER_BYTES
+        return UUID(bytes=bytes(value)) if is_one else value
 
     def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Any]:
         # SQLite's own converter expects text; ours above reads bytes.

@@ -16,6 +16,9 @@ from accounts.rebuild.noted import Noted, PositionKey
 # Rows of one question: each is a read of its own, so that no writer's log grows behind it.
 STEP: Final = 5_000
 
+# Before every id that a database takes.
+_LEAST_ID: Final = -(2**63) - 1
+
 _DIFFERS = {"sqlite": "IS NOT", "postgresql": "IS DISTINCT FROM"}
 # Wording, ids and times are of the moment of posting; all else follows from the log.
 _NOT_OF_THE_LOG = {"id", "posted_at_ms", "concluded_at_ms", "detail"}
@@ -62,19 +65,19 @@ def _rows_that_differ(rows: _Rows, last_id: int) -> Iterator[Difference]:
     shown = ", ".join(f'{side}."{name}"' for side in ("l", "s") for name in columns)
     both = (
         f"SELECT {shown}, s.id FROM {live} l LEFT JOIN {scratch} s ON {key} "  # noqa: S608
-        f"WHERE l.id > %s AND l.id <= %s AND (s.id IS NULL OR {_any_differs(columns)}) "
+        f"WHERE l.id BETWEEN %s AND %s AND (s.id IS NULL OR {_any_differs(columns)}) "
         "ORDER BY l.id"
     )
-    for found in _asked(both, last_id):
+    for found in _asked(both, live, last_id):
         mine, theirs = found[: len(columns)], found[len(columns) : -1]
         detail = "is not in the log" if found[-1] is None else differing(columns, mine, theirs)
         yield about(rows.what, dict(zip(columns, mine, strict=True)), detail)
     shown = ", ".join(f's."{name}"' for name in columns)
     missing = (
-        f"SELECT {shown} FROM {scratch} s WHERE s.id > %s AND s.id <= %s "  # noqa: S608
+        f"SELECT {shown} FROM {scratch} s WHERE s.id BETWEEN %s AND %s "  # noqa: S608
         f"AND NOT EXISTS (SELECT 1 FROM {live} l WHERE {key} AND l.id <= {last_id:d}) ORDER BY s.id"
     )
-    for found in _asked(missing, _last_id(scratch)):
+    for found in _asked(missing, scratch, _last_id(scratch)):
         yield about(rows.what, dict(zip(columns, found, strict=True)), "is missing in the ledger")
 
 
@@ -83,9 +86,10 @@ def _out_of_order(last_id: int) -> Iterator[Difference]:
     reached: dict[tuple[int, int], int] = {}
     question = (
         'SELECT log_id, partition, "offset", account, transaction_id FROM accounts_entry '
-        "WHERE id > %s AND id <= %s ORDER BY id"
+        "WHERE id BETWEEN %s AND %s ORDER BY id"
     )
-    for log_id, partition, offset, account, stored in _asked(question, last_id):
+    entries = _names(Entry)[0]
+    for log_id, partition, offset, account, stored in _asked(question, entries, last_id):
         before = reached.get((log_id, partition), -1)
         if offset <= before:
             yield Difference(
@@ -156,20 +160,20 @@ def _sums_that_differ(sums: _Sums, last_entry_id: int) -> Iterator[Difference]:
         "JOIN accounts_entrykind k ON k.id = e.kind_id "
         f"WHERE e.id > {last_entry_id:d} AND e.outcome = 1 GROUP BY {key}) "
         f"SELECT {shown}, s.id FROM {live} l LEFT JOIN t ON {same} "
-        f"LEFT JOIN {scratch} s ON {_same_key('l', 's', sums)} WHERE l.id > %s AND l.id <= %s "
+        f"LEFT JOIN {scratch} s ON {_same_key('l', 's', sums)} WHERE l.id BETWEEN %s AND %s "
         f"AND ({wrong}) AND NOT (s.id IS NULL AND l.{sums.count} = coalesce(t.{sums.count}, 0)) "
         "ORDER BY l.id"
     )
-    for place, found in _keyed(_asked(both, _last_id(live)), len(sums.key)):
+    for place, found in _keyed(_asked(both, live, _last_id(live)), len(sums.key)):
         mine, theirs = found[: len(columns)], found[len(columns) : -1]
         detail = "is not in the log" if found[-1] is None else differing(columns, mine, theirs)
         yield about(_named(sums, place), {"account": place[0]}, detail)
     missing = (
         f"SELECT {', '.join(f's.{name}' for name in sums.key)} FROM {scratch} s "  # noqa: S608
-        f"WHERE s.id > %s AND s.id <= %s AND NOT EXISTS "
+        f"WHERE s.id BETWEEN %s AND %s AND NOT EXISTS "
         f"(SELECT 1 FROM {live} l WHERE {_same_key('l', 's', sums)}) ORDER BY s.id"
     )
-    for place in _asked(missing, _last_id(scratch)):
+    for place in _asked(missing, scratch, _last_id(scratch)):
         yield about(_named(sums, place), {"account": place[0]}, "is missing in the ledger")
 
 
@@ -179,14 +183,25 @@ def _positions_that_differ(noted: Noted) -> Iterator[Difference]:
     with connection.cursor() as cursor:
         cursor.execute(scratch_tables().sql(question))
         rebuilt = {(row[0], row[1]): row[2:] for row in cursor.fetchall()}
+    yield from _positions_of_no_partition(noted)
     for (log_id, partition), theirs in sorted(rebuilt.items()):
-        at = noted.positions[log_id, partition]
+        at = noted.positions.get((log_id, partition))
+        if at is None:
+            continue
         mine = [getattr(at, name) for name in _OF_A_POSITION]
         detail = differing(_OF_A_POSITION, mine, theirs)
         if detail:
             yield Difference(f"Position in log {log_id}", detail, partition=partition)
     link = _OF_A_POSITION.index("link")
     yield from _loose_chains(noted, {key: bytes(row[link]) for key, row in rebuilt.items()})
+
+
+def _positions_of_no_partition(noted: Noted) -> Iterator[Difference]:
+    for log in noted.logs:
+        found = {number for log_id, number in noted.positions if log_id == log.pk}
+        for number in sorted(found ^ set(range(log.partition_count))):
+            detail = "is of no partition" if number in found else "is missing in the ledger"
+            yield Difference(f"Position in log {log.pk}", detail, partition=number)
 
 
 def _loose_chains(noted: Noted, ends: Mapping[PositionKey, bytes]) -> Iterator[Difference]:
@@ -197,18 +212,34 @@ def _loose_chains(noted: Noted, ends: Mapping[PositionKey, bytes]) -> Iterator[D
         if not log.is_memory:
             goes_on = first_links(links, log.partition_count)
         for number, right in enumerate(goes_on):
-            found = bytes(noted.positions[log.pk, number].first_link)
+            position = noted.positions.get((log.pk, number))
+            found = right if position is None else bytes(position.first_link)
             if found != right:
                 detail = differing(["first_link"], [found], [right])
                 yield Difference(f"Position in log {log.pk}", detail, partition=number)
 
 
-def _asked(question: str, last_id: int) -> Iterator[Sequence[Any]]:
-    """Ask ``question`` for one range of ids after the other."""
-    for start in range(0, last_id, STEP):
+def _asked(question: str, table: str, last_id: int) -> Iterator[Sequence[Any]]:
+    """Ask ``question`` for one range of ids of ``table`` after the other, up to ``last_id``."""
+    for first, last in _ranges(table, last_id):
         with connection.cursor() as cursor:
-            cursor.execute(question, [start, min(start + STEP, last_id)])
+            cursor.execute(question, [first, last])
             yield from cursor.fetchall()
+
+
+def _ranges(table: str, last_id: int) -> Iterator[tuple[int, int]]:
+    """Give the first and last ids of ranges of ``STEP`` rows, wherever somebody has put them."""
+    question = (
+        "SELECT min(id), max(id) FROM (SELECT id FROM "  # noqa: S608 a name of ours
+        f"{table} WHERE id BETWEEN %s AND %s ORDER BY id LIMIT {STEP:d}) AS part"
+    )
+    last: int | None = _LEAST_ID
+    while last is not None and last < last_id:
+        with connection.cursor() as cursor:
+            cursor.execute(question, [last + 1, last_id])
+            first, last = cursor.fetchone()
+        if last is not None:
+            yield first, last
 
 
 def _keyed(

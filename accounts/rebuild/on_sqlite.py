@@ -5,13 +5,25 @@ from django.db.backends.utils import CursorWrapper
 from accounts.ledger.tables import LEDGER_TABLES, scratch_tables
 
 
+class LedgerTableMissing(Exception):
+    """The live ledger lacks a table, so there is nothing to make another one like."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The database has no table {name}. Bring the database back with: manage.py restore."
+        )
+
+
 def create(cursor: CursorWrapper) -> None:
     """Make empty scratch tables with the live ones' columns and constraints, and no other index."""
     for name in LEDGER_TABLES:
         scratch = scratch_tables().sql(name)
         cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = %s", [name])
-        (statement,) = cursor.fetchone()
-        cursor.execute(statement.replace(f'CREATE TABLE "{name}"', f'CREATE TABLE "{scratch}"', 1))
+        found = cursor.fetchone()
+        if found is None:
+            raise LedgerTableMissing(name)
+        beginning, columns = found[0].split("(", 1)
+        cursor.execute(f"{beginning.replace(name, scratch)}({columns}")
 
 
 def drop(cursor: CursorWrapper) -> bool:

@@ -9,6 +9,7 @@ from accounts.models import DeadLetter, Entry, Log, LogPosition
 from accounts.oracle import DEAD, REPEAT, Expected, Oracle
 from accounts.verification import compared
 from accounts.verification.by_rows import PartitionByRows
+from accounts.verification.compared import stored_bytes
 from accounts.verification.discrepancy import Discrepancy, differences
 from accounts.verification.messages import LogUnreadable, Messages
 from accounts.verification.noted import Noted
@@ -113,7 +114,7 @@ class PartitionByLog(Partition):
             message.offset,
             message.key,
             message.value,
-            bytes(self._dead_letter.link) if self._dead_letter else None,
+            stored_bytes(self._dead_letter.link) if self._dead_letter else None,
         )
         self.next_offset = message.offset + 1
         self._last, self._last_digest = message, expected.digest
@@ -170,19 +171,16 @@ class PartitionByLog(Partition):
     def _check_last(self) -> Iterator[Discrepancy]:
         """Compare what the position remembers of the last message."""
         last, position = self._last, self.position
-        if last is None:
-            return
-        digest = None if position.last_digest is None else bytes(position.last_digest)
         found = differences(
             (
-                ("next_offset", position.next_offset, last.offset + 1),
-                ("last_offset", position.last_offset, last.offset),
-                ("last_digest", digest, self._last_digest),
-                ("leader_epoch", position.leader_epoch, last.leader_epoch),
+                ("next_offset", position.next_offset, self.next_offset),
+                ("last_offset", position.last_offset, last.offset if last else None),
+                ("last_digest", stored_bytes(position.last_digest), self._last_digest),
+                ("leader_epoch", position.leader_epoch, last.leader_epoch if last else -1),
             )
         )
         if found:
-            yield self.at(last.offset, f"the position's {found}")
+            yield self.at(last.offset if last else None, f"the position's {found}")
         if position.repeats < self.counts[REPEAT]:
             yield self.at(
                 None, f"the position's repeats is {position.repeats}, not {self.counts[REPEAT]}"

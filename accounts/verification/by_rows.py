@@ -1,10 +1,11 @@
 """Rows whose log cannot be read: checked by their own chain, and by the balances beside them."""
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from accounts.models import Balance, DeadLetter, Entry, Kind
 from accounts.oracle import DEAD, POSTED, REJECTED, AccountState, digest_of, link_after
-from accounts.verification.compared import stored_bytes
+from accounts.verification.compared import stored_bytes, whole_bytes
 from accounts.verification.discrepancy import Discrepancy
 from accounts.verification.partition import Partition
 
@@ -27,7 +28,8 @@ class PartitionByRows(Partition):
             yield self.about(entry, _BROKEN)
         self.counts[fate] += 1
         self.counts["transactions"] += entry.is_posted and entry.kind_id != Kind.ACCOUNT_OPENED
-        self.oracle.ids[entry.transaction_id] = bytes(entry.digest)
+        if isinstance(entry.transaction_id, UUID):
+            self.oracle.ids[entry.transaction_id] = whole_bytes(entry.digest)
         yield from self._check_balance(entry)
 
     def finish(self) -> Iterator[Discrepancy]:
@@ -38,7 +40,7 @@ class PartitionByRows(Partition):
     def _bury_before(self, offset: int | None) -> Iterator[Discrepancy]:
         for row in self.dead_letters.take_before(offset):
             self.counts[DEAD] += 1
-            if digest_of(stored_bytes(row.key), stored_bytes(row.value)) != bytes(row.digest):
+            if digest_of(stored_bytes(row.key), stored_bytes(row.value)) != whole_bytes(row.digest):
                 yield self.about(row, "has other bytes than those of its digest")
             if not self._is_linked(row, DEAD, None):
                 yield self.about(row, _BROKEN)
@@ -49,13 +51,13 @@ class PartitionByRows(Partition):
             self.oracle.links[self.number],
             self.oracle.fingerprint,
             (row.partition, row.offset),
-            bytes(row.digest),
+            whole_bytes(row.digest),
             (fate, row.reason, balance_minor),
         )
         # From here on the row's own link counts, so that one break is found once.
-        self.oracle.links[self.number] = bytes(row.link)
+        self.oracle.links[self.number] = whole_bytes(row.link)
         self.next_offset = row.offset + 1
-        return expected == bytes(row.link)
+        return expected == whole_bytes(row.link)
 
     def _check_balance(self, entry: Entry) -> Iterator[Discrepancy]:
         account = self.oracle.balances.get(entry.account_id)

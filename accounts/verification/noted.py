@@ -27,12 +27,12 @@ class Noted:
         """The number of entries, by the counters."""
         return sum(each.posted + each.rejected for each in self.positions)
 
-    def entries(self) -> Iterator[Entry]:
-        """Give the entries of then in the ledger's order, without holding a cursor open."""
+    def entries(self) -> Iterator[list[Entry]]:
+        """Give the entries of then in the ledger's order, part by part."""
         until_then = Entry.objects.filter(pk__lte=self.last_entry).order_by("pk")
         rows = list(until_then[:_ROWS])
         while rows:
-            yield from rows
+            yield rows
             rows = list(until_then.filter(pk__gt=rows[-1].pk)[:_ROWS])
 
 

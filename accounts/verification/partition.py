@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from accounts.models import DeadLetter, Entry, Log, LogPosition
 from accounts.oracle import Oracle
+from accounts.verification.compared import whole_bytes
 from accounts.verification.discrepancy import Discrepancy, differences
 from accounts.verification.noted import DeadLetterRows, Noted
 
@@ -22,7 +23,7 @@ class Partition:
         self.number = position.partition
         self.dead_letters = DeadLetterRows(position, noted.last_dead_letter)
         self.oracle = oracle
-        self.oracle.links[self.number] = bytes(position.first_link)
+        self.oracle.links[self.number] = whole_bytes(position.first_link)
         self.next_offset = position.first_offset
         self.counts = self.oracle.counts.setdefault(self.number, Counter())
 
@@ -62,7 +63,7 @@ class Partition:
         position = self.position
         found = differences(
             (
-                ("link", bytes(position.link), self.oracle.links[self.number]),
+                ("link", whole_bytes(position.link), self.oracle.links[self.number]),
                 *(
                     (name, getattr(position, name), self.counts[name])
                     for name in ("transactions", "posted", "rejected", "dead")

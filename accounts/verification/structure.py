@@ -7,7 +7,14 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import Model
 
-from accounts.models import KIND_BY_CODE, TRANSACTION_KINDS, EntryKind, Kind
+from accounts.models import (
+    KIND_BY_CODE,
+    TRANSACTION_KINDS,
+    DeadLetterDecision,
+    EntryKind,
+    Kind,
+    Submission,
+)
 from accounts.verification.discrepancy import Discrepancy
 
 
@@ -20,6 +27,8 @@ def check_structure() -> Iterator[Discrepancy]:
     yield from _check_kinds()
     if connection.vendor == "sqlite":
         yield from _check_pages()
+        for model in (Submission, DeadLetterDecision):
+            yield from _check_ids(model)
 
 
 def _check_kinds() -> Iterator[Discrepancy]:
@@ -73,6 +82,26 @@ def _missing_on_postgresql(model: type[Model]) -> Iterator[str]:
         there = connection.introspection.get_constraints(cursor, model._meta.db_table)
     wanted = [*model._meta.constraints, *model._meta.indexes]
     yield from (each.name for each in wanted if each.name not in there)
+
+
+def _check_ids(model: type[Model]) -> Iterator[Discrepancy]:
+    """Look whether as many rows are there as SQLite ever gave ids to.
+
+    Nothing removes such a row, and what is rolled back gives its id back on SQLite.
+    """
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT (SELECT count(*) FROM {table}), "  # noqa: S608 a name of ours
+            "coalesce((SELECT seq FROM sqlite_sequence WHERE name = %s), 0)",
+            [table],
+        )
+        there, given = cursor.fetchone()
+    if there != given:
+        yield Discrepancy(
+            what=f"{there:,} rows are in {table}, and {given:,} were written: rows were removed "
+            "or added behind the portal's back"
+        )
 
 
 def _check_pages() -> Iterator[Discrepancy]:

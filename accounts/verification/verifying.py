@@ -1,16 +1,19 @@
 """Every check in turn."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from uuid import UUID
 
 from django.db import connection
 
-from accounts.ledger.append_only import missing_triggers
+from accounts.events import PORTAL_SOURCE
+from accounts.ledger.append_only import added_triggers, missing_triggers
 from accounts.ledger.identity import identity_of
 from accounts.ledger.messages import NO_LINK
-from accounts.models import Log, LogPosition
+from accounts.models import DeadLetter, Entry, Log, LogPosition, Submission
 from accounts.oracle import AccountState, Oracle, first_links
 from accounts.verification.by_log import PartitionByLog
 from accounts.verification.by_rows import PartitionByRows
+from accounts.verification.compared import whole_bytes
 from accounts.verification.discrepancy import Discrepancy
 from accounts.verification.messages import Messages
 from accounts.verification.noted import Noted, note_positions
@@ -33,6 +36,8 @@ class Verification:
         self._messages = messages
         # Messages that are events to this release, and were none to the one that met them.
         self.set_aside = 0
+        # Entries said to be of the portal, without a submission: from before a restore, or forged.
+        self.unsubmitted = 0
 
     @property
     def unread_logs(self) -> list[Log]:
@@ -44,6 +49,12 @@ class Verification:
         yield from (
             Discrepancy(what=f"trigger {name} is missing or altered")
             for name in missing_triggers(connection)
+        )
+        yield from (
+            Discrepancy(
+                what=f"trigger {name} is none of the portal's: look at what it does, and drop it"
+            )
+            for name in added_triggers(connection)
         )
         yield from check_structure()
         yield from self._check_chains()
@@ -57,6 +68,7 @@ class Verification:
 
     def _check_chains(self) -> Iterator[Discrepancy]:
         """Look whether each log goes on where the one before it ended."""
+        yield from self._check_current()
         previous: dict[int, bytes] = {}
         for log in self.noted.logs:
             own = [each for each in self.noted.positions if each.log_id == log.pk]
@@ -68,33 +80,60 @@ class Verification:
             is_first = log.is_memory or not previous
             begins = {} if is_first else first_links(previous, log.partition_count)
             for position in own:
-                if bytes(position.first_link) != begins.get(position.partition, NO_LINK):
+                if whole_bytes(position.first_link) != begins.get(position.partition, NO_LINK):
                     yield Discrepancy(
                         what="the chain does not begin where that of the log before it ended",
                         topic=log.topic,
                         partition=position.partition,
                         offset=position.first_offset,
                     )
-            previous = {each.partition: bytes(each.link) for each in own}
+            previous = {each.partition: whole_bytes(each.link) for each in own}
+
+    def _check_current(self) -> Iterator[Discrepancy]:
+        """Look whether the log that is followed is the last one: a consumer goes by that."""
+        for log in self.noted.logs:
+            is_last = log == self.noted.logs[-1]
+            if log.is_current != is_last:
+                what = "is not marked as the one that the ledger follows, and is the last one"
+                if not is_last:
+                    what = "is marked as the one that the ledger follows, and is not the last one"
+                yield Discrepancy(what=f"log no. {log.pk} {what}", topic=log.topic)
 
     def _check_rows(self, advance: Callable[[int], None]) -> Iterator[Discrepancy]:
         seen = SeenIds()
         try:
             balances: dict[str, AccountState] = {}
             partitions = self._partitions(seen, balances)
-            for entry in self.noted.entries():
-                advance(1)
-                partition = partitions.get((entry.log_id, entry.partition))
-                if partition is None:
-                    yield _of_nowhere(entry.pk, entry.account_id, entry.partition)
-                else:
-                    yield from partition.row(entry)
+            for entries in self.noted.entries():
+                advance(len(entries))
+                self.unsubmitted += _unsubmitted_among(entries)
+                for entry in entries:
+                    partition = partitions.get((entry.log_id, entry.partition))
+                    if partition is None:
+                        yield _of_nowhere(entry.pk, entry.account_id, entry.partition)
+                    else:
+                        yield from partition.row(entry)
+            yield from self._check_stray_dead_letters(partitions)
             for partition in partitions.values():
                 yield from partition.finish()
                 self.set_aside += partition.counts["set_aside"]
             yield from check_openings(balances)
         finally:
             seen.close()
+
+    def _check_stray_dead_letters(
+        self, partitions: Collection[tuple[int, int]]
+    ) -> Iterator[Discrepancy]:
+        places = DeadLetter.objects.filter(pk__lte=self.noted.last_dead_letter)
+        for place in places.order_by().values_list("log_id", "partition").distinct():
+            if place not in partitions:
+                rows = DeadLetter.objects.filter(log_id=place[0], partition=place[1])
+                for row_id, offset in rows.order_by("offset").values_list("pk", "offset"):
+                    yield Discrepancy(
+                        what=f"dead letter {row_id} {_NOT_FOLLOWED}",
+                        partition=place[1],
+                        offset=offset,
+                    )
 
     def _partitions(
         self, seen: SeenIds, balances: dict[str, AccountState]
@@ -118,9 +157,22 @@ class Verification:
         return PartitionByLog(log, position, self.noted, oracle, self._messages)
 
 
+def _unsubmitted_among(entries: Sequence[Entry]) -> int:
+    ours = [each.transaction_id for each in entries if each.source == PORTAL_SOURCE]
+    return len(ours) - Submission.objects.filter(transaction_id__in=_identifiers(ours)).count()
+
+
+def _identifiers(found: Sequence[object]) -> list[UUID]:
+    """Give those that are ids: SQLite lets somebody put anything else into the column."""
+    return [each for each in found if isinstance(each, UUID)]
+
+
+_NOT_FOLLOWED = "is of a log or partition that the ledger does not follow"
+
+
 def _of_nowhere(entry_id: int, account: str, partition: int) -> Discrepancy:
     return Discrepancy(
-        what=f"entry {entry_id} is of a log or partition that the ledger does not follow",
+        what=f"entry {entry_id} {_NOT_FOLLOWED}",
         account=account,
         partition=partition,
     )

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 from django.db import Error as DatabaseError
 
 from accounts.database_troubles import said_plainly
+from accounts.rebuild.on_sqlite import LedgerTableMissing
 from accounts.rebuild.scratch import LedgerMoved
 from streaming.archive import ArchiveUnusable
 from streaming.backup import BackupRunning
@@ -25,6 +26,7 @@ _SAID_AS_THEY_ARE = (
     InUse,
     KafkaUnusable,
     LedgerMoved,
+    LedgerTableMissing,
     MessagesMissing,
     NothingToRebuild,
     Occupied,

@@ -21,6 +21,7 @@ from accounts.models import (
 from accounts.rebuild import scratch
 from accounts.rebuild.comparison import differences
 from accounts.rebuild.noted import note
+from accounts.rebuild.on_sqlite import LedgerTableMissing
 from accounts.selectors.positions import current_epoch
 from bankportal.prepare import drop_leftovers
 from streaming.occupancy import only_rebuild
@@ -186,6 +187,52 @@ def test_an_entry_that_is_in_no_log_is_named(ledger, told):
 
     assert any(f"{entry.transaction_id}, account C200" in each for each in found())
     assert any("is not in the log" in each for each in found())
+
+
+@pytest.mark.parametrize("beyond", [-5, 2**62])
+@pytest.mark.parametrize("table", ["accounts_entry", "accounts_deadletter"])
+def test_a_row_is_found_wherever_somebody_has_put_its_id(ledger, told, table, beyond):
+    rebuild(ledger, told)
+    changed = "logged_at_ms = 7"
+    change(f'UPDATE {table} SET id = %s, {changed} WHERE "offset" = 5 OR "offset" = 7', beyond)
+
+    assert [each for each in found() if "logged_at_ms is 7" in each]
+
+
+def test_a_position_that_is_gone_or_of_no_partition_is_named(ledger, told):
+    rebuild(ledger, told)
+    change("UPDATE accounts_logposition SET partition = 40 WHERE partition = 2")
+
+    said = [each for each in found() if "Position" in each]
+
+    assert said == [
+        f"Position in log {ledger.log.pk}, partition 2: is missing in the ledger.",
+        f"Position in log {ledger.log.pk}, partition 40: is of no partition.",
+    ]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL says it by itself")
+def test_a_ledger_that_lacks_a_table_is_refused_with_the_remedy(db):
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE accounts_dailytotal")
+
+    with pytest.raises(LedgerTableMissing, match="no table accounts_dailytotal"):
+        scratch.begin([])
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite keeps the words of a statement")
+def test_a_table_made_in_other_words_is_rebuilt_all_the_same(ledger, told):
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA writable_schema = ON")
+        cursor.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, %s, %s) WHERE name = 'accounts_entry'",
+            ['CREATE TABLE "accounts_entry"', "create table accounts_entry"],
+        )
+        cursor.execute("PRAGMA writable_schema = RESET")
+
+    rebuild(ledger, told)
+
+    assert found() == []
 
 
 def test_two_entries_in_the_wrong_order_are_named(ledger, told):

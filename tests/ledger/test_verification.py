@@ -25,6 +25,7 @@ from accounts.models import (
     Outbox,
     Submission,
 )
+from accounts.services.dead_letters import redrive
 from accounts.services.submissions import submit_transaction
 from accounts.verification import Discrepancy, LogUnreadable, Verification
 from tests.builders import A_LOG, LedgerInTest, delivered, opened, raw, submitted, withdrawn
@@ -413,6 +414,161 @@ def test_a_changed_submission_is_named(log, change, said):
 
     assert only.transaction_id == Submission.objects.get().transaction_id
     assert said in only.what
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "UPDATE accounts_outbox SET topic = 'x' WHERE submission_id IS NOT NULL",
+            "for the topic x",
+        ),
+        ("UPDATE accounts_submission SET submitted_by_id = %s", "submitted_by is 'teller'"),
+    ],
+)
+def test_a_submission_of_somebody_else_or_for_elsewhere_is_named(log, change, said):
+    other = Agent.objects.create(username="other", role="auditor")
+    with behind_the_back() as cursor:
+        cursor.execute(change, [other.pk] if "%s" in change else [])
+
+    [only] = found(log)
+
+    assert said in only.what
+
+
+def test_an_agent_with_another_name_by_now_is_still_the_one_who_submitted(log):
+    agent = Agent.objects.get(username="teller")
+    agent.username = "teller.martin"
+    agent.save()
+    Agent.objects.create(username="teller", role="auditor")
+
+    assert found(log) == []
+
+
+def test_an_event_that_nobody_submitted_is_found_in_the_outbox(log):
+    event = submitted(1_000_000)
+    key, value = encode(event)
+    Outbox.objects.create(topic=A_LOG.topic, key=key, value=value, queued_at_ms=1)
+
+    [only] = found(log)
+
+    assert (only.account, only.transaction_id) == ("C100", event.transaction_id)
+    assert "publishes what nobody submitted" in only.what
+
+
+def test_a_copy_of_a_dead_letter_keeps_its_bytes(log):
+    with behind_the_back() as cursor:
+        cursor.execute("UPDATE accounts_outbox SET value = NULL WHERE value = %s", [b"{"])
+        assert cursor.rowcount == 1
+
+    [only] = found(log)
+
+    assert "is the copy of no dead letter" in only.what
+
+
+def test_what_is_redriven_are_the_bytes_that_died(log, ledger):
+    letter = ledger.bury(submitted(12))
+    log.messages.append(raw(bytes(letter.value), letter.offset, bytes(letter.key)))
+    assert [each.refusal for each in redrive([letter.pk], by="operator")] == [""]
+    assert found(log) == []
+
+    _key, other = encode(submitted(1_000_000, transaction_id=letter.transaction_id))
+    with behind_the_back() as cursor:
+        cursor.execute(
+            "UPDATE accounts_outbox SET value = %s WHERE topic = %s AND submission_id IS NULL",
+            [other, A_LOG.topic],
+        )
+    [only] = found(log)
+
+    assert only.transaction_id == letter.transaction_id
+    assert "with other bytes than its own" in only.what
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["DELETE FROM accounts_outbox WHERE submission_id > 0", "DELETE FROM accounts_submission"],
+        ["DELETE FROM accounts_deadletterdecision"],
+    ],
+)
+def test_a_row_that_is_gone_with_all_that_tells_of_it_is_missed(log, statements):
+    with behind_the_back() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+    [only] = found(log)
+
+    assert "0 rows are in accounts_" in only.what
+
+
+def test_a_trigger_that_somebody_added_is_named(log):
+    with connection.cursor() as cursor:
+        connection.check_constraints()
+        if connection.vendor == "sqlite":
+            cursor.execute(
+                "CREATE TRIGGER sink BEFORE INSERT ON accounts_submission "
+                "BEGIN SELECT RAISE(IGNORE); END"
+            )
+        else:
+            cursor.execute(
+                "CREATE RULE sink AS ON INSERT TO accounts_submission DO INSTEAD NOTHING"
+            )
+
+    [only] = found(log)
+
+    assert "trigger sink on accounts_submission is none of the portal's" in only.what
+
+
+def test_a_dead_letter_of_no_partition_is_named(log):
+    with behind_the_back():
+        letter = DeadLetter.objects.get(partition=0, offset=2)
+        letter.pk, letter.partition = None, 50
+        letter.save(force_insert=True)
+
+    [only] = found(log)
+
+    assert (only.partition, only.offset) == (50, 2)
+    assert "that the ledger does not follow" in only.what
+
+
+def test_a_ledger_that_follows_no_log_any_more_is_told(log):
+    Log.objects.update(is_current=False)
+
+    assert any("is not marked as the one" in each.what for each in found(None))
+
+
+def test_a_position_in_an_empty_partition_is_looked_at_too(log, ledger):
+    LogPosition.objects.filter(log=ledger.log, partition=2).update(leader_epoch=7)
+
+    assert [each.what for each in found(log)] == ["the position's leader_epoch is 7, expected -1"]
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize("messages", [True, False])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("accounts_entry", "link"),
+        ("accounts_entry", "transaction_id"),
+        ("accounts_deadletter", "link"),
+        ("accounts_logposition", "link"),
+    ],
+)
+def test_what_is_no_hash_and_no_id_is_told_like_all_else(log, table, column, messages):
+    with behind_the_back() as cursor:
+        cursor.execute("PRAGMA ignore_check_constraints = ON")
+        cursor.execute(f"UPDATE {table} SET {column} = 'text' WHERE id = 1")
+        cursor.execute("PRAGMA ignore_check_constraints = OFF")
+
+    assert any(table in each.what for each in found(log if messages else None))
+
+
+def test_entries_of_the_portal_that_no_agent_submitted_are_counted(log):
+    verification = Verification(log)
+
+    assert list(verification.run(lambda _rows: None)) == []
+    assert verification.unsubmitted == Entry.objects.filter(source="portal").count() > 0
 
 
 def test_a_submission_that_is_done_without_an_outcome_is_told(log, ledger):

@@ -27,10 +27,11 @@ class Bank(Portal):
         """Publish events of each fate and post them."""
         endpoint = Endpoint("external", self.environment["KAFKA_BOOTSTRAP_SERVERS"])
         producer = Producer(endpoint)
-        events = [opened(account=number, opening_balance_minor=100) for number in NUMBERS]
+        places = [{"account": number, "source": "till"} for number in NUMBERS]
+        events = [opened(**place, opening_balance_minor=100) for place in places]
         for amount_minor in range(1, rounds + 1):
-            events += [submitted(amount_minor, account=number) for number in NUMBERS]
-            events += [withdrawn(2 * amount_minor, account=number) for number in NUMBERS]
+            events += [submitted(amount_minor, **place) for place in places]
+            events += [withdrawn(2 * amount_minor, **place) for place in places]
         messages = [encode(event) for event in events]
         messages += [messages[-1], (b"C100", b"poison"), (None, None)]
         for key, value in messages:
@@ -167,14 +168,33 @@ def test_dropped_triggers_are_named_and_put_back_on_demand(bank):
     assert bank.verify()[0] == 0
 
 
-def test_memory_mode_says_that_its_log_cannot_be_read(bank):
+def test_memory_mode_says_that_its_log_cannot_be_read_and_is_not_believed_beside_a_real_kafka(bank):
     bank.fill(1)
     bank.tamper("UPDATE accounts_log SET is_memory = 1")
+
+    believed, said, _errors = bank.verify("--without-log")
+    beside, named, _errors = bank.verify()
+
+    assert believed == 0
+    assert "memory mode keeps none" in said
+    assert beside == 1
+    assert "memory mode filled it, and a real Kafka is running" in named
+
+
+def test_entries_in_the_portals_name_that_nobody_submitted_are_said(bank):
+    bank.fill(1)
+    endpoint = Endpoint("external", bank.environment["KAFKA_BOOTSTRAP_SERVERS"])
+    producer = Producer(endpoint)
+    before = bank.concluded()
+    producer.publish(bank.topic, *encode(submitted(7)), lambda _result: None)
+    assert producer.flush(30) == 0
+    bank.start("run_consumer")
+    wait_until(lambda: bank.concluded() > before, "it is posted")
 
     code, said, _errors = bank.verify()
 
     assert code == 0
-    assert "memory mode keeps none" in said
+    assert "without a submission here: 1." in said
 
 
 def test_a_database_without_tables_is_told_in_a_line(tmp_path):

@@ -10,8 +10,9 @@ from django.db import connection
 
 from accounts.ledger.append_only import missing_triggers, set_triggers
 from accounts.ledger.identity import current_log
+from accounts.models import Log
 from accounts.verification import Discrepancy, Messages, Verification
-from streaming.endpoint import NoKafkaRunning, required_endpoint
+from streaming.endpoint import NoKafkaRunning, current_endpoint, required_endpoint
 from streaming.kafka.errors import KafkaUnusable
 from streaming.management.database import said_in_a_line
 from streaming.management.interruption import stoppable
@@ -70,13 +71,23 @@ class Command(BaseCommand):
     def _messages(self, options: dict[str, Any], stack: ExitStack) -> tuple[Messages | None, int]:
         """Give what reads the log, where it is to be read, and the number of discrepancies."""
         log = current_log()
-        if log is None or log.is_memory or options["without_log"]:
+        if log is None or options["without_log"]:
             return None, 0
+        if log.is_memory:
+            return None, self._say_where_kafka_is_real(log)
         try:
             return stack.enter_context(messages_of(log, required_endpoint())), 0
         except OtherLogThere as reason:
             self.stdout.write(str(Discrepancy(what=str(reason), topic=log.topic)))
             return None, 1
+
+    def _say_where_kafka_is_real(self, log: Log) -> int:
+        endpoint = current_endpoint()
+        if endpoint is None or endpoint.mode == "memory":
+            return 0
+        what = "the ledger says that memory mode filled it, and a real Kafka is running"
+        self.stdout.write(str(Discrepancy(what=what, topic=log.topic)))
+        return 1
 
     def _conclude(self, verification: Verification, found: int) -> None:
         for log in verification.unread_logs:
@@ -89,6 +100,12 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{verification.set_aside:,} messages are dead letters of an earlier release, and "
                 "would be events to this one: see what was decided about them."
+            )
+        if verification.unsubmitted:
+            self.stdout.write(
+                "Entries that are the portal's by what they say, without a submission here: "
+                f"{verification.unsubmitted:,}. They are from before a restore, or somebody else "
+                "published them."
             )
         if found:
             raise CommandError(f"{found:,} discrepancies." if found > 1 else "One discrepancy.")
