@@ -10,13 +10,21 @@ const REM = parseFloat(getComputedStyle(document.documentElement).fontSize);
 /** @param {number} rem */
 export const pixels = (rem) => rem * REM;
 
+/** @type {Map<Element, Map<string, string>>} */
+const read = new Map();
+
 /**
- * Reads a colour of the theme where the chart stands: a stale panel has paler ones.
+ * Reads a colour of the theme where the chart stands: a stale panel has paler ones. What draws
+ * many shapes at once reads each but once, since the page has to be styled anew for that.
  * @param {Element} element
  * @param {string} token
  */
 export function colour(element, token) {
-  return getComputedStyle(element).getPropertyValue(`--${token}`).trim();
+  if (!read.size) queueMicrotask(() => read.clear());
+  const known = read.get(element) ?? new Map();
+  read.set(element, known);
+  if (!known.has(token)) known.set(token, getComputedStyle(element).getPropertyValue(`--${token}`).trim());
+  return known.get(token) ?? "";
 }
 
 /**

@@ -67,12 +67,14 @@ class Feed extends EventTarget {
 
   /**
    * Asks for what passes a filter: the figures of panels, and the entries after a position.
+   * They are told of anew, since what is shown up to there has taken the place of what was.
    * @param {{ filter: object, panels: object[] }} wanted
    * @param {string} position
    */
   follow(wanted, position) {
     this.wanted = wanted;
     this.position = position;
+    this.seen.clear();
     this.subscribe();
   }
 

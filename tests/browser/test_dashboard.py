@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.dashboards import BADGE, LIVE_ROWS, balance, chart, counts, figure
 from tests.browser.test_teller import is_untouched, mark, text_of
@@ -230,6 +230,24 @@ def test_a_filter_rules_everything_and_lives_in_the_address(opened_by):
     page.go_back()
     expect(figure(page, "transactions")).to_have_text("2")
     assert page.locator("[name=range]:checked").get_attribute("value") == "dates"
+
+
+def test_rows_that_came_while_a_filter_was_on_its_way_stay(opened_by, portal):
+    """Guard: what follows the figures is told anew. Without it the row of 42,00 is lost."""
+    page = opened_by("auditor")
+
+    def answer_late(route: Route) -> None:
+        figures = route.fetch()
+        portal.post("ledger.post(submitted(4_200, **today))")
+        wait_until(lambda: page.evaluate("heard.length") == 1, "the entry is heard of")
+        route.fulfill(response=figures)
+
+    page.route("**/dashboard/figures/?*", answer_late)
+    page.locator("label", has=page.locator("[value='30d']")).click()
+
+    expect(figure(page, "transactions")).to_have_text("1")
+    expect(page.locator(LIVE_ROWS)).to_have_count(1)
+    expect(page.locator(LIVE_ROWS).first).to_contain_text("+42,00")
 
 
 def test_accounts_are_drawn_as_chosen_and_an_unknown_one_is_named(opened_by):

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.events import decode
 from accounts.models import Entry, Outbox, Submission
+from tests.accounts.conftest import PASSWORD
 from tests.builders import submitted
 
 RECEIPT = "[data-receipt]"
@@ -53,18 +54,40 @@ def teller_page(page_of, bank) -> Page:
     return page_of(bank.teller)
 
 
-def test_a_customer_is_served_by_keyboard_alone(teller_page, bank):
-    page = teller_page
+class Keyboard:
+    """Keys that are pressed one after the other, and how many beside what is typed into fields."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.pressed = 0
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+        self.pressed += 1
+
+    def type(self, text: str) -> None:
+        self.page.keyboard.type(text)
+
+
+def test_a_customer_is_served_by_keyboard_alone_from_the_door_to_the_next(page_of, bank):
+    """Guard: the focus is where the next key belongs. Without it, keys are pressed to go there."""
+    page = page_of()
+    keys = Keyboard(page)
     page.goto("/")
-    page.keyboard.type("c100")
-    page.keyboard.press("Enter")
+    keys.type("teller")
+    keys.press("Tab")
+    keys.type(PASSWORD)
+    keys.press("Enter")
+    expect(page.locator("#account")).to_be_focused()
+    keys.type("c100")
+    keys.press("Enter")
     expect(page.locator("h1")).to_have_text("Camille Lefèvre")
     page.wait_for_load_state()
 
-    page.keyboard.press("d")
-    page.keyboard.type("100")
+    keys.press("d")
+    keys.type("100")
     expect(page.locator("[data-foreseen]")).to_have_text("930,00")
-    page.keyboard.press("Enter")
+    keys.press("Enter")
     expect(page.locator("#receipt")).to_be_focused()
     assert "En file, pas encore comptabilisée." in text_of(page.locator("#receipt"))
     mark(page)
@@ -73,15 +96,19 @@ def test_a_customer_is_served_by_keyboard_alone(teller_page, bank):
 
     expect(page.locator(RECEIPT)).to_have_attribute("data-receipt", "posted")
     assert text_of(page.locator(".balance .settled")) == "930,00 €"
-    assert "Dépôt de 100,00 € : comptabilisée. Solde 930,00 €." in text_of(
-        page.locator("[data-said]")
-    )
+    said = page.locator("[data-said]")
+    assert "Dépôt de 100,00 € : comptabilisée. Solde 930,00 €." in text_of(said)
+    # Politely: nobody is cut short, and the focus is left where it is.
+    assert said.get_attribute("role") == "status" or said.get_attribute("aria-live") == "polite"
+    assert page.locator("[aria-live=assertive]").count() == 0
     assert text_of(page.locator("tbody tr").first.locator(".c-state")) == "Comptabilisée"
     expect(page.locator("[data-balance-shown]")).to_have_text("930,00")
     expect(page.locator("#receipt")).to_be_focused()
     assert is_untouched(page)
-    page.keyboard.press("n")
+    keys.press("n")
     expect(page.locator("#account")).to_be_focused()
+    # Two at the door, one to find the customer, two to submit, and one for the next.
+    assert keys.pressed == 6
 
 
 def test_a_rejected_withdrawal_says_so_in_place(teller_page, bank):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -49,6 +50,14 @@ ledger = LedgerInTest()
 {code}
 """
 
+_ON_DEMAND = """
+import sys
+for line in sys.stdin:
+    for number in range(int(line)):
+        ledger.post(submitted(100 + number, **today))
+        time.sleep(0.02)
+"""
+
 
 class WebPortal(Portal):
     """A portal's database and its web server on a free port."""
@@ -76,6 +85,11 @@ class WebPortal(Portal):
     def post(self, code: str) -> None:
         """Run ``code`` with a ledger, ``today`` and the builders of events."""
         self.python(_POST.format(code=textwrap.dedent(code)))
+
+    def post_on_demand(self) -> subprocess.Popen[bytes]:
+        """Start a process that posts as many deposits as each line that it is written says."""
+        code = "import django; django.setup()\n" + _POST.format(code=_ON_DEMAND)
+        return self.spawn("poster", "-c", code, stdin=subprocess.PIPE)
 
     def serve(self, *before: str) -> str:
         """Start the web server and wait for it."""

@@ -1,6 +1,10 @@
 """The dashboard's page and its data without the page: panels of a layout, ruled by one filter."""
 
+import re
+from pathlib import Path
+
 import pytest
+from django.conf import settings as portal
 
 from tests.accounts.conftest import (  # noqa: F401
     bank,
@@ -34,3 +38,19 @@ def test_a_filter_rules_every_panel_of_the_data(bank, signed_in):  # noqa: F811
     assert [row["account"] for row in filtered["figures"]["heat"]["rows"]] == ["C900"]
     assert [row["account"] for row in filtered["figures"]["live"]["rows"]] == ["C900"]
     assert filtered["query"] == "range=30d&account=C900"
+
+
+def test_every_module_of_the_page_is_asked_for_at_once(bank, signed_in):  # noqa: F811
+    """Guard: the links that preload. Without them each layer of imports waits for the last one."""
+    page = signed_in(bank.auditor).get("/dashboard/").content.decode()
+    head = page.partition("</head>")[0]
+    asked = re.findall(r'(?:rel="modulepreload" href|type="module" src)="/static/js/([^"]+)"', head)
+
+    imported = set()
+    for name in asked:
+        text = (Path(portal.BASE_DIR) / "static" / "js" / name).read_text(encoding="utf-8")
+        imported |= set(re.findall(r'from "\./([^"]+)"', text))
+
+    assert len(imported) > 20
+    assert imported - set(asked) == set()
+    assert len(asked) == len(set(asked))
