@@ -467,6 +467,7 @@ def test_the_past_is_marked_and_nothing_new_comes_in_until_it_is_live_again(open
 
     expect(figure(page, "transactions")).to_have_text("6")
     expect(page.locator("[data-past-banner]")).to_contain_text("Tel que connu le")
+    expect(page.locator("[data-live-badge]")).to_be_hidden()
     expect(page.locator(LIVE_ROWS).first).to_contain_text("+1,11")
     assert "as_of=" in page.url
     assert faults(page) == []
@@ -477,5 +478,6 @@ def test_the_past_is_marked_and_nothing_new_comes_in_until_it_is_live_again(open
     expect(figure(page, "transactions")).not_to_have_text("6")
     page.keyboard.press("End")
     expect(page.locator("[data-past-banner]")).to_be_hidden()
+    expect(page.locator("[data-live-badge]")).to_be_visible()
     expect(figure(page, "transactions")).to_have_text("8")
     expect(page.locator(LIVE_ROWS).first).to_contain_text("+3,33")
