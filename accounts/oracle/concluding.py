@@ -109,7 +109,7 @@ class Oracle:
         content, event = read_event(key, value)
         if event is None:
             conclusion = NOT_UNDERSTOOD
-        elif dead_letter_link == next_link(NOT_UNDERSTOOD):
+        elif dead_letter_link is not None and dead_letter_link == next_link(NOT_UNDERSTOOD):
             conclusion = NOT_UNDERSTOOD
             self._counts_of(partition)["set_aside"] += 1
         else:
