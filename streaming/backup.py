@@ -12,7 +12,7 @@ from django.db import connection
 
 from accounts.ledger.messages import Delivered
 from accounts.models import Log, LogPosition
-from accounts.rebuild.noted import note
+from accounts.selectors.noted import note
 from streaming.archive import ArchivedLog, Part, write_archive
 from streaming.database_copy import Copied, copy_database, migrations_and_counts
 from streaming.file_lock import LockedByAnother, held

@@ -15,7 +15,7 @@ from accounts.models import Log, LogPosition
 from accounts.rebuild import scratch
 from accounts.rebuild.comparison import differences
 from accounts.rebuild.differences import Difference
-from accounts.rebuild.noted import Noted, PositionKey, note
+from accounts.selectors.noted import Noted, PositionKey, note
 from streaming.archive import ArchivedLog
 from streaming.progress import Console, Progress
 from streaming.publishing import in_parts

@@ -11,7 +11,7 @@ from accounts.ledger.messages import NO_LINK, first_links
 from accounts.ledger.tables import scratch_tables
 from accounts.models import Balance, DailyTotal, DeadLetter, Entry
 from accounts.rebuild.differences import Difference, about, differing, identifier
-from accounts.rebuild.noted import Noted, PositionKey
+from accounts.selectors.noted import Noted, PositionKey
 
 # Rows of one question: each is a read of its own, so that no writer's log grows behind it.
 STEP: Final = 5_000

@@ -14,7 +14,7 @@ from accounts.ledger.tables import scratch_tables
 from accounts.models import Log, LogPosition
 from accounts.models.fields import instant
 from accounts.rebuild import on_postgresql, on_sqlite
-from accounts.rebuild.noted import PositionKey
+from accounts.selectors.noted import PositionKey
 
 _BEGIN = """
     INSERT INTO accounts_logposition (

@@ -7,12 +7,12 @@ from uuid import UUID
 from accounts.ledger.messages import Delivered
 from accounts.models import DeadLetter, Entry, Log, LogPosition
 from accounts.oracle import DEAD, REPEAT, Expected, Oracle
+from accounts.selectors.noted import Noted
 from accounts.verification import compared
 from accounts.verification.by_rows import PartitionByRows
 from accounts.verification.compared import stored_bytes
 from accounts.verification.discrepancy import Discrepancy, differences
 from accounts.verification.messages import LogUnreadable, Messages
-from accounts.verification.noted import Noted
 from accounts.verification.partition import Partition
 
 
@@ -33,7 +33,7 @@ class PartitionByLog(Partition):
         messages: Messages,
     ) -> None:
         super().__init__(log, position, noted, oracle)
-        self._last_entry = noted.last_entry
+        self._last_entry = noted.entry_id
         # Somebody may have set the next offset back, to have everything read again.
         last = -1 if position.last_offset is None else position.last_offset
         end = max(position.next_offset, last + 1)

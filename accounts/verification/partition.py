@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from accounts.models import DeadLetter, Entry, Log, LogPosition
 from accounts.oracle import Oracle
+from accounts.selectors.noted import Noted
 from accounts.verification.compared import whole_bytes
 from accounts.verification.discrepancy import Discrepancy, differences
-from accounts.verification.noted import DeadLetterRows, Noted
+from accounts.verification.rows import DeadLetterRows
 
 
 class Partition:
@@ -21,7 +22,7 @@ class Partition:
         self.log = log
         self.position = position
         self.number = position.partition
-        self.dead_letters = DeadLetterRows(position, noted.last_dead_letter)
+        self.dead_letters = DeadLetterRows(position, noted.dead_letter_id)
         self.oracle = oracle
         self.oracle.links[self.number] = whole_bytes(position.first_link)
         self.next_offset = position.first_offset

@@ -11,14 +11,15 @@ from accounts.ledger.identity import identity_of
 from accounts.ledger.messages import NO_LINK
 from accounts.models import DeadLetter, Entry, Log, LogPosition, Submission
 from accounts.oracle import AccountState, Oracle, first_links
+from accounts.selectors.noted import Noted, note
 from accounts.verification.by_log import PartitionByLog
 from accounts.verification.by_rows import PartitionByRows
 from accounts.verification.compared import whole_bytes
 from accounts.verification.discrepancy import Discrepancy
 from accounts.verification.messages import Messages
-from accounts.verification.noted import Noted, note_positions
 from accounts.verification.outbox import check_decisions, check_outbox
 from accounts.verification.partition import Partition
+from accounts.verification.rows import entries_until
 from accounts.verification.seen_ids import SeenIds
 from accounts.verification.structure import check_structure
 from accounts.verification.sums import check_openings, check_sums
@@ -32,7 +33,7 @@ class Verification:
     """
 
     def __init__(self, messages: Messages | None) -> None:
-        self.noted: Noted = note_positions()
+        self.noted: Noted = note()
         self._messages = messages
         # Messages that are events to this release, and were none to the one that met them.
         self.set_aside = 0
@@ -68,10 +69,15 @@ class Verification:
 
     def _check_chains(self) -> Iterator[Discrepancy]:
         """Look whether each log goes on where the one before it ended."""
+        for log in self.noted.logs_without_positions:
+            yield Discrepancy(
+                what=f"log no. {log.pk} has none of its {log.partition_count} positions",
+                topic=log.topic,
+            )
         yield from self._check_current()
         previous: dict[int, bytes] = {}
         for log in self.noted.logs:
-            own = [each for each in self.noted.positions if each.log_id == log.pk]
+            own = [each for each in self.noted.positions.values() if each.log_id == log.pk]
             if len(own) != log.partition_count:
                 yield Discrepancy(
                     what=f"{len(own)} positions for {log.partition_count} partitions",
@@ -104,7 +110,7 @@ class Verification:
         try:
             balances: dict[str, AccountState] = {}
             partitions = self._partitions(seen, balances)
-            for entries in self.noted.entries():
+            for entries in entries_until(self.noted.entry_id):
                 advance(len(entries))
                 self.unsubmitted += _unsubmitted_among(entries)
                 for entry in entries:
@@ -124,7 +130,7 @@ class Verification:
     def _check_stray_dead_letters(
         self, partitions: Collection[tuple[int, int]]
     ) -> Iterator[Discrepancy]:
-        places = DeadLetter.objects.filter(pk__lte=self.noted.last_dead_letter)
+        places = DeadLetter.objects.filter(pk__lte=self.noted.dead_letter_id)
         for place in places.order_by().values_list("log_id", "partition").distinct():
             if place not in partitions:
                 rows = DeadLetter.objects.filter(log_id=place[0], partition=place[1])
@@ -148,7 +154,7 @@ class Verification:
             (each.log_id, each.partition): self._partition(
                 logs[each.log_id], each, oracles[each.log_id]
             )
-            for each in self.noted.positions
+            for each in self.noted.positions.values()
         }
 
     def _partition(self, log: Log, position: LogPosition, oracle: Oracle) -> Partition:

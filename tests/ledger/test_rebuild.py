@@ -20,8 +20,8 @@ from accounts.models import (
 )
 from accounts.rebuild import scratch
 from accounts.rebuild.comparison import differences
-from accounts.rebuild.noted import note
 from accounts.rebuild.on_sqlite import LedgerTableMissing
+from accounts.selectors.noted import note
 from accounts.selectors.positions import current_epoch
 from bankportal.prepare import drop_leftovers
 from streaming.occupancy import only_rebuild

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
 from django.db import connection
+from django.utils.timezone import now
 
 from accounts.events import encode
 from accounts.identifiers import new_transaction_id
@@ -28,7 +30,16 @@ from accounts.models import (
 from accounts.services.dead_letters import redrive
 from accounts.services.submissions import submit_transaction
 from accounts.verification import Discrepancy, LogUnreadable, Verification
-from tests.builders import A_LOG, LedgerInTest, delivered, opened, raw, submitted, withdrawn
+from tests.builders import (
+    A_LOG,
+    A_MOMENT,
+    LedgerInTest,
+    delivered,
+    opened,
+    raw,
+    submitted,
+    withdrawn,
+)
 from tests.tampering import behind_the_back
 
 SQLITE_ONLY = pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite")
@@ -427,6 +438,7 @@ def test_a_changed_submission_is_named(log, change, said):
     ],
 )
 def test_a_submission_of_somebody_else_or_for_elsewhere_is_named(log, change, said):
+    Agent.objects.update(date_joined=A_MOMENT)
     other = Agent.objects.create(username="other", role="auditor")
     with behind_the_back() as cursor:
         cursor.execute(change, [other.pk] if "%s" in change else [])
@@ -440,7 +452,9 @@ def test_an_agent_with_another_name_by_now_is_still_the_one_who_submitted(log):
     agent = Agent.objects.get(username="teller")
     agent.username = "teller.martin"
     agent.save()
-    Agent.objects.create(username="teller", role="auditor")
+    Agent.objects.create(
+        username="teller", role="auditor", date_joined=now() + timedelta(minutes=1)
+    )
 
     assert found(log) == []
 

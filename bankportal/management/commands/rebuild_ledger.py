@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from accounts.ledger.append_only import missing_triggers
-from accounts.rebuild.noted import note
+from accounts.selectors.noted import note
 from bankportal.maintenance import alone_with_the_ledger
 from streaming.backup import make_backup
 from streaming.management.interruption import stoppable

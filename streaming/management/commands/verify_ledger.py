@@ -111,7 +111,7 @@ class Command(BaseCommand):
             raise CommandError(f"{found:,} discrepancies." if found > 1 else "One discrepancy.")
         noted = verification.noted
         self.stdout.write(
-            f"The ledger agrees with its log and with itself, up to entry {noted.last_entry:,}."
+            f"The ledger agrees with its log and with itself, up to entry {noted.entry_id:,}."
         )
 
     def _say(self, line: str) -> None:

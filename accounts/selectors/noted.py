@@ -22,8 +22,15 @@ class Noted:
     positions: dict[PositionKey, LogPosition]
     entry_id: int
     dead_letter_id: int
+    # Logs without any position: those of archives, where a rebuild from them was killed.
+    logs_without_positions: tuple[Log, ...] = ()
     # False for a ledger that archives describe and the database does not hold yet.
     is_live: bool = True
+
+    @property
+    def row_count(self) -> int:
+        """The number of entries, by the counters."""
+        return sum(at.posted + at.rejected for at in self.positions.values())
 
     def next_offsets(self) -> dict[PositionKey, int]:
         """Give how far the ledger had come in each partition of each log."""
@@ -33,9 +40,17 @@ class Noted:
 def note() -> Noted:
     """Note how the ledger stands now, in one snapshot."""
     with snapshot():
-        positions = {(at.log_id, at.partition): at for at in LogPosition.objects.all()}
-        logs = Log.objects.filter(pk__in={log_id for log_id, _ in positions}).order_by("pk")
-        return Noted(tuple(logs), positions, _last_id(Entry), _last_id(DeadLetter))
+        rows = LogPosition.objects.order_by("log_id", "partition")
+        positions = {(at.log_id, at.partition): at for at in rows}
+        followed = {log_id for log_id, _partition in positions}
+        logs = list(Log.objects.order_by("pk"))
+        return Noted(
+            tuple(log for log in logs if log.pk in followed),
+            positions,
+            _last_id(Entry),
+            _last_id(DeadLetter),
+            tuple(log for log in logs if log.pk not in followed),
+        )
 
 
 def _last_id(model: type[Entry] | type[DeadLetter]) -> int:
