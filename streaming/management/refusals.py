@@ -48,7 +48,9 @@ def said_in_one_line() -> Iterator[None]:
             "rebuild_ledger --archive, or bring the log back."
         ) from reason
     except OSError as reason:
-        where = f"{reason.filename}: " if reason.filename else ""
+        # Of a copy, the second is the one that does not fit.
+        name = reason.filename2 or reason.filename
+        where = f"{name}: " if name else ""
         raise CommandError(
             f"{where}{reason.strerror or reason}. Make room, or choose a folder that can be "
             "written to."

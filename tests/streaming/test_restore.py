@@ -1,12 +1,16 @@
 """Going back to a backup: the ledger catches up to what it was, and nothing submitted is lost."""
 
+import errno
+import os
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
+from django.core.management.base import CommandError
 
 from accounts.events import encode
+from streaming.management.refusals import said_in_one_line
 from streaming.manifest import BackupUnusable, Manifest
 from streaming.restoring import refuse_later_release
 from tests.builders import submitted
@@ -165,3 +169,12 @@ def test_a_backup_of_a_later_release_is_refused(tmp_path):
 
     with pytest.raises(BackupUnusable, match="later release"):
         refuse_later_release(manifest, tmp_path)
+
+
+def test_a_full_disk_is_told_of_the_copy_that_did_not_fit():
+    # As shutil.copyfile raises it.
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/backup/file", None, "/here/file")
+
+    refused = pytest.raises(CommandError, match=r"^/here/file: No space left .* Make room")
+    with refused, said_in_one_line():
+        raise full
