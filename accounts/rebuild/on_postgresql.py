@@ -16,10 +16,6 @@ _INDEXES = """
         AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid)
     ORDER BY 1
 """
-_TRIGGERS = """
-    SELECT pg_get_triggerdef(oid) FROM pg_trigger
-    WHERE tgrelid = %s::regclass AND NOT tgisinternal ORDER BY tgname
-"""
 _GRANTS = """
     SELECT format('GRANT %%s ON %%s TO %%I', privilege_type, %s::regclass, rolname)
     FROM pg_class, aclexplode(relacl) JOIN pg_roles ON pg_roles.oid = grantee
@@ -48,7 +44,7 @@ def drop(cursor: CursorWrapper) -> bool:
 
 
 def put_in_place(cursor: CursorWrapper) -> str:
-    """Let the scratch tables be the live ones, with those' indexes, triggers and grants.
+    """Let the scratch tables be the live ones, with those' indexes and grants.
 
     The former ones are kept as they were, in a schema of their own; gives its name.
     """
@@ -68,7 +64,7 @@ def put_in_place(cursor: CursorWrapper) -> str:
 
 def _belongings_of(cursor: CursorWrapper, name: str) -> list[str]:
     found: list[str] = []
-    for question, places in ((_INDEXES, 1), (_TRIGGERS, 1), (_GRANTS, 2)):
+    for question, places in ((_INDEXES, 1), (_GRANTS, 2)):
         cursor.execute(question, [name] * places)
         found += [statement for (statement,) in cursor.fetchall()]
     return found

@@ -35,7 +35,7 @@ def drop(cursor: CursorWrapper) -> bool:
 
 
 def put_in_place(cursor: CursorWrapper) -> str:
-    """Let the scratch tables be the live ones, with those' indexes and triggers; drop those.
+    """Let the scratch tables be the live ones, with those' indexes; drop those, and their triggers.
 
     Says where the former ones are: nowhere.
     """
@@ -51,7 +51,7 @@ def put_in_place(cursor: CursorWrapper) -> str:
 def _belongings_of(cursor: CursorWrapper, name: str) -> list[str]:
     # An index that belongs to a constraint has no text, and came with the table.
     cursor.execute(
-        "SELECT sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND tbl_name = %s"
+        "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = %s"
         " AND sql IS NOT NULL ORDER BY rowid",
         [name],
     )

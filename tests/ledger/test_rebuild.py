@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from accounts.events import encode
-from accounts.ledger.append_only import dropping, missing_triggers
+from accounts.ledger.append_only import added_triggers, dropping, missing_triggers
 from accounts.ledger.conclusions import understand
 from accounts.ledger.posting import post_batch
 from accounts.ledger.tables import scratch_tables
@@ -332,6 +332,21 @@ def test_put_in_place_it_keeps_its_rows_even_where_somebody_took_the_triggers_aw
     put_in_place(ledger)
 
     assert missing_triggers(connection) == []
+
+
+def test_put_in_place_it_has_no_trigger_that_somebody_added(ledger, told):
+    body = "BEGIN SELECT RAISE(IGNORE); END"
+    if connection.vendor == "postgresql":
+        body = "FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    with connection.cursor() as cursor:
+        connection.check_constraints()
+        cursor.execute(f"CREATE TRIGGER sink BEFORE UPDATE ON accounts_balance {body}")
+    assert added_triggers(connection) == ["sink on accounts_balance"]
+
+    rebuild(ledger, told)
+    put_in_place(ledger)
+
+    assert added_triggers(connection) == []
 
 
 def test_put_in_place_it_goes_on_with_the_same_chain(ledger, told):
