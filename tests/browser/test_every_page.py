@@ -197,6 +197,25 @@ def test_every_state_that_an_address_does_not_bring(page_of, bank, settings):
     assert wrong_of(found) == {}
 
 
+COLOURS = """(each) => {
+    const { backgroundColor, borderBottomColor } = getComputedStyle(each);
+    return [backgroundColor, borderBottomColor];
+}"""
+
+
+def test_what_is_chosen_is_seen_where_the_system_chooses_colours(page_of, bank):
+    page = page_of(bank.supervisor, forced_colors="active")
+    page.goto("/dashboard/default/")
+
+    chosen = page.locator(".choice label:has(:checked)").first.evaluate(COLOURS)
+    other = page.locator(".choice label:not(:has(:checked))").first.evaluate(COLOURS)
+    here = page.locator(".nav a[aria-current]").evaluate(COLOURS)
+    elsewhere = page.locator(".nav a:not([aria-current])").first.evaluate(COLOURS)
+
+    assert chosen[0] != other[0]
+    assert here[1] != elsewhere[1]
+
+
 def test_every_page_of_an_error(page_of, rf):
     page = page_of(reduced_motion="reduce")
     names = sorted(path.name for path in TEMPLATES.glob("[45]*.html"))
