@@ -50,6 +50,8 @@ def faults(page: Page) -> list[str]:
     theme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
     other = {"light": "dark", "dark": "light"}[theme]
     page.emulate_media(reduced_motion="reduce")
+    # What has been scrolled below the header would count as too small to be hit.
+    page.evaluate("scrollTo(0, 0)")
     found = _found(page, {"type": "tag", "values": RULES})
     page.emulate_media(color_scheme=other)
     in_other = _found(page, {"type": "rule", "values": OF_COLOUR})
