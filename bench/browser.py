@@ -4,6 +4,7 @@
 environment change its size. Heap sizes are those after a garbage collection.
 """
 
+import json
 import os
 import shutil
 import socket
@@ -80,6 +81,7 @@ def measure(browser: Browser, address: str) -> None:
     rows = FEW_ROWS
     few = heap_bytes(client)
     page.evaluate("window.noted = { tasks: [], frames: 0 }")
+    browser.start_tracing(page=page, categories=["toplevel"])
     began = time.perf_counter()
     steady = threading.Thread(target=publish_steadily)
     steady.start()
@@ -90,6 +92,10 @@ def measure(browser: Browser, address: str) -> None:
     rows += A_SECOND * WATCHED_S
     say(f"frames a second at {A_SECOND:,} rows/s", f"{noted['frames'] / seconds:.1f}")
     say("longest task", f"{max(noted['tasks'], default=0):.0f} ms")
+    longest, all_of_it = processor_times(browser)
+    say("of which on the processor", f"{longest:.0f} ms")
+    say("page's share of a processor", f"{all_of_it / seconds / 10:.0f} %")
+    say("load average", f"{os.getloadavg()[0]:.1f}")
 
     publish(deposits(ROWS - rows))
     wait_until_posted(ROWS)
@@ -98,6 +104,26 @@ def measure(browser: Browser, address: str) -> None:
     say(f"heap after {FEW_ROWS:,} rows", f"{few / 1e6:.1f} MB")
     say(f"heap after {ROWS:,} rows", f"{many / 1e6:.1f} MB")
     say("ratio", f"{many / few:.2f}")
+
+
+def processor_times(browser: Browser) -> tuple[float, float]:
+    """End the trace; give the longest task of the page's main thread, and all of them, in ms.
+
+    By the processor's clock: what others do on the machine counts for nothing.
+    """
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    by_thread: dict[tuple[int, int], list[float]] = {}
+    mains = {
+        (each["pid"], each["tid"])
+        for each in events
+        if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"
+    }
+    for each in events:
+        thread = (each["pid"], each["tid"])
+        if thread in mains and each["name"] == "ThreadControllerImpl::RunTask" and "tdur" in each:
+            by_thread.setdefault(thread, []).append(each["tdur"] / 1_000)
+    busiest = max(by_thread.values(), key=sum, default=[0.0])
+    return max(busiest), sum(busiest)
 
 
 def say(what: str, figure: str) -> None:

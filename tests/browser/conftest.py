@@ -137,8 +137,12 @@ def opened_by(chromium, portal: WebPortal) -> Iterator[Callable[..., Page]]:
 def _watched(page: Page, wrong: list[str]) -> Page:
     page.set_default_timeout(15_000)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if _is_refusal(message) else 0)
+    page.on("console", lambda message: wrong.append(_told(message)) if _is_refusal(message) else 0)
     return page
+
+
+def _told(message) -> str:
+    return f"{message.page.url}: {message.text}"
 
 
 def _is_refusal(message) -> bool:

@@ -78,7 +78,7 @@ FAULTS = ("cut", "refused", "stalled", "asleep", "lagging")
 
 
 def test_each_row_stands_in_the_table_once_whatever_befalls_the_line(opened_by, portal):
-    """Guard: positions, and what has been seen. Without either a row is missing or there twice."""
+    """Guard: positions move on, and what was seen is known. Without them rows stand there twice."""
     chance = Chances.drawn()
 
     with closing(BadLine(portal.url, chance)) as line, portal.post_on_demand() as poster:

@@ -226,16 +226,13 @@ def test_of_two_windows_the_second_keeps_what_it_has_arranged(page_of, bank, boa
     assert shown(page) == stored(mine) == [*PLACED[1:], PLACED[0]]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_and_a_narrow_screen_is_enough(page_of, bank, board, theme):
+def test_axe_finds_nothing_and_a_narrow_screen_is_enough(page_of, bank, board):
     share_board(board_id=board.pk, role="supervisor", by=bank.supervisor)
     long = create_board(name="Mmmm" * 20, layout=[], query="", by=bank.auditor)
     share_board(board_id=long.pk, role="supervisor", by=bank.auditor)
     low = [{"panel": name, "width": 12, "height": "low"} for name in ("totals", "live")]
     lowered = create_board(name="Bas", layout=low, query="range=all", by=bank.supervisor)
-    page = page_of(
-        bank.supervisor, color_scheme=theme, viewport={"width": 320, "height": 640}, has_touch=True
-    )
+    page = page_of(bank.supervisor, viewport={"width": 320, "height": 640}, has_touch=True)
 
     found = {}
     for name, address, opened in (

@@ -328,9 +328,8 @@ def test_without_a_script_the_figures_and_tables_are_there(chromium, portal):
     context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_dashboard(opened_by, theme):
-    page = opened_by("auditor", color_scheme=theme)
+def test_axe_finds_nothing_on_the_dashboard(opened_by):
+    page = opened_by("auditor")
     found = {"charts": faults(page)}
 
     for button in page.locator("[data-as-table]").all():

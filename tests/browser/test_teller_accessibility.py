@@ -15,6 +15,7 @@ from tests.builders import withdrawn
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OF_COLOUR = ["color-contrast", "link-in-text-block"]
 
 
 @pytest.fixture
@@ -44,45 +45,25 @@ def addresses(bank) -> dict[str, str]:
 
 
 def faults(page: Page) -> list[str]:
+    """Give what axe finds: by all its rules, and in the other theme by those of colour."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    options = json.dumps({"runOnly": {"type": "tag", "values": RULES}})
+    theme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
+    other = {"light": "dark", "dark": "light"}[theme]
+    page.emulate_media(reduced_motion="reduce")
+    # What has been scrolled below the header would count as too small to be hit.
+    page.evaluate("scrollTo(0, 0)")
+    found = _found(page, {"type": "tag", "values": RULES})
+    page.emulate_media(color_scheme=other)
+    in_other = _found(page, {"type": "rule", "values": OF_COLOUR})
+    page.emulate_media(color_scheme=theme)
+    return found + [f"{other}: {each}" for each in in_other]
+
+
+def _found(page: Page, rules: dict[str, object]) -> list[str]:
+    # To read imported stylesheets axe would write them into the page, which its policy forbids.
+    options = json.dumps({"runOnly": rules, "resultTypes": ["violations"], "preload": False})
     found = page.evaluate(f"axe.run(document, {options}).then((results) => results.violations)")
     return [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in found]
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(page_of, bank, addresses, theme):
-    page = page_of(bank.teller, color_scheme=theme)
-
-    found = {}
-    for name, address in addresses.items():
-        page.goto(address)
-        found[name] = faults(page)
-
-    assert {name: each for name, each in found.items() if each} == {}
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_where_something_is_wrong(page_of, bank, theme):
-    page = page_of(bank.teller, color_scheme=theme)
-    page.goto("/accounts/C100/")
-    page.fill("#id_amount", "1.234")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#errors")
-    wrong_amount = faults(page)
-    page.goto("/accounts/new/")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#errors")
-
-    assert wrong_amount + faults(page) == []
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_at_the_door(page_of, theme):
-    page = page_of(color_scheme=theme)
-    page.goto("/auth/login/")
-
-    assert faults(page) == []
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
