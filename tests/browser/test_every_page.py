@@ -90,9 +90,6 @@ def found_on(page: Page) -> dict[str, object]:
     cut_off = page.evaluate(CUT_OFF)
     page.evaluate(SPACE, SPACED)
     found["cut off"] = [each for each in page.evaluate(CUT_OFF) if each not in cut_off]
-    # Text that is spaced may scroll on a phone, but not where there is room.
-    page.set_viewport_size(LOW)
-    found["width when spaced"] = beyond(page)
     page.evaluate(UNSPACE)
     page.set_viewport_size(wide)
     return {name: each for name, each in found.items() if each}
