@@ -131,11 +131,11 @@ def test_figures_that_cannot_be_read_are_said_to_be_the_last_ones(opened_by, por
     notice = page.locator("[data-failed]")
     expect(notice).to_be_hidden()
 
-    rename(portal, "accounts_dailytotal", "elsewhere")
+    rename(portal, "accounts_balance", "elsewhere")
 
     expect(notice).to_be_visible()
     expect(balance(page, "C100")).to_have_text("830,00")
-    rename(portal, "elsewhere", "accounts_dailytotal")
+    rename(portal, "elsewhere", "accounts_balance")
     expect(notice).to_be_hidden()
 
 
