@@ -77,4 +77,4 @@ def test_the_dashboard_says_of_how_many_it_lists_the_newest_and_leads_to_all(ban
     assert "19 opérations comptabilisées sur 26" in page
     links = re.findall(r'href="([^"]*)"[^>]* data-of-filter', page)
     chosen = "range=dates&amp;from=2026-11-01&amp;to=2026-11-30"
-    assert links == [f"/transactions/{name}?{chosen}" for name in ("", "export.csv")]
+    assert set(links) == {f"/transactions/{name}?{chosen}" for name in ("", "export.csv")}
