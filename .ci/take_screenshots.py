@@ -27,17 +27,15 @@ PASSWORD = "a password for the pictures"  # noqa: S105 it opens nothing but this
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # For the address, and for the made-up history.
 PATIENCE_S = 600
-# A phone's picture ends with its screen, as the README has no room for the rest.
-NARROW = 320
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: who looks at it, how wide, and how to come to what it shows."""
+    """One picture: who looks at it, on how large a screen, and how to come to what it shows."""
 
     name: str
     agent: str
-    width: int
+    size: tuple[int, int]
     language: str
     theme: str
     show: Callable[[Page], None]
@@ -61,17 +59,17 @@ def receipt(page: Page) -> None:
     """Submit that deposit, and wait until it is posted."""
     account(page)
     page.locator("[data-slip] button[type=submit]").click()
-    page.locator("main a[href^='/transactions/']").filter(has_text=re.compile("120")).first.click()
-    page.wait_for_url(re.compile(r"/transactions/[0-9a-f-]{36}/"))
+    page.wait_for_url(re.compile(r"\?receipt="))
+    page.goto(f"/transactions/{page.url.rpartition('=')[2]}/")
     expect(page.locator(".settled").first).to_be_visible()
 
 
 SHOTS = (
-    Shot("dashboard", "supervisor", 1440, "en", "light", dashboard),
-    Shot("dashboard-dark", "supervisor", 1440, "fr", "dark", dashboard),
-    Shot("account", "teller", 1440, "en", "light", account),
-    Shot("receipt", "teller", 1440, "fr", "light", receipt),
-    Shot("phone", "teller", NARROW, "fr", "light", account),
+    Shot("dashboard", "supervisor", (1440, 1480), "en", "light", dashboard),
+    Shot("dashboard-dark", "supervisor", (1440, 1480), "fr", "dark", dashboard),
+    Shot("account", "teller", (1440, 900), "en", "light", account),
+    Shot("receipt", "teller", (1440, 900), "fr", "light", receipt),
+    Shot("phone", "teller", (320, 900), "fr", "light", account),
 )
 
 
@@ -94,7 +92,7 @@ def take(browser: Browser, address: str, shot: Shot) -> None:
     """Take one picture, as somebody who has just signed in."""
     context = browser.new_context(
         base_url=address,
-        viewport={"width": shot.width, "height": 900},
+        viewport={"width": shot.size[0], "height": shot.size[1]},
         color_scheme=shot.theme,
         reduced_motion="reduce",
     )
@@ -106,8 +104,7 @@ def take(browser: Browser, address: str, shot: Shot) -> None:
     page.press("input[name=password]", "Enter")
     page.wait_for_url(lambda url: "/auth/" not in url)
     shot.show(page)
-    is_whole = shot.width > NARROW
-    page.screenshot(path=PLACE / f"{shot.name}.png", full_page=is_whole, animations="disabled")
+    page.screenshot(path=PLACE / f"{shot.name}.png", animations="disabled")
     context.close()
 
 
