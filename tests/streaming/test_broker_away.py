@@ -49,36 +49,6 @@ def bank(kafka, empty_database, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.fault("16b")
-def test_a_log_restored_from_an_older_copy_and_grown_past_the_ledger_stops_it(bank):
-    broker = bank.start_broker()
-    bank.manage("create_topics")
-    bank.publish(opened(), submitted(1))
-    consumer = bank.start("run_consumer")
-    wait_until(lambda: bank.balance("C100") == 1, "the first are posted")
-    stop(broker)
-    older = bank.folder / "older"
-    shutil.copytree(bank.folder / "kafka", older)
-    broker = bank.start_broker()
-    bank.publish(*[submitted(10) for _ in range(3)])
-    wait_until(lambda: bank.balance("C100") == 31, "what the copy lacks is posted")
-    stop(consumer)
-    stop(broker)
-
-    shutil.rmtree(bank.folder / "kafka")
-    older.rename(bank.folder / "kafka")
-    bank.start_broker()
-    # Cluster, topic, offsets and leader epoch are the ledger's own; only the messages are not.
-    bank.publish(*[submitted(1_000) for _ in range(6)])
-    stopped = bank.start("run_consumer")
-
-    assert stopped.wait(60) == 78
-    said = bank.output_of("run_consumer")
-    assert re.search(r"submissions partition \d: at offset 4, .* another message now", said)
-    assert bank.balance("C100") == 31
-    check_books(bank)
-
-
-@pytest.mark.fault("16b")
 def test_a_log_cut_under_a_running_consumer_stops_it_naming_partition_and_offset(bank):
     broker = bank.start_broker()
     bank.manage("create_topics")
