@@ -138,8 +138,10 @@ class _Courses:
     course. A greater one is brought forward by the entries that came after the last that is known.
     """
 
-    def __init__(self, most_moves: int = 200_000) -> None:
+    def __init__(self, most_moves: int = 200_000, most_kept: int = 1_000) -> None:
         self._most_moves = most_moves
+        # A course without a move takes room too, and a filter may name any dates.
+        self._most_kept = most_kept
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, Period], _Course] = OrderedDict()
 
@@ -148,6 +150,8 @@ class _Courses:
         place, epoch = (account.number, period), current_epoch()
         with self._lock:
             known = self._kept.get(place)
+            if known is not None:
+                self._kept.move_to_end(place)
         if known is None or known.epoch != epoch or known.posted_count > _posted(account):
             known = _Course(epoch)
         if known.posted_count != _posted(account):
@@ -159,11 +163,12 @@ class _Courses:
         with self._lock:
             self._kept[place] = course
             self._kept.move_to_end(place)
-            while len(self._kept) > 1 and self._size() > self._most_moves:
+            while len(self._kept) > 1 and self._is_too_much():
                 self._kept.popitem(last=False)
 
-    def _size(self) -> int:
-        return sum(len(each.moves) for each in self._kept.values())
+    def _is_too_much(self) -> bool:
+        moves = sum(len(each.moves) for each in self._kept.values())
+        return len(self._kept) > self._most_kept or moves > self._most_moves
 
 
 _kept: Final = _Courses()

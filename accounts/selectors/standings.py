@@ -23,6 +23,8 @@ from accounts.selectors.positions import Position
 # Beyond this many new entries the daily totals are read sooner than these.
 _MOST_BROUGHT_FORWARD: Final = 20_000
 _MOST_ACCOUNTS: Final = 200_000
+# Sums of no account take room too, and a filter may name any dates, agent and moment.
+_MOST_KEPT: Final = 1_000
 _DEPOSIT: Final = Q(kind=Kind.DEPOSIT)
 _WITHDRAWAL: Final = Q(kind=Kind.WITHDRAWAL)
 
@@ -113,8 +115,9 @@ class _Kept:
 class Standings:
     """The sums that were asked for last, bounded in memory. For any thread."""
 
-    def __init__(self, most_accounts: int = _MOST_ACCOUNTS) -> None:
+    def __init__(self, most_accounts: int = _MOST_ACCOUNTS, most_kept: int = _MOST_KEPT) -> None:
         self._most_accounts = most_accounts
+        self._most_kept = most_kept
         self._lock = threading.Lock()
         self._kept: OrderedDict[Summed, _Kept] = OrderedDict()
 
@@ -140,11 +143,12 @@ class Standings:
 
     def _forget_the_oldest(self) -> None:
         with self._lock:
-            while len(self._kept) > 1 and self._size() > self._most_accounts:
+            while len(self._kept) > 1 and self._is_too_much():
                 self._kept.popitem(last=False)
 
-    def _size(self) -> int:
-        return sum(len(each.standing.sums) for each in self._kept.values())
+    def _is_too_much(self) -> bool:
+        accounts = sum(len(each.standing.sums) for each in self._kept.values())
+        return len(self._kept) > self._most_kept or accounts > self._most_accounts
 
 
 standings: Final = Standings()

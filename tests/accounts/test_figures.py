@@ -24,6 +24,7 @@ from accounts.models import (
 from accounts.selectors import balance_lines
 from accounts.selectors.filters import Filter, usual_range
 from accounts.selectors.panels import PANELS, Asked, read_panels
+from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.snapshot import snapshot
 from accounts.selectors.status import ledger_status
@@ -192,6 +193,17 @@ def test_a_line_that_was_read_before_goes_on_with_the_account(history):
         *(step.balance_minor for step in before.steps),
         83_500,
     ]
+
+
+def test_lines_without_a_move_are_bounded_in_memory_too(history):
+    kept = balance_lines._Courses(most_kept=3)
+    account = Account.objects.select_related("balance").get(number="C100")
+    days = [date(2025, 1, day) for day in range(1, 6)]
+
+    for day in (*days[:3], days[0], *days[3:]):
+        kept.course(account, Period(day))
+
+    assert [period.first for _number, period in kept._kept] == [days[0], *days[3:]]
 
 
 def test_a_rejected_transaction_is_a_row_and_moves_no_figure(history):

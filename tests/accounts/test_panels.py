@@ -264,6 +264,15 @@ def test_memory_for_sums_is_bounded(many):
     assert len(kept._kept) < 5
 
 
+def test_sums_of_nothing_are_bounded_too(many):
+    kept = Standings(most_kept=3)
+
+    for n in range(5):
+        kept.at(Summed(None, None, agent=f"nobody {n}"), current_position())
+
+    assert [each.agent for each in kept._kept] == ["nobody 2", "nobody 3", "nobody 4"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_sums_that_many_threads_ask_for_are_read_once(transactional_db):
     from django.db import connection
