@@ -107,7 +107,8 @@ export class BalanceChart {
     this.lines = lines;
     const moments = lines.flatMap((line) => marksOf(line).map((mark) => mark[0]));
     const now = Date.now();
-    const [first, last] = moments.length ? [Math.min(...moments), Math.max(...moments)] : [now - DAY_MS, now];
+    const known = Math.min(end ?? now, now);
+    const [first, last] = moments.length ? [Math.min(...moments), Math.max(...moments)] : [known - DAY_MS, known];
     this.end = Math.max(end ?? now, last);
     this.begin = begin ?? first - Math.max((this.end - first) / 40, DAY_MS / 24);
     // Nobody knows a balance of tomorrow.

@@ -1,7 +1,7 @@
 """What was known at a past moment: by the time of the log, to the cent, in every panel and list."""
 
 import random
-from datetime import date
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +12,7 @@ from accounts.selectors import known, standings
 from accounts.selectors.filters import Filter
 from accounts.selectors.known import known_at
 from accounts.selectors.panels import PANELS, Asked, read_panels
+from accounts.selectors.periods import beginning_of
 from accounts.selectors.transactions import transactions_page
 from tests.builders import LedgerInTest, encode, opened, submitted, withdrawn
 
@@ -114,6 +115,16 @@ def compare_course(at_ms: int) -> None:
     assert lines[0].start_minor == before
     assert [step.change_minor for step in lines[0].steps] == [r.signed_amount_minor for r in within]
     assert lines[0].balance_minor == sum(row.signed_amount_minor for row in of_account)
+
+
+def test_a_line_goes_no_further_than_the_moment(ledger):
+    until = date(2026, 1, 4)
+    end_ms = [
+        figures(at_ms, accounts=("C1",), range=name, last=until).balance.end_ms
+        for name, at_ms in (("all", LAST_MS), ("dates", LAST_MS), ("dates", MOMENTS[-1]))
+    ]
+
+    assert end_ms == [LAST_MS, LAST_MS, beginning_of(until + timedelta(days=1))]
 
 
 def test_only_blocks_that_the_moment_falls_into_are_asked_row_by_row(ledger):

@@ -7,12 +7,13 @@ import msgspec
 from accounts.selectors.balance_lines import BalanceLine, balance_line
 from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
-from accounts.selectors.periods import beginning_of
+from accounts.selectors.periods import Period, beginning_of
 
 
 class Balances(msgspec.Struct, frozen=True):
     """Lines over one period. A period open to one side has no end there.
 
+    As of a past moment it goes no further than that: nobody knew what came then.
     A balance is of all that an account did: kind, status and agent of the filter do not rule
     it, and ``is_whole`` says whether they would have.
     """
@@ -32,8 +33,13 @@ def balance(reading: Reading, _asked: Asked) -> Balances:
     )
     return Balances(
         begin_ms=beginning_of(period.first) if period.first else None,
-        end_ms=beginning_of(period.last + timedelta(days=1)) if period.last else None,
+        end_ms=_end(period, chosen.as_of),
         lines=[line for line in lines if line is not None],
         chosen=len(chosen.accounts),
         is_whole=not (chosen.kind or chosen.agent or chosen.outcome == "rejected"),
     )
+
+
+def _end(period: Period, as_of: int | None) -> int | None:
+    last = beginning_of(period.last + timedelta(days=1)) if period.last else None
+    return min((each for each in (last, as_of) if each is not None), default=None)
