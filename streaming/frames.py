@@ -2,19 +2,19 @@
 
 From the browser:
 
-``{"type": "subscribe", "position": P or null, "filter": F, "panels": [{"name": ...}, ...]}``
+``{"type": "subscribe", "turn": n, "position": P or null, "filter": F, "panels": [{"name": ...}]}``
     Begin with what came after position P, or with what comes from now on. A filter (its names
     are those of an address) lets through entries; with panels, their figures follow too, each
     shown as it is asked for (``accounts.selectors.panels.asked``). Both may be left out. Names
-    of no panel are passed over. May be sent again.
+    of no panel are passed over. May be sent again, with another turn; 0 if left out.
 ``{"type": "received", "count": n}``
     n frames have arrived since the socket was opened. A browser that falls silent is sent no
     more than ``connections.MOST_ON_THE_WAY`` frames.
 
 From the server:
 
-``{"type": "subscribed", "position": P}``
-    Answers each ``subscribe``; what follows belongs to it.
+``{"type": "subscribed", "position": P, "turn": n}``
+    Answers the ``subscribe`` of that turn; what follows belongs to it.
 ``{"type": "entries", "position": P, "count": n, "complete": bool, "entries": [...]}``
     What the ledger gained up to P, oldest first, each entry once. ``count`` is the number of
     transactions among them. Not complete: more came at once than is worth showing, and these
@@ -23,19 +23,21 @@ From the server:
     What panels show, each of them whole, those that have changed.
 ``{"type": "unreadable"}``
     The figures for the filter cannot be read now. They follow as soon as they can be.
-``{"type": "heartbeat", "position": P, "delays": {"kafka": ..., "ledger": ...}}``
-    Every 5 seconds while the server can read its database, with what waits longer than usual:
-    null, or its ``number`` and the instant ``since_ms``.
+``{"type": "heartbeat", "position": P, "day": D, "delays": {"kafka": ..., "ledger": ...}}``
+    Every 5 seconds while the server can read its database, with what today is, and with what waits
+    longer than usual: null, or its ``number`` and the instant ``since_ms``.
 ``{"type": "reload", "reason": "epoch" or "behind"}``
     What was missed cannot be told in frames. Read the page's data anew and subscribe again;
     nothing follows before that.
 
 Closed with 4400 not understood, 4401 signed out, 4403 role or branch changed, 4429 too many
-messages, 4413 too large a message, 4503 the server cannot answer now. All are of the range that a
-server may close with itself: Daphne sends no other, and would leave the socket open.
+messages or sockets of one session, 4413 too large a message, 4503 the server cannot answer now. All
+are of the range that a server may close with itself: Daphne sends no other, and would leave the
+socket open.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -47,6 +49,8 @@ from accounts.selectors.positions import Position
 
 LONGEST_MESSAGE: Final = 4_096
 MOST_PANELS: Final = 32
+# Up to here a browser counts exactly.
+MOST_TURNS: Final = 2**53
 
 NOT_UNDERSTOOD: Final = 4400
 SIGNED_OUT: Final = 4401
@@ -62,6 +66,7 @@ class Subscribe(msgspec.Struct, tag="subscribe", forbid_unknown_fields=True):
     position: str | None = None
     filter: Filter | None = None
     panels: Annotated[tuple[Asked, ...], msgspec.Meta(max_length=MOST_PANELS)] = ()
+    turn: Annotated[int, msgspec.Meta(ge=0, le=MOST_TURNS)] = 0
 
 
 class Received(msgspec.Struct, tag="received", forbid_unknown_fields=True):
@@ -85,9 +90,9 @@ def read_message(text: str) -> Subscribe | Received:
         raise NotAMessage(str(error)) from None
 
 
-def subscribed(position: Position) -> str:
-    """Answer a subscription."""
-    return f'{{"type":"subscribed","position":{_text(position)}}}'
+def subscribed(position: Position, turn: int) -> str:
+    """Answer the subscription of a turn."""
+    return f'{{"type":"subscribed","position":{_text(position)},"turn":{turn}}}'
 
 
 def entries(position: Position, rows: Iterable[str], *, count: int, complete: bool) -> str:
@@ -109,9 +114,12 @@ def unreadable() -> str:
     return '{"type":"unreadable"}'
 
 
-def heartbeat(position: Position, delays: Delays) -> str:
+def heartbeat(position: Position, delays: Delays, *, day: date) -> str:
     """Say that nothing is missing up to ``position``, and what waits longer than usual."""
-    return f'{{"type":"heartbeat","position":{_text(position)},"delays":{encoded(delays)}}}'
+    return (
+        f'{{"type":"heartbeat","position":{_text(position)},"day":"{day.isoformat()}",'
+        f'"delays":{encoded(delays)}}}'
+    )
 
 
 def reload(reason: Literal["epoch", "behind"]) -> str:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseError
+from django.utils import timezone
 
 from accounts.selectors.audiences import audience_of
 from accounts.selectors.delays import delays
@@ -28,6 +29,8 @@ _CHECK_AGAIN_S = 0.5
 _RIGHTS_UNKNOWN_S = 5.0
 # While the database has not answered for as long, no heartbeat says that all is well.
 _SILENT_AFTER_S = 8.0
+# More windows than anybody looks at. Each filter costs reads that all others wait for.
+MOST_OF_A_SESSION: Final = 50
 # Another page follows a moment after the last one, so the feed waits before it rests.
 _LINGER_S = 20.0
 
@@ -50,6 +53,11 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_position = asyncio.Event()
         self._rest: asyncio.TimerHandle | None = None
+
+    def has_room_for(self, session_key: str) -> bool:
+        """Tell whether one more connection of a session can be looked after."""
+        own = (each for each in self._connections if each.session_key == session_key)
+        return sum(1 for _each in own) < MOST_OF_A_SESSION
 
     def join(self, connection: Connection) -> None:
         """Take a connection in. It is told nothing before it has subscribed."""
@@ -158,9 +166,10 @@ class Hub:
                 continue
             if self.position is None or not self._is_fresh():
                 continue
+            beat = frames.heartbeat(self.position, waiting, day=timezone.localdate())
             for connection in self._connections:
                 if connection.reached is not None:
-                    connection.put(frames.heartbeat(self.position, waiting))
+                    connection.put(beat)
 
     def _is_fresh(self) -> bool:
         return self._feed is not None and self._feed.seconds_since_look < _SILENT_AFTER_S

@@ -50,6 +50,9 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
         if agent is None:
             await self.close(code=frames.SIGNED_OUT)
             return
+        if not hub().has_room_for(key):
+            await self.close(code=frames.TOO_MANY)
+            return
         self._connection = Connection(key, audience_of(agent))
         hub().join(self._connection)
         self._pump = asyncio.create_task(self._send_frames(self._connection))
@@ -112,13 +115,13 @@ async def _subscribe(connection: Connection, wanted: frames.Subscribe) -> None:
         if not is_known or not await database_sync_to_async(_is_there)(known):
             connection.send_back("epoch")
             return
-    if not await _catch_up(connection, known):
+    if not await _catch_up(connection, known, wanted.turn):
         connection.send_back("behind")
     elif connection.panels:
         hub().begin_figures(connection)
 
 
-async def _catch_up(connection: Connection, known: Position) -> bool:
+async def _catch_up(connection: Connection, known: Position, turn: int) -> bool:
     """Tell what came after ``known``; from then on the hub tells the rest. False if too much."""
     missed: list[PlacedRow] = []
     reached = known
@@ -132,7 +135,7 @@ async def _catch_up(connection: Connection, known: Position) -> bool:
         reached = position
     connection.reached = reached.entry_id
     # Were it lost on its way, the browser would come back with the position it has now.
-    connection.put(frames.subscribed(known if missed else reached))
+    connection.put(frames.subscribed(known if missed else reached, turn))
     if missed:
         rows = encode_rows(missed)
         change = Change(known.entry_id, reached, rows)

@@ -9,6 +9,7 @@ import msgspec
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.filter_form import Chosen, FilterForm, bar_of
@@ -30,9 +31,10 @@ _ANY_TRANSACTION: Final = UUID(int=0)
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """All of a dashboard's data, as of one position of the ledger."""
+    """All of a dashboard's data, as of one position of the ledger, and of one day."""
 
     position: str
+    day: date
     filter: Filter
     query: str
     period: str
@@ -120,6 +122,7 @@ def _shown(agent: Agent, chosen: Chosen, asked: Iterable[Asked]) -> Shown:
         figures = read_panels(agent, chosen.filter, panels)
         return Shown(
             position=str(current_position()),
+            day=timezone.localdate(),
             filter=chosen.filter,
             query=chosen.filter.to_query(),
             period=_period_words(chosen.filter),

@@ -37,9 +37,11 @@ BRANCH_LENGTH: Final = 20
 MOST_MOMENT_MS: Final = 7_258_118_400_000  # the year 2200
 OUTCOME_BY_CODE: Final = {outcome.name.lower(): outcome for outcome in Outcome}
 
-AccountText = Annotated[str, Meta(max_length=NUMBER_LENGTH)]
-UsernameText = Annotated[str, Meta(max_length=USERNAME_LENGTH)]
-BranchText = Annotated[str, Meta(max_length=BRANCH_LENGTH)]
+# PostgreSQL takes no NUL in a text: a filter with one would fail in each query that it is part of.
+_WITHOUT_NUL: Final = r"\A[^\0]*\Z"
+AccountText = Annotated[str, Meta(max_length=NUMBER_LENGTH, pattern=_WITHOUT_NUL)]
+UsernameText = Annotated[str, Meta(max_length=USERNAME_LENGTH, pattern=_WITHOUT_NUL)]
+BranchText = Annotated[str, Meta(max_length=BRANCH_LENGTH, pattern=_WITHOUT_NUL)]
 
 
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ import { RowWriter } from "./row-writer.js";
 /**
  * @typedef {import("./feed.js").Entry} Entry
  * @typedef {Record<string, object>} Figures what each panel shows, by its name
- * @typedef {{ position: string, filter: import("./filter-bar.js").Filter, query: string,
+ * @typedef {{ position: string, day: string, filter: import("./filter-bar.js").Filter, query: string,
  *   period: string, unknown: string[], panels: Asked[], figures: Figures }} Shown
  * @typedef {{ name: string, height?: string, by?: string, page?: number,
  *   find?: string, sort?: string }} Asked
@@ -44,11 +44,13 @@ class Dashboard {
     const form = /** @type {HTMLFormElement} */ (page.querySelector("[data-filter]"));
     this.bar = new FilterBar(form, (query) => this.choose(query));
     this.query = shown.query;
+    /** @type {string | null} the day that is shown as today; none in the past */
+    this.day = null;
     /** @type {Asked[]} */
     this.asked = shown.panels;
     /** @type {Figures} */
     this.waiting = {};
-    this.isUnreadable = false;
+    this.isUnreadable = this.isRestoring = false;
     this.turn = this.drawnAt = this.timer = this.retry = 0;
     this.retryAfter = FIRST_RETRY_MS;
     this.listen();
@@ -60,6 +62,7 @@ class Dashboard {
     feed.addEventListener("figures", (event) => this.takeFigures(detail(event).figures));
     feed.addEventListener("unreadable", () => this.setUnreadable(true));
     feed.addEventListener("reload", () => this.load());
+    feed.addEventListener("heartbeat", (event) => this.followDay(detail(event).day));
     feed.addEventListener("standing", () => this.showStanding());
     this.live?.button.addEventListener("click", () => this.pause(!this.live?.isPaused));
     page.querySelector("[data-retry]")?.addEventListener("click", () => this.load());
@@ -87,6 +90,7 @@ class Dashboard {
       if (link instanceof HTMLAnchorElement) link.search = String(query);
     }
     this.query = shown.query;
+    this.day = shown.filter.as_of === null ? shown.day : null;
     this.asked = shown.panels;
     for (const each of shown.panels) this.panels.get(each.name)?.drawn.restore?.(each);
     this.waiting = {};
@@ -110,6 +114,14 @@ class Dashboard {
     this.timer = setTimeout(() => this.draw(this.waiting), wait);
   }
 
+  /**
+   * Reads all anew once the day is another one: with it the period is, and its name.
+   * @param {string} day
+   */
+  followDay(day) {
+    if (this.day !== null && this.day !== day && !this.live?.isPaused) this.load();
+  }
+
   /** @param {boolean} isUnreadable */
   setUnreadable(isUnreadable) {
     this.isUnreadable = isUnreadable;
@@ -130,7 +142,7 @@ class Dashboard {
     // Another filter begins with its own first page.
     this.asked = this.asked.map((each) => ({ ...each, page: 0 }));
     history.pushState(null, "", `?${query}${this.options()}`);
-    this.load();
+    this.load({ restore: false });
   }
 
   goBack() {
@@ -162,10 +174,11 @@ class Dashboard {
 
   /**
    * Reads the panels' figures anew. While they cannot be had, the old ones stay, and they are
-   * asked for again.
+   * asked for again; so are those of an older address that somebody has gone back to.
    */
-  async load({ restore = false } = {}) {
+  async load({ restore = this.isRestoring } = {}) {
     const turn = ++this.turn;
+    this.isRestoring = restore;
     clearTimeout(this.retry);
     page.setAttribute("aria-busy", "true");
     try {
@@ -174,27 +187,31 @@ class Dashboard {
       const panels = [...this.panels.keys()].join(",");
       const address = `${page.dataset.figuresUrl}?${wanted}&panels=${panels}${heights}`;
       const response = await fetch(address, { headers: { Accept: "application/json" } });
-      if (response.status === 400) return this.refuse((await response.json()).errors);
+      if (response.status === 400) return this.refuse((await response.json()).errors, turn);
       if (!response.ok || response.redirected) throw new Error(`The figures answered ${response.status}`);
       const shown = /** @type {Shown} */ (parse(await response.text()));
       if (turn !== this.turn) return;
       if (restore) this.bar.restore(shown.filter);
+      this.isRestoring = false;
       this.takeOver(shown);
       this.retryAfter = FIRST_RETRY_MS;
       setFailed(false);
     } catch {
       if (turn !== this.turn) return;
       setFailed(true);
-      this.retry = setTimeout(() => this.load({ restore }), this.retryAfter);
+      this.retry = setTimeout(() => this.load(), this.retryAfter);
       this.retryAfter = Math.min(LONGEST_RETRY_MS, this.retryAfter * 2);
     } finally {
       if (turn === this.turn) page.removeAttribute("aria-busy");
     }
   }
 
-  /** @param {Record<string, string[]>} errors */
-  refuse(errors) {
-    this.bar.say(Object.values(errors).flat());
+  /**
+   * @param {Record<string, string[]>} errors
+   * @param {number} turn the one that was refused
+   */
+  refuse(errors, turn) {
+    if (turn === this.turn) this.bar.say(Object.values(errors).flat());
   }
 
   /** @param {boolean} isPaused */

@@ -11,7 +11,7 @@ import { parse } from "./format.js";
  *   balance_minor: number | bigint | null, business_date: string, logged_at_ms: number,
  *   is_history: boolean }} Entry
  * @typedef {{ type: string, position?: string, entries?: Entry[], count?: number,
- *   complete?: boolean, figures?: object, reason?: string, delays?: object }} Frame
+ *   complete?: boolean, figures?: object, reason?: string, delays?: object, turn?: number }} Frame
  */
 
 const SILENCE_MS = 12_000;
@@ -45,6 +45,7 @@ class Feed extends EventTarget {
     this.heardAt = Date.now();
     this.openedAt = 0;
     this.received = this.told = 0;
+    this.turn = 0;
     this.attempts = 0;
     this.timer = 0;
     this.isAnswered = false;
@@ -95,7 +96,8 @@ class Feed extends EventTarget {
     this.isAnswered = false;
     // With figures, rows begin where the page's own data ends, and nowhere else.
     if (this.wanted && this.position === null) return;
-    this.send({ type: "subscribe", position: this.position, ...this.wanted });
+    this.turn += 1;
+    this.send({ type: "subscribe", position: this.position, turn: this.turn, ...this.wanted });
   }
 
   /** @param {object} message */
@@ -120,6 +122,8 @@ class Feed extends EventTarget {
 
   /** @param {Frame} frame */
   begin(frame) {
+    // The answer to what was asked before: another one is on its way.
+    if (frame.turn !== this.turn) return;
     const isFirst = this.position === null;
     this.isAnswered = true;
     this.attempts = 0;

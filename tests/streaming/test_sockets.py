@@ -353,6 +353,13 @@ async def test_another_filter_gets_its_own_figures_at_once(ledger, page):
     assert (every["totals"]["deposits"], other["totals"]["deposits"]) == (1, 0)
 
 
+async def test_each_answer_says_which_subscription_it_belongs_to(ledger, page):
+    for turn in (1, 2):
+        await page.send({"type": "subscribe", "turn": turn, "position": None})
+
+    assert [(await page.next("subscribed"))["turn"] for _ in range(2)] == [1, 2]
+
+
 @pytest.fixture
 def broken_filter(monkeypatch):
     """Let the figures for today fail; what is put into the list is raised."""
@@ -497,6 +504,9 @@ TOO_MANY_PANELS = json.dumps({"type": "subscribe", "panels": [{"name": "totals"}
         ('{"type": "subscribe", "position": "nonsense"}', frames.NOT_UNDERSTOOD),
         ('{"type": "subscribe", "filter": {"account": [1]}}', frames.NOT_UNDERSTOOD),
         ('{"type": "subscribe", "filter": {"secret": "x"}}', frames.NOT_UNDERSTOOD),
+        ('{"type": "subscribe", "filter": {"agent": "\\u0000"}}', frames.NOT_UNDERSTOOD),
+        ('{"type": "subscribe", "filter": {"account": ["C1\\u0000"]}}', frames.NOT_UNDERSTOOD),
+        ('{"type": "subscribe", "turn": -1}', frames.NOT_UNDERSTOOD),
         (TOO_MANY_PANELS, frames.NOT_UNDERSTOOD),
         ('{"type": "become_admin"}', frames.NOT_UNDERSTOOD),
         ("[" * 4_000, frames.NOT_UNDERSTOOD),
@@ -520,11 +530,20 @@ async def test_too_many_messages_close_the_socket(page):
     assert await page.closed() == frames.TOO_MANY
 
 
+async def test_a_session_has_so_many_sockets_and_no_more(ledger, auditor, page, monkeypatch):
+    monkeypatch.setattr(hub, "MOST_OF_A_SESSION", 1)
+    second = Browser(auditor)
+    await second.connect()
+
+    assert await second.closed() == frames.TOO_MANY
+    await page.subscribe()
+
+
 def test_every_close_code_is_one_that_the_web_server_sends():
     codes = [
         value
         for name, value in vars(frames).items()
-        if name.isupper() and name not in {"LONGEST_MESSAGE", "MOST_PANELS"}
+        if name.isupper() and name not in {"LONGEST_MESSAGE", "MOST_PANELS", "MOST_TURNS"}
     ]
 
     assert len(codes) == 6
@@ -554,6 +573,7 @@ async def test_the_heartbeat_says_what_waits_longer_than_usual(ledger, page, mon
     while waiting["delays"]["kafka"] is None:
         waiting = await page.next("heartbeat")
 
+    assert quiet["day"] == timezone.localdate().isoformat()
     assert quiet["delays"] == {"kafka": None, "ledger": None}
     assert waiting["delays"]["kafka"]["number"] == 1
     assert waiting["delays"]["ledger"] is None
