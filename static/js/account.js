@@ -1,16 +1,14 @@
 // The account page: its form, its receipt, and what others post to the account meanwhile.
 
+import { newerIn, showNewer } from "./newer.js";
+import { paced } from "./pacing.js";
 import { freshPage, takeOver } from "./parts.js";
 import { bringBalance } from "./receipt.js";
 import { startSlip } from "./slip.js";
 
-// A busy account must not make its page ask without end.
-const PAUSE_MS = 1_000;
-
 /** @type {Document | null} */
 let fresh = null;
-let isPausing = false;
-let isAskedAgain = false;
+const refreshSoon = paced(refresh);
 
 startSlip();
 window.addEventListener("bankportal:entries", (event) => {
@@ -37,47 +35,11 @@ function concernsUs(detail) {
   return named || detail.complete === false;
 }
 
-function refreshSoon() {
-  isAskedAgain = isPausing;
-  if (isPausing) return;
-  isPausing = true;
-  refresh();
-  setTimeout(() => {
-    isPausing = false;
-    if (isAskedAgain) refreshSoon();
-  }, PAUSE_MS);
-}
-
 async function refresh() {
-  try {
-    fresh = await freshPage();
-  } catch {
-    return;
-  }
+  const now = await freshPage();
+  if (!now) return;
+  fresh = now;
   takeOver(fresh, "masthead");
   bringBalance(fresh);
-  showCount(newerIn(fresh));
-}
-
-/**
- * Counts the rows that the page does not show yet, or shows in an earlier state.
- * @param {Document} page
- */
-function newerIn(page) {
-  return [...page.querySelectorAll("tr[data-transaction]")].filter((row) => {
-    const name = CSS.escape(row.getAttribute("data-transaction") ?? "");
-    const shown = document.querySelector(`tr[data-transaction="${name}"]`);
-    return shown?.querySelector(".badge")?.className !== row.querySelector(".badge")?.className;
-  }).length;
-}
-
-// Rows move only when the agent asks: they might be what the agent is reading.
-/** @param {number} count */
-function showCount(count) {
-  const bar = document.querySelector("[data-newer]");
-  const text = bar?.querySelector("[data-newer-count]");
-  if (!(bar instanceof HTMLElement) || !text) return;
-  bar.hidden = count === 0;
-  const form = count === 1 ? bar.dataset.one : bar.dataset.many;
-  text.textContent = (form ?? "").replace("{count}", String(count));
+  showNewer(newerIn(fresh));
 }

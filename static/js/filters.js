@@ -2,6 +2,9 @@
 
 import { FilterBar } from "./filter-bar.js";
 import { parse } from "./format.js";
+import { newerIn, showNewer } from "./newer.js";
+import { paced } from "./pacing.js";
+import { freshPage } from "./parts.js";
 
 const list = document.querySelector("[data-list]");
 const form = document.querySelector("[data-filter]");
@@ -13,6 +16,22 @@ if (list instanceof HTMLElement && form instanceof HTMLFormElement) {
     load(bar);
   });
   window.addEventListener("popstate", () => load(bar, { restore: true }));
+  const lookSoon = paced(look);
+  for (const name of ["bankportal:entries", "visibilitychange"]) {
+    window.addEventListener(name, () => document.hidden || lookSoon());
+  }
+  list.addEventListener("click", async (event) => {
+    if (!(event.target instanceof Element) || !event.target.closest("[data-show-newer]")) return;
+    await load(bar);
+    list.focus();
+  });
+}
+
+/** Looks whether the list of this address has other rows by now. */
+async function look() {
+  const turn = latest;
+  const fresh = await freshPage();
+  if (fresh && turn === latest) showNewer(newerIn(fresh));
 }
 
 /**

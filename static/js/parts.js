@@ -1,13 +1,21 @@
 // Brings marked parts of a page up to date from a fresh copy of it, in place.
 
+let asked = 0;
+let answered = 0;
+
 /**
- * Fetches the page again and gives it as a document.
- * @returns {Promise<Document>}
+ * Fetches the page again and gives it as a document; null where one that was asked for later is
+ * here already.
+ * @returns {Promise<Document | null>}
  */
 export async function freshPage() {
+  const turn = ++asked;
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!response.ok || response.redirected) throw new Error(`The page answered ${response.status}`);
-  return new DOMParser().parseFromString(await response.text(), "text/html");
+  const text = await response.text();
+  if (turn < answered) return null;
+  answered = turn;
+  return new DOMParser().parseFromString(text, "text/html");
 }
 
 /**

@@ -74,6 +74,7 @@ class Watch {
   /** @param {Status} status */
   async turn(status) {
     const fresh = await freshPage();
+    if (!fresh) return;
     for (const part of ["receipt", "masthead", "entries"]) takeOver(fresh, part);
     bringBalance(fresh);
     const said = document.querySelector("[data-said]");

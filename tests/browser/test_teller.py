@@ -4,12 +4,13 @@ import re
 
 import pytest
 from django.db import connection
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from accounts.events import decode
 from accounts.models import Entry, Outbox, Submission
 from tests.accounts.conftest import PASSWORD
 from tests.builders import submitted
+from tests.processes import wait_until
 
 RECEIPT = "[data-receipt]"
 
@@ -175,6 +176,43 @@ def test_what_others_post_changes_the_balance_and_moves_no_row(teller_page, bank
     page.click("[data-show-newer]")
     expect(rows).to_have_count(before + 1)
     expect(page.locator("[data-newer]")).to_be_hidden()
+
+
+def test_a_late_answer_brings_back_no_older_balance(teller_page, bank):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    late = []
+
+    def hold_up_the_first(route: Route) -> None:
+        if late:
+            route.continue_()
+        else:
+            late.append((route, route.fetch()))
+
+    page.route("**/accounts/C100/", hold_up_the_first)
+    bank.ledger.post(submitted(7_000))
+    announce(page, Entry.objects.latest("id"))
+    wait_until(lambda: text_of(page.locator(".balance .settled")) and late, "the first is asked")
+    bank.ledger.post(submitted(1_000))
+    announce(page, Entry.objects.latest("id"))
+    expect(page.locator(".balance .settled")).to_contain_text("910,00")
+
+    with page.expect_event("requestfinished"):
+        late[0][0].fulfill(response=late[0][1])
+    page.evaluate("fetch(location.href).then((answer) => answer.text())")
+
+    assert text_of(page.locator(".balance .settled")) == "910,00 €"
+
+
+def test_a_balance_that_could_not_be_read_is_asked_for_again(teller_page, bank):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.route("**/accounts/C100/", lambda route: route.fulfill(status=503), times=1)
+    bank.ledger.post(submitted(7_000))
+
+    announce(page, Entry.objects.latest("id"))
+
+    expect(page.locator(".balance .settled")).to_contain_text("900,00")
 
 
 def test_an_entry_of_another_account_changes_nothing(teller_page, bank):
