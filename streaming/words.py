@@ -23,6 +23,7 @@ def dashboard_words() -> dict[str, str]:
         "transactions_one": ngettext("%(count)s transaction", "%(count)s transactions", 1),
         "transactions_many": ngettext("%(count)s transaction", "%(count)s transactions", 2),
         "today": _("+%(count)s today"),
+        "that_day": _("+%(count)s that day"),
         "oldest": _("the oldest: %(age)s"),
         "none_waiting": _("nothing waits"),
         "of_now_only": _("known of now only"),

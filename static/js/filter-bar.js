@@ -48,7 +48,7 @@ export class FilterBar {
     set("account", this.accounts.join(","));
     for (const name of TEXTS) set(name, value(name));
     set("all_entries", value("all_entries"));
-    set("as_of", value("as_of"));
+    set("as_of", this.travel.text);
     return query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
   }
 

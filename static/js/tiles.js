@@ -32,7 +32,7 @@ export class Tiles {
     const { words } = this;
     const { waiting, delays } = totals;
     this.write("transactions", count(totals.deposits + totals.withdrawals));
-    this.write("today", fill(words.today, { count: count(totals.today) }));
+    this.write("today", fill(totals.is_past ? words.that_day : words.today, { count: count(totals.today) }));
     this.write("deposits_minor", amount(totals.deposits_minor));
     this.write("deposits", counted(words, "transactions", totals.deposits));
     this.write("withdrawals_minor", amount(totals.withdrawals_minor));

@@ -21,6 +21,7 @@ export class Travel {
     this.banner = document.querySelector("[data-past-banner]");
     /** @type {number | null} */
     this.at = null;
+    this.shown = "";
     this.timer = 0;
     this.end = Date.now();
     // Without an entry there is no time to go to.
@@ -91,6 +92,8 @@ export class Travel {
   show(at) {
     this.at = at;
     this.field.value = at === null ? "" : this.local(at);
+    // The browser leaves out seconds of zero.
+    this.shown = this.field.value;
     this.measure();
     document.documentElement.toggleAttribute("data-past", at !== null);
     if (at !== null) document.querySelector("[data-travel-fold]")?.setAttribute("open", "");
@@ -102,6 +105,15 @@ export class Travel {
   /** @param {number} at */
   written(at) {
     return `${this.calendar.dayOfYear(at)}, ${this.calendar.seconds(at)}`;
+  }
+
+  /**
+   * The moment as an address says it: exactly, where nobody has typed another one. What the field
+   * says has no milliseconds, and means two moments in the hour that a clock is put back by.
+   */
+  get text() {
+    const { at, field } = this;
+    return at !== null && field.value === this.shown ? new Date(at).toISOString() : field.value;
   }
 
   /**

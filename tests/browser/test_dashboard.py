@@ -250,6 +250,111 @@ def test_rows_that_came_while_a_filter_was_on_its_way_stay(opened_by, portal):
     expect(page.locator(LIVE_ROWS).first).to_contain_text("+42,00")
 
 
+# The page's own feed, by whatever name its file has.
+FEED = """
+    const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+    const { feed } = await import(loaded.find((name) => name.includes("/js/feed")));
+"""
+
+
+def held_up(page: Page) -> list[Route]:
+    """Hold up the next answer with figures; it is put into the list."""
+    late: list[Route] = []
+
+    def hold_up(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/dashboard/figures/?*", hold_up, times=1)
+    return late
+
+
+def test_an_answer_that_comes_late_is_passed_over(opened_by):
+    page = opened_by("auditor", "/dashboard/?range=all")
+    late = held_up(page)
+    page.locator("label", has=page.locator("[value='7d']")).click()
+    wait_until(lambda: page.evaluate("true") and late, "figures are asked for")
+    page.locator("label", has=page.locator("[value=today]")).click()
+    expect(figure(page, "transactions")).to_have_text("0")
+
+    with page.expect_event("requestfinished"):
+        late[0].fulfill(status=400, json={"errors": {"to": ["what was refused before"]}})
+    page.evaluate("fetch('/dashboard/figures/').then((answer) => answer.text())")
+    is_answered = page.evaluate(f"""async () => {{ {FEED}
+        feed.subscribe();
+        feed.subscribe();
+        feed.hear(JSON.stringify({{ type: "subscribed", position: "", turn: feed.turn - 1 }}));
+        return feed.isAnswered;
+    }}""")
+
+    expect(page.locator("[data-accounts-said]")).to_be_empty()
+    assert not is_answered
+    expect(page.locator(BADGE)).to_contain_text("En direct")
+
+
+def test_going_back_is_not_forgotten_when_figures_have_to_be_read_anew(opened_by):
+    page = opened_by("auditor", "/dashboard/?range=all")
+    page.locator("label", has=page.locator("[value=today]")).click()
+    expect(figure(page, "transactions")).to_have_text("0")
+    late = held_up(page)
+    page.evaluate("history.back()")
+    wait_until(lambda: page.evaluate("true") and late, "figures are asked for")
+
+    page.evaluate(f"async () => {{ {FEED} feed.tell('reload', {{}}); }}")
+
+    expect(figure(page, "transactions")).to_have_text("5")
+    assert page.locator("[name=range]:checked").get_attribute("value") == "all"
+    late[0].abort()
+
+
+def test_a_list_counts_what_is_new_and_moves_when_it_is_asked(opened_by, portal):
+    page = opened_by("auditor", "/transactions/?account=C100")
+    rows = page.locator("tbody tr")
+    before = rows.count()
+
+    portal.post("ledger.post(submitted(4_200, **today), submitted(1, account='C200', **today))")
+
+    expect(page.locator("[data-newer-count]")).to_have_text("1 nouvelle opération")
+    assert rows.count() == before
+    page.click("[data-show-newer]")
+    expect(rows).to_have_count(before + 1)
+    expect(rows.first.locator(".c-amount")).to_have_text("+42,00")
+    expect(page.locator("[data-newer]")).to_be_hidden()
+
+
+def test_balances_in_the_list_of_accounts_follow_the_ledger(opened_by, portal):
+    page = opened_by("auditor", "/accounts/")
+    balances = page.locator("[data-balance-of]")
+    assert [text_of(each) for each in balances.all()] == ["830,00", "2 300,00"]
+
+    portal.post("ledger.post(submitted(10_000, **today))")
+
+    expect(balances.first).to_have_text("930,00")
+
+
+def test_a_page_that_is_open_over_midnight_reads_the_new_day(opened_by):
+    page = opened_by("auditor")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    beat = f"async (day) => {{ {FEED} feed.tell('heartbeat', {{ delays: {{}}, day }}); }}"
+
+    page.evaluate(beat, datetime.now(ZoneInfo("Europe/Paris")).date().isoformat())
+    assert [url for url in asked if "/dashboard/figures/" in url] == []
+
+    with page.expect_response("**/dashboard/figures/?*"):
+        page.evaluate(beat, "2100-01-01")
+
+
+def test_a_period_in_which_nothing_happened_is_drawn_from_its_beginning_to_its_end(opened_by):
+    page = opened_by(
+        "auditor", "/dashboard/?range=dates&from=2024-02-01&to=2024-02-10&account=C100"
+    )
+
+    [line] = chart(page, "balance")
+
+    end = datetime(2024, 2, 11, tzinfo=ZoneInfo("Europe/Paris"))
+    assert line["data"][-1]["x"] == end.timestamp() * 1000
+
+
 def test_accounts_are_drawn_as_chosen_and_an_unknown_one_is_named(opened_by):
     page = opened_by("auditor", "/dashboard/?account=C200")
     assert page.locator("[data-balances] .tile").count() == 1
@@ -469,6 +574,7 @@ def test_the_past_is_marked_and_nothing_new_comes_in_until_it_is_live_again(open
     expect(page.locator("[data-live-badge]")).to_be_hidden()
     expect(page.locator(LIVE_ROWS).first).to_contain_text("+1,11")
     assert "as_of=" in page.url
+    assert chart(page, "balance")[0]["data"][-1]["x"] == moment * 1000
     assert faults(page) == []
     portal.post("ledger.post(submitted(333, **today))")
     page.locator("[data-slider]").focus()
@@ -480,3 +586,15 @@ def test_the_past_is_marked_and_nothing_new_comes_in_until_it_is_live_again(open
     expect(page.locator("[data-live-badge]")).to_be_visible()
     expect(figure(page, "transactions")).to_have_text("8")
     expect(page.locator(LIVE_ROWS).first).to_contain_text("+3,33")
+
+
+def test_a_moment_is_kept_exactly_also_where_the_clock_tells_it_twice(opened_by):
+    moment = "2025-10-26T00:30:00.250Z"
+    page = opened_by("auditor")
+    page.goto(f"/dashboard/?range=all&as_of={moment}")
+
+    page.locator("label", has=page.locator("[value='30d']")).click()
+
+    page.wait_for_url(lambda url: "range=30d" in url)
+    assert f"as_of={moment}" in page.url
+    expect(page.locator("[data-period]")).to_contain_text("26 octobre 2025")
