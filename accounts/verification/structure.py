@@ -1,11 +1,14 @@
 """Whether the database itself still refuses what cannot be: its constraints, keys and pages."""
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 from django.db import connection
-from django.db.models import Model
+from django.db.backends.utils import CursorWrapper
+from django.db.models import ForeignKey, Model
+from django.db.transaction import atomic, set_rollback
 
 from accounts.models import (
     KIND_BY_CODE,
@@ -16,6 +19,19 @@ from accounts.models import (
     Submission,
 )
 from accounts.verification.discrepancy import Discrepancy
+
+# A constraint that was added as NOT VALID, or switched off, says so in its words.
+_PARTS_ON_POSTGRESQL: Final = """
+    SELECT format('%%I %%s%%s', attname, format_type(atttypid, atttypmod),
+        CASE WHEN attnotnull THEN ' NOT NULL' END)
+    FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT format('CONSTRAINT %%I %%s', conname, pg_get_constraintdef(oid))
+    FROM pg_constraint WHERE conrelid = %s::regclass AND contype IN ('c', 'u')
+    UNION ALL
+    SELECT pg_get_indexdef(indexrelid) FROM pg_index
+    WHERE indrelid = %s::regclass AND indisvalid
+"""
 
 
 def check_structure() -> Iterator[Discrepancy]:
@@ -78,10 +94,41 @@ def _parts(create: str) -> list[str]:
 
 
 def _missing_on_postgresql(model: type[Model]) -> Iterator[str]:
+    """Compare with a temporary table that is made as the model says, and goes again at once."""
+    table = model._meta.db_table
+    editor: Any = connection.schema_editor(collect_sql=True)
+    editor.deferred_sql = []
+    create, _parameters = editor.table_sql(model)
+    statements = map(str, [*editor.deferred_sql, *editor._model_indexes_sql(model)])
+    with atomic(), connection.cursor() as cursor:
+        there = _parts_on_postgresql(cursor, table)
+        # From here on its name means the temporary one.
+        cursor.execute(create.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
+        for statement in statements:
+            # A temporary table cannot refer to others, so that foreign keys are asked apart.
+            if " FOREIGN KEY " not in statement:
+                cursor.execute(statement)
+        wanted = _parts_on_postgresql(cursor, table)
+        set_rollback(True)
+    yield from (part for part in wanted if part not in there)
+    yield from _missing_keys_on_postgresql(model)
+
+
+def _parts_on_postgresql(cursor: CursorWrapper, table: str) -> list[str]:
+    """Give columns, constraints and indexes in PostgreSQL's own words, without the schema."""
+    cursor.execute(_PARTS_ON_POSTGRESQL, [table] * 3)
+    return [re.sub(r" ON \S+ USING ", f" ON {table} USING ", text) for (text,) in cursor.fetchall()]
+
+
+def _missing_keys_on_postgresql(model: type[Model]) -> Iterator[str]:
     with connection.cursor() as cursor:
-        there = connection.introspection.get_constraints(cursor, model._meta.db_table)
-    wanted = [*model._meta.constraints, *model._meta.indexes]
-    yield from (each.name for each in wanted if each.name not in there)
+        there = connection.introspection.get_constraints(cursor, model._meta.db_table).values()
+    keys = {each["columns"][0]: each["foreign_key"] for each in there if each["foreign_key"]}
+    for field in model._meta.local_fields:
+        if isinstance(field, ForeignKey) and field.db_constraint:  # type: ignore[attr-defined]
+            table, column = field.related_model._meta.db_table, field.target_field.column
+            if keys.get(field.column) != (table, column):
+                yield f"FOREIGN KEY ({field.column}) REFERENCES {table}.{column}"
 
 
 def _check_ids(model: type[Model]) -> Iterator[Discrepancy]:

@@ -42,6 +42,7 @@ from tests.builders import (
 )
 from tests.tampering import behind_the_back
 
+POSTGRESQL_ONLY = pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL")
 SQLITE_ONLY = pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite")
 
 
@@ -390,6 +391,50 @@ def test_a_dropped_constraint_or_index_is_named(db, name):
     [only] = found(None)
 
     assert name in only.what
+
+
+@POSTGRESQL_ONLY
+@pytest.mark.parametrize(
+    ("weakening", "said"),
+    [
+        (
+            "ALTER TABLE accounts_entry DROP CONSTRAINT entry_concluded, "
+            "ADD CONSTRAINT entry_concluded CHECK (outcome >= 0)",
+            "lacks: CONSTRAINT entry_concluded CHECK ((outcome = ANY",
+        ),
+        (
+            "ALTER TABLE accounts_entry ALTER COLUMN digest DROP NOT NULL",
+            "accounts_entry lacks: digest bytea NOT NULL",
+        ),
+        (
+            "DROP INDEX log_one_current; CREATE INDEX log_one_current ON accounts_log (is_current)",
+            "accounts_log lacks: CREATE UNIQUE INDEX log_one_current",
+        ),
+    ],
+)
+def test_what_was_weakened_under_its_own_name_is_named_on_postgresql(db, weakening, said):
+    with connection.cursor() as cursor:
+        cursor.execute(weakening)
+
+    [only] = found(None)
+
+    assert said in only.what
+
+
+@POSTGRESQL_ONLY
+def test_a_foreign_key_that_is_gone_is_named_on_postgresql(db):
+    with connection.cursor() as cursor:
+        constraints = connection.introspection.get_constraints(cursor, "accounts_outbox")
+        [name] = [
+            n
+            for n, each in constraints.items()
+            if each["columns"] == ["submission_id"] and each["foreign_key"]
+        ]
+        cursor.execute(f'ALTER TABLE accounts_outbox DROP CONSTRAINT "{name}"')
+
+    [only] = found(None)
+
+    assert "FOREIGN KEY (submission_id) REFERENCES accounts_submission.id" in only.what
 
 
 @SQLITE_ONLY
