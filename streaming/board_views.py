@@ -12,12 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Agent, Board
-from accounts.selectors.boards import (
-    NoSuchBoard,
-    board_open_to,
-    boards_open_to,
-    first_board_of,
-)
+from accounts.selectors.boards import NoSuchBoard, board_open_to, boards_open_to
 from accounts.services.boards import (
     BoardChanged,
     LayoutRefused,
@@ -41,10 +36,11 @@ from streaming.boards import suggested_name, written_layout
 def boards(request: AgentRequest) -> HttpResponse:
     """List the agent's dashboards and those shared with the agent's role."""
     open_to = list(boards_open_to(request.user))
+    own = [board for board in open_to if board.owner_id == request.user.pk]
     context = {
-        "own": [board for board in open_to if board.owner_id == request.user.pk],
+        "own": own,
         "shared": [board for board in open_to if board.owner_id != request.user.pk],
-        "first": first_board_of(request.user),
+        "has_first": any(board.is_first for board in own),
     }
     return render(request, "streaming/boards/list.html", context)
 
