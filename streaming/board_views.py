@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.transaction import atomic
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Agent, Board
-from accounts.selectors.boards import NoSuchBoard, board_open_to, boards_open_to
+from accounts.selectors.boards import NoSuchBoard, board_open_to, boards_open_to, own_board
 from accounts.services.boards import (
     BoardChanged,
     LayoutRefused,
@@ -167,12 +166,9 @@ def _openable(agent: Agent, board_id: int | None) -> Board | None:
 
 def _own(agent: Agent, board_id: int) -> Board:
     try:
-        board = board_open_to(agent, board_id)
+        return own_board(agent, board_id)
     except NoSuchBoard as reason:
         raise Http404 from reason
-    if board.owner_id != agent.pk:
-        raise PermissionDenied
-    return board
 
 
 def _settle(board: Board, wanted: dict[str, str], agent: Agent) -> None:
