@@ -43,8 +43,7 @@ class _Repeated(forms.TextInput):
     """Takes a name that may come several times in an address."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> str:
-        get = getattr(data, "getlist", lambda each: [data[each]] if each in data else [])
-        return ",".join(text for each in _NAMES_OF_ACCOUNTS for text in get(each))
+        return ",".join(text for each in _NAMES_OF_ACCOUNTS for text in data.getlist(each))
 
 
 class AccountsField(forms.CharField):

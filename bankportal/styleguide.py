@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.messages import constants
 from django.contrib.messages.storage.base import Message
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -68,7 +68,7 @@ def _filter_bar(request: HttpRequest) -> dict[str, Any]:
     """Give what the filter bar needs; once a page, since its fields have names of their own."""
     user = request.user
     agent = user if isinstance(user, Agent) else Agent(role=Role.AUDITOR)
-    form = FilterForm({"range": "30d", "account": "C100", "kind": "deposit"})
+    form = FilterForm(QueryDict("range=30d&account=C100&kind=deposit"))
     return bar_of(form, form.chosen(agent), agent, action=reverse("styleguide"))
 
 

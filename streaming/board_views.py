@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.transaction import atomic
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,12 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Agent, Board
-from accounts.selectors.boards import (
-    NoSuchBoard,
-    board_open_to,
-    boards_open_to,
-    first_board_of,
-)
+from accounts.selectors.boards import NoSuchBoard, board_open_to, boards_open_to, own_board
 from accounts.services.boards import (
     BoardChanged,
     LayoutRefused,
@@ -41,10 +35,11 @@ from streaming.boards import suggested_name, written_layout
 def boards(request: AgentRequest) -> HttpResponse:
     """List the agent's dashboards and those shared with the agent's role."""
     open_to = list(boards_open_to(request.user))
+    own = [board for board in open_to if board.owner_id == request.user.pk]
     context = {
-        "own": [board for board in open_to if board.owner_id == request.user.pk],
+        "own": own,
         "shared": [board for board in open_to if board.owner_id != request.user.pk],
-        "first": first_board_of(request.user),
+        "has_first": any(board.is_first for board in own),
     }
     return render(request, "streaming/boards/list.html", context)
 
@@ -171,12 +166,9 @@ def _openable(agent: Agent, board_id: int | None) -> Board | None:
 
 def _own(agent: Agent, board_id: int) -> Board:
     try:
-        board = board_open_to(agent, board_id)
+        return own_board(agent, board_id)
     except NoSuchBoard as reason:
         raise Http404 from reason
-    if board.owner_id != agent.pk:
-        raise PermissionDenied
-    return board
 
 
 def _settle(board: Board, wanted: dict[str, str], agent: Agent) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -65,7 +66,7 @@ class OpenedBoard:
         """Dashboards to open instead: the agent's own, and some of those that are shared."""
         return list(boards_open_to(self.agent).defer("layout")[:_MOST_CHOICES])
 
-    @property
+    @cached_property
     def suggestion(self) -> str:
         """A name for a new dashboard made from this one."""
         return suggested_name(self.agent, self.board)

@@ -1,17 +1,17 @@
 """Which panels there are, and how they stand on a dashboard until somebody arranges them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Role
+from accounts.selectors.panels import Height
 
 # In twelfths of the page.
 WIDTHS: Final = (3, 4, 5, 6, 7, 8, 9, 12)
-Height = Literal["low", "usual", "tall"]
 
 PANEL_TITLES: Final[Mapping[str, Promise]] = {
     "totals": _("Totals of the period"),

@@ -1,6 +1,5 @@
 """The dashboard, and its data without the page around it."""
 
-from collections.abc import Iterable
 from datetime import date
 from typing import Final
 from uuid import UUID
@@ -68,26 +67,24 @@ def dashboard(request: AgentRequest, board_id: int | None = None) -> HttpRespons
 
 
 def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpResponse:
-    """Render a dashboard; panels that this version does not have are left out."""
-    layout = opened.shown
+    """Render a dashboard."""
     agent = request.user
     form = FilterForm(request.GET)
     usual = usual_range(agent)
     chosen = form.chosen(agent, usual_range=usual)
-    placed = {each.panel: each for each in reversed(layout) if each.panel in PANELS}
-    asked = [asked_in(request.GET, each.panel, each.height) for each in placed.values()]
+    asked = [asked_in(request.GET, each.panel, each.height) for each in opened.shown]
     shown = _shown(agent, chosen, asked)
     context = {
         "opened": opened,
         "bar": bar_of(form, chosen, agent, action=request.path, usual_range=usual),
         "panels": [
             PlacedPanel(
-                placed[each.name],
+                placed,
                 each,
                 f"streaming/panels/{each.name}.html",
                 shown.figures[each.name],
             )
-            for each in reversed(asked)
+            for placed, each in zip(opened.shown, asked, strict=True)
         ],
         "shown": shown,
         "data": msgspec.to_builtins(shown),
@@ -116,8 +113,7 @@ def dashboard_figures(request: AgentRequest) -> JsonResponse:
     return JsonResponse(msgspec.to_builtins(shown))
 
 
-def _shown(agent: Agent, chosen: Chosen, asked: Iterable[Asked]) -> Shown:
-    panels = list(asked)
+def _shown(agent: Agent, chosen: Chosen, panels: list[Asked]) -> Shown:
     with snapshot():
         figures = read_panels(agent, chosen.filter, panels)
         return Shown(

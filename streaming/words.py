@@ -18,10 +18,6 @@ def dashboard_words() -> dict[str, str]:
         "pause": _("Pause"),
         "resume": _("Resume"),
         "paused_since": _("since %(time)s"),
-        "new_one": ngettext("%(count)s new", "%(count)s new", 1),
-        "new_many": ngettext("%(count)s new", "%(count)s new", 2),
-        "transactions_one": ngettext("%(count)s transaction", "%(count)s transactions", 1),
-        "transactions_many": ngettext("%(count)s transaction", "%(count)s transactions", 2),
         "today": _("+%(count)s today"),
         "that_day": _("+%(count)s that day"),
         "oldest": _("the oldest: %(age)s"),
@@ -40,16 +36,6 @@ def dashboard_words() -> dict[str, str]:
         "amount": _("Amount"),
         "balance": _("Balance"),
         "none_found": _("No account found."),
-        "share_one": ngettext(
-            "This account makes %(percent)s%% of the amounts",
-            "These %(count)s accounts make %(percent)s%% of the amounts",
-            1,
-        ),
-        "share_many": ngettext(
-            "This account makes %(percent)s%% of the amounts",
-            "These %(count)s accounts make %(percent)s%% of the amounts",
-            2,
-        ),
         "drawn_of": _("%(shown)s of the %(chosen)s chosen accounts are drawn."),
         "whole_balance": _("A balance is of all transactions, whatever kind, status and agent."),
         "last_step": _("%(account)s: last step %(when)s, %(before)s → %(after)s"),
@@ -77,6 +63,22 @@ def dashboard_words() -> dict[str, str]:
 
 def _counted() -> dict[str, str]:
     forms: dict[str, Callable[[int], str]] = {
+        "new": lambda n: ngettext("%(count)s new", "%(count)s new", n),
+        "transactions": lambda n: ngettext("%(count)s transaction", "%(count)s transactions", n),
+        "share": lambda n: ngettext(
+            "This account makes %(percent)s%% of the amounts",
+            "These %(count)s accounts make %(percent)s%% of the amounts",
+            n,
+        ),
+        "balance_ends": lambda n: ngettext(
+            "%(account)s ends at %(balance)s after %(count)s step.",
+            "%(account)s ends at %(balance)s after %(count)s steps.",
+            n,
+        ),
+        "deposits_counted": lambda n: ngettext("%(count)s deposit", "%(count)s deposits", n),
+        "withdrawals_counted": lambda n: ngettext(
+            "%(count)s withdrawal", "%(count)s withdrawals", n
+        ),
         "compared": lambda n: ngettext(
             "%(first)s to %(last)s of %(count)s account with transactions",
             "%(first)s to %(last)s of %(count)s accounts with transactions",
@@ -125,22 +127,8 @@ def _counted() -> dict[str, str]:
 def _sentences() -> dict[str, str]:
     return {
         "balance_sentence": _("Balance after each transaction."),
-        "balance_ends_one": ngettext(
-            "%(account)s ends at %(balance)s after %(count)s step.",
-            "%(account)s ends at %(balance)s after %(count)s steps.",
-            1,
-        ),
-        "balance_ends_many": ngettext(
-            "%(account)s ends at %(balance)s after %(count)s step.",
-            "%(account)s ends at %(balance)s after %(count)s steps.",
-            2,
-        ),
         "heat_sentence": _("Number of transactions by account and kind."),
         "heat_part": _("%(account)s: %(deposits)s, %(withdrawals)s."),
-        "deposits_counted_one": ngettext("%(count)s deposit", "%(count)s deposits", 1),
-        "deposits_counted_many": ngettext("%(count)s deposit", "%(count)s deposits", 2),
-        "withdrawals_counted_one": ngettext("%(count)s withdrawal", "%(count)s withdrawals", 1),
-        "withdrawals_counted_many": ngettext("%(count)s withdrawal", "%(count)s withdrawals", 2),
         "bars_sentence": _("Amounts by account, deposits and withdrawals."),
         "bars_part": _("%(account)s: %(deposits)s paid in, %(withdrawals)s paid out."),
     }

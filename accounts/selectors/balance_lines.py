@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from django.db.models import BigIntegerField, Case, F, QuerySet, Sum, When
@@ -188,7 +188,7 @@ def _brought_forward(known: _Course, account: Account, period: Period) -> _Cours
     if number > MOST_READ:
         found.course = _course(start_minor, _by_day(within), is_daily=True, number=number)
         return found
-    new = _moves(account, period, after=known.last_id)
+    new = _moves(_entries(account, period).filter(id__gt=known.last_id))
     found.moves = sorted([*known.moves, *new]) if known.moves else new
     newest = Entry.objects.filter(account=account).order_by("-id").values_list("id", flat=True)
     found.last_id = newest.first() or 0
@@ -200,15 +200,17 @@ def _brought_forward(known: _Course, account: Account, period: Period) -> _Cours
 def _known_course(
     account: Account, period: Period, balance_minor: int, known: KnownAt
 ) -> tuple[int, Course]:
-    since = _moves(account, Period(period.first), after=0, known=known)
-    start_minor = balance_minor - sum(minor for *_place, minor in since)
-    moves = [each for each in since if period.last is None or each[0] <= period.last]
-    moved = _at_moments(moves)
-    return start_minor, _course(start_minor, moved, is_daily=False, number=len(moves))
+    since = _entries(account, Period(period.first)).filter(known.condition)
+    start_minor = balance_minor - _moved(since)
+    within = _entries(account, period).filter(known.condition)
+    number = within.count()
+    is_daily = number > MOST_READ
+    moved = _by_day(within) if is_daily else _at_moments(_moves(within))
+    return start_minor, _course(start_minor, moved, is_daily=is_daily, number=number)
 
 
-def _moved(totals: QuerySet[DailyTotal]) -> int:
-    return int(totals.aggregate(sum=Coalesce(Sum(_signed()), 0))["sum"])
+def _moved(rows: QuerySet[Any]) -> int:
+    return int(rows.aggregate(sum=Coalesce(Sum(_signed()), 0))["sum"])
 
 
 def _signed() -> Case:
@@ -223,19 +225,18 @@ def _course(start_minor: int, moved: Iterable[Moved], *, is_daily: bool, number:
     return Course([], _envelope(start_minor, steps), is_daily, number)
 
 
-def _moves(
-    account: Account, period: Period, *, after: int, known: KnownAt | None = None
-) -> list[Move]:
-    entries = Entry.objects.filter(
+def _entries(account: Account, period: Period) -> QuerySet[Entry]:
+    return Entry.objects.filter(
         account=account,
         outcome=Outcome.POSTED,
         kind__in=TRANSACTION_KINDS,
-        id__gt=after,
         **period.lookups("business_date"),
-    ).order_by("business_date", "id")
-    if known is not None:
-        entries = entries.filter(known.condition)
-    rows = entries.values_list("business_date", "id", "logged_at_ms", "kind", "amount_minor")
+    )
+
+
+def _moves(entries: QuerySet[Entry]) -> list[Move]:
+    ordered = entries.order_by("business_date", "id")
+    rows = ordered.values_list("business_date", "id", "logged_at_ms", "kind", "amount_minor")
     taken = Kind.WITHDRAWAL
     return [
         (day, entry_id, at_ms, -minor if kind == taken else minor)
@@ -265,10 +266,10 @@ def _moments(dated: Sequence[tuple[date, int]]) -> list[int]:
     return moments
 
 
-def _by_day(totals: QuerySet[DailyTotal]) -> list[Moved]:
-    rows = totals.values("business_date").annotate(moved=Sum(_signed())).order_by("business_date")
+def _by_day(rows: QuerySet[Any]) -> list[Moved]:
+    days = rows.values("business_date").annotate(moved=Sum(_signed())).order_by("business_date")
     return [
-        (beginning_of(row["business_date"] + timedelta(days=1)) - 1, row["moved"]) for row in rows
+        (beginning_of(day["business_date"] + timedelta(days=1)) - 1, day["moved"]) for day in days
     ]
 
 

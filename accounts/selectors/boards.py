@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Q, QuerySet, Value, When
 
 from accounts.models import Agent, Board
@@ -31,6 +32,17 @@ def board_open_to(agent: Agent, board_id: int) -> Board:
     board = boards_open_to(agent).filter(pk=board_id).first()
     if board is None:
         raise NoSuchBoard(board_id)
+    return board
+
+
+def own_board(agent: Agent, board_id: int) -> Board:
+    """Give a dashboard that is the agent's to change.
+
+    Raises ``NoSuchBoard``, and ``PermissionDenied`` for another agent's.
+    """
+    board = board_open_to(agent, board_id)
+    if board.owner_id != agent.pk:
+        raise PermissionDenied
     return board
 
 

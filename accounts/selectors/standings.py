@@ -13,7 +13,8 @@ from datetime import date
 from operator import add, sub
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum, TextField
+from django.db.models.functions import Cast
 
 from accounts.models import TRANSACTION_KINDS, DailyTotal, Entry, Kind, Outcome
 from accounts.selectors.known import KnownAt, known_at
@@ -183,7 +184,8 @@ def _read(summed: Summed, position: Position) -> Standing:
         return _of_entries(summed.entries(), summed)
     dated = Period(summed.first, summed.last).lookups("business_date")
     deposits, withdrawals = (Sum("count", filter=each) for each in (_DEPOSIT, _WITHDRAWAL))
-    sums = _by_account(DailyTotal.objects.filter(**dated), deposits, withdrawals)
+    # By account alone, whose index then gives the groups one after the other.
+    sums = _by_account(DailyTotal.objects.filter(**dated), F("account"), deposits, withdrawals)
     return Standing(sums, total(sums.values()))
 
 
@@ -209,18 +211,23 @@ def _less(whole: Standing, later: Standing) -> Standing:
 
 
 def _of_entries(entries: QuerySet[Entry], summed: Summed) -> Standing:
-    sums = _by_account(entries, Count("id", filter=_DEPOSIT), Count("id", filter=_WITHDRAWAL))
+    # Hidden from SQLite, which would go through all of the ledger along the account's index: so
+    # it reads the entries as they lie, and puts what passes into groups. Ten times as fast.
+    account = Cast("account", TextField())
+    deposits, withdrawals = (Count("id", filter=each) for each in (_DEPOSIT, _WITHDRAWAL))
+    sums = _by_account(entries, account, deposits, withdrawals)
     reasons: dict[Why, int] = {}
     # A reason beside a posted entry is a remark.
     if summed.outcome == Outcome.REJECTED and sums:
-        rows = entries.values_list("account", "kind", "reason").annotate(Count("id")).order_by()
+        rows = entries.values_list(account, "kind", "reason").annotate(Count("id")).order_by()
         reasons = {(account, kind, reason): number for account, kind, reason, number in rows}
     return Standing(sums, total(sums.values()), reasons)
 
 
-def _by_account(rows: QuerySet[Any], deposits: Any, withdrawals: Any) -> dict[str, Sums]:
-    # By account alone, whose index then gives the groups one after the other.
-    by_account = rows.order_by().values_list("account")
+def _by_account(
+    rows: QuerySet[Any], account: Any, deposits: Any, withdrawals: Any
+) -> dict[str, Sums]:
+    by_account = rows.order_by().values_list(account)
     found = by_account.annotate(
         deposits=deposits,
         deposits_minor=Sum("amount_minor", filter=_DEPOSIT),

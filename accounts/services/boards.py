@@ -18,7 +18,7 @@ from accounts.models.board import (
     MOST_PANELS,
     QUERY_LENGTH,
 )
-from accounts.selectors.boards import MOST_BOARDS, board_open_to, free_board_name
+from accounts.selectors.boards import MOST_BOARDS, board_open_to, free_board_name, own_board
 
 Layout = Sequence[dict[str, Any]]
 
@@ -74,7 +74,7 @@ def save_layout(*, board_id: int, version: int, layout: Layout, query: str, by: 
     and ``NoSuchBoard``, ``LayoutRefused`` and ``PermissionDenied``.
     """
     _refuse_layout(layout, query)
-    board = _own_board(board_id, by)
+    board = own_board(by, board_id)
     saved = Board.objects.filter(pk=board.pk, version=version).update(
         layout=list(layout), query=query, version=F("version") + 1, changed_at_ms=_now_ms()
     )
@@ -88,7 +88,7 @@ def rename_board(*, board_id: int, name: str, by: Agent) -> None:
     """Give a dashboard another name. Raises as ``create_board`` and ``save_layout`` do."""
     name = _name(name)
     with _boards_held(by):
-        board = _own_board(board_id, by)
+        board = own_board(by, board_id)
         if Board.objects.filter(owner=by, name=name).exclude(pk=board.pk).exists():
             raise _taken(name)
         Board.objects.filter(pk=board.pk).update(name=name, changed_at_ms=_now_ms())
@@ -102,7 +102,7 @@ def share_board(*, board_id: int, role: str, by: Agent) -> None:
     """
     if role and role not in READER_ROLES:
         raise PermissionDenied
-    board = _own_board(board_id, by)
+    board = own_board(by, board_id)
     Board.objects.filter(pk=board.pk).update(shared_with=role, changed_at_ms=_now_ms())
 
 
@@ -112,7 +112,7 @@ def open_first(*, board_id: int | None, by: Agent) -> None:
     Raises ``NoSuchBoard`` and ``PermissionDenied``.
     """
     with _boards_held(by):
-        board = _own_board(board_id, by) if board_id is not None else None
+        board = own_board(by, board_id) if board_id is not None else None
         Board.objects.filter(owner=by, is_first=True).update(is_first=False)
         if board:
             Board.objects.filter(pk=board.pk).update(is_first=True)
@@ -120,7 +120,7 @@ def open_first(*, board_id: int | None, by: Agent) -> None:
 
 def delete_board(*, board_id: int, by: Agent) -> None:
     """Forget a dashboard. Raises ``NoSuchBoard`` and ``PermissionDenied``."""
-    _own_board(board_id, by).delete()
+    own_board(by, board_id).delete()
 
 
 @contextmanager
@@ -149,13 +149,6 @@ def _created(by: Agent, name: str, layout: Layout, query: str) -> Board:
         created_at_ms=now_ms,
         changed_at_ms=now_ms,
     )
-
-
-def _own_board(board_id: int, by: Agent) -> Board:
-    board = board_open_to(by, board_id)
-    if board.owner_id != by.pk:
-        raise PermissionDenied
-    return board
 
 
 def _name(name: str) -> str:

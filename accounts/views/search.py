@@ -7,6 +7,7 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.models import Account, Role
+from accounts.models.submission import REFERENCE_LENGTH
 from accounts.selectors.accounts import (
     SHOWN_AT_MOST,
     accounts_found,
@@ -19,7 +20,6 @@ from accounts.templatetags.figures import amount, title
 from accounts.templatetags.moments import day
 from accounts.views.doors import AgentRequest, for_agents, with_customer_data
 
-_LONGEST_SEARCH = 140  # as a reference
 _ACCOUNTS_SUGGESTED = 8
 _TRANSACTIONS_SUGGESTED = 4
 
@@ -74,7 +74,7 @@ def search_results(request: AgentRequest) -> HttpResponse:
 
 
 def _words(request: AgentRequest) -> str:
-    return request.GET.get("account", "").replace("\0", "").strip()[:_LONGEST_SEARCH]
+    return request.GET.get("account", "").replace("\0", "").strip()[:REFERENCE_LENGTH]
 
 
 def _account_result(account: Account) -> dict[str, str]:

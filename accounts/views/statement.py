@@ -70,7 +70,7 @@ def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
         return _refused(request, form)
     stated = _found(request, number, form)
     if stated.count > MOST_LINES:
-        context = {"statement": stated, "query": query_of(stated), "most": MOST_LINES}
+        context = {"statement": stated, "query": _query_of(stated.period), "most": MOST_LINES}
         too_long = HTTPStatus.UNPROCESSABLE_ENTITY
         return render(request, "accounts/statement_too_long.html", context, status=too_long)
     stated, lines = whole_statement(request.user, stated.account.number, stated.period)
@@ -91,11 +91,6 @@ def statement_as_csv(request: AgentRequest, number: str) -> HttpResponseBase:
     return csv_download(f"{_file_name(stated)}.csv", HEADER, rows)
 
 
-def query_of(statement: Statement) -> str:
-    """Give the query that asks for this statement again, whatever is usual by then."""
-    return _query_of(statement.period)
-
-
 def _shown(request: AgentRequest, number: str, period: Period | None) -> dict[str, object]:
     after = identifier_in(request.GET.get("after"))
     try:
@@ -106,7 +101,7 @@ def _shown(request: AgentRequest, number: str, period: Period | None) -> dict[st
         "statement": stated,
         "part": part,
         "is_later": part.count_before > 0,
-        "query": query_of(stated),
+        "query": _query_of(stated.period),
         "presets": _presets(stated.period, timezone.localdate()),
         "too_long": stated.count > MOST_LINES,
     }
@@ -123,6 +118,7 @@ def _presets(current: Period | None, today: date) -> list[Preset]:
 
 
 def _query_of(period: Period) -> str:
+    """Give the query that asks for this span again, whatever is usual by then."""
     dates = {"from": period.first, "to": period.last}
     given = {name: day.isoformat() for name, day in dates.items() if day}
     return urlencode(given or {"range": ALL})

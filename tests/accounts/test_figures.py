@@ -22,7 +22,7 @@ from accounts.models import (
     Submission,
 )
 from accounts.selectors import balance_lines
-from accounts.selectors.filters import Filter, usual_range
+from accounts.selectors.filters import MOST_MOMENT_MS, Filter, usual_range
 from accounts.selectors.panels import PANELS, Asked, read_panels
 from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position, current_position
@@ -171,13 +171,14 @@ def _fields_of(struct) -> tuple:
     return tuple(getattr(struct, name) for name in struct.__struct_fields__)
 
 
-def test_very_many_transactions_are_an_envelope_of_the_ends_of_days(ledger, monkeypatch):
+@pytest.mark.parametrize("as_of", [None, MOST_MOMENT_MS])
+def test_very_many_transactions_are_an_envelope_of_the_ends_of_days(ledger, monkeypatch, as_of):
     monkeypatch.setattr(balance_lines, "MOST_STEPS", 3)
     monkeypatch.setattr(balance_lines, "MOST_READ", 4)
     days = [date(2024, 1, 1) + timedelta(days=n // 2) for n in range(10)]
     ledger.post(opened(), *(submitted(100, business_date=day) for day in days))
 
-    line = figures(Filter(accounts=("C100",))).balance.lines[0]
+    line = figures(Filter(accounts=("C100",), as_of=as_of)).balance.lines[0]
 
     assert line.is_daily
     assert [_fields_of(span)[3] for span in line.spans] == [200, 400, 600, 800, 1_000]

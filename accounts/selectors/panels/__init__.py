@@ -7,7 +7,7 @@ import msgspec
 
 from accounts.models import Agent
 from accounts.selectors.filters import Filter
-from accounts.selectors.panels.asked import Asked, Height, Measure, asked_in
+from accounts.selectors.panels.asked import Asked, Height, asked_in
 from accounts.selectors.panels.balance import balance
 from accounts.selectors.panels.comparison import compared
 from accounts.selectors.panels.day import two_days
@@ -18,7 +18,7 @@ from accounts.selectors.panels.rejected import rejected
 from accounts.selectors.panels.rows import largest, live, period
 from accounts.selectors.panels.totals import totals
 
-__all__ = ["PANELS", "Asked", "Height", "Measure", "asked_in", "read_panels"]
+__all__ = ["PANELS", "Asked", "Height", "asked_in", "read_panels"]
 
 PANELS: Final[Mapping[str, Callable[[Reading, Asked], msgspec.Struct]]] = {
     "totals": totals,

@@ -39,9 +39,7 @@ def asked_in(query: Mapping[str, str], name: str, height: Height = "usual") -> A
     for option in ("by", "page", "find", "sort"):
         if text := query.get(f"{name}_{option}"):
             own[option] = text
-    for kept in (own, {"name": name, "height": height}):
-        try:
-            return msgspec.convert(kept, Asked, strict=False)
-        except msgspec.ValidationError:
-            continue
-    return Asked(name)
+    try:
+        return msgspec.convert(own, Asked, strict=False)
+    except msgspec.ValidationError:
+        return Asked(name, height)

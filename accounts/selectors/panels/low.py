@@ -44,9 +44,9 @@ class Low(msgspec.Struct, frozen=True):
 def low(reading: Reading, asked: Asked) -> Low:
     """Give the accounts that pass the filter and are nearest to their least balance."""
     balances = Balance.objects.all()
-    if (accounts := reading.accounts) is not None:
+    if reading.accounts is not None:
         let_through = reading.chosen.accounts_let_through(reading.agent).values("number")
-        balances = balances.filter(account__in=let_through) if accounts else balances.none()
+        balances = balances.filter(account__in=let_through)
     length = asked.rows(4, 8, 14)
     if reading.chosen.as_of is None:
         found, near = _now(balances, length)

@@ -61,8 +61,9 @@ def rate(reading: Reading, _asked: Asked) -> Rate:
     as_of = reading.chosen.as_of
     minute = (_now_ms() if as_of is None else as_of) // MINUTE_MS
     begin = minute - MINUTES + 1
-    moment, after = ("posted_at_ms", _last_posted_before(begin * MINUTE_MS))
-    if as_of is not None:
+    if as_of is None:
+        moment, after = "posted_at_ms", _last_posted_before(begin * MINUTE_MS)
+    else:
         moment, after = "logged_at_ms", known_at(begin * MINUTE_MS - 1).sure
     entries = _of_all_dates(reading).filter(
         id__gt=after, outcome=reading.outcome, **{f"{moment}__gte": begin * MINUTE_MS}
