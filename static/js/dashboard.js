@@ -90,7 +90,8 @@ class Dashboard {
       query.set("outcome", "rejected");
       if (link instanceof HTMLAnchorElement) link.search = String(query);
     }
-    this.query = shown.query;
+    // A page whose filter was refused shows the usual one, which its address does not say.
+    this.query = Object.keys(errors).length ? "" : shown.query;
     this.day = shown.filter.as_of === null ? shown.day : null;
     this.asked = shown.panels;
     for (const each of shown.panels) this.panels.get(each.name)?.drawn.restore?.(each);

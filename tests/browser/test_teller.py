@@ -482,6 +482,17 @@ def test_going_back_to_a_filter_that_was_refused_shows_its_field_again(page_of, 
         expect(page.locator("#id_to")).to_have_attribute("aria-invalid", "false")
 
 
+def test_a_dashboard_that_refused_a_filter_takes_the_usual_one(teller_page, bank):
+    page = teller_page
+    page.goto("/dashboard/?kind=transfer")
+    expect(page.locator("#id_kind_error")).to_be_visible()
+
+    page.locator("#id_account").press("Enter")
+
+    expect(page.locator("#id_kind_error")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/dashboard/\?range="))
+
+
 def test_a_moment_yet_to_come_is_refused_in_place_at_its_field(teller_page, bank):
     page = teller_page
     page.goto("/transactions/")
