@@ -161,11 +161,13 @@ def bar_of(
     typed_dates = bool(form.errors) and bool(form["from"].value() or form["to"].value())
     offered, usual = offered_to(agent), msgspec.convert({"range": usual_range}, Filter)
     usernames = {each.username for each in offered.agents}
+    unknown = gettext("No such account: %(account)s")
     return {
         "form": form,
         "filter": chosen.filter,
-        "unknown": chosen.unknown,
-        "chosen": msgspec.to_builtins(chosen),
+        "account_errors": form["account"].errors
+        or [unknown % {"account": number} for number in chosen.unknown],
+        "chosen": {**msgspec.to_builtins(chosen), "errors": form.errors},
         "range": DATES if typed_dates else chosen.filter.range,
         "offered": offered,
         "is_other_agent": bool(chosen.filter.agent) and chosen.filter.agent not in usernames,
@@ -177,7 +179,7 @@ def bar_of(
         "is_clear": not form.errors and chosen.filter == usual,
         "words": {
             "remove": gettext("Remove %(account)s"),
-            "unknown": gettext("No such account: %(account)s"),
+            "unknown": unknown,
             "too_many": gettext("Choose %(most)s accounts at most."),
             "most": MOST_ACCOUNTS,
         },

@@ -91,7 +91,7 @@ def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpRespon
         "words": dashboard_words(),
         "any_transaction": _ANY_TRANSACTION,
         "blank": _blank_row(),
-        "blank_low": LowAccount("-", "", 0, 0, 0),
+        "blank_account": LowAccount("-", "", 0, 0, 0),
     }
     return render(request, "streaming/dashboard.html", context)
 

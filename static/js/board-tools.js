@@ -1,6 +1,7 @@
 // The buttons that each panel has while it is being arranged, and the keys of its handle.
 
 import { fill } from "./format.js";
+import { template } from "./templates.js";
 
 /**
  * @typedef {"before" | "after" | "first" | "last" | "narrower" | "wider" | "lower" | "taller"
@@ -36,7 +37,7 @@ const KEYS_WITH_SHIFT = {
 export function addTools(panel, title, words, onAct) {
   for (const each of panel.children) each.toggleAttribute("inert", true);
   panel.removeAttribute("tabindex");
-  const tools = clone("panel-tools");
+  const tools = template("panel-tools");
   const bar = /** @type {HTMLElement} */ (tools.querySelector("[role=toolbar]"));
   bar.setAttribute("aria-label", fill(words.tools, { title }));
   startBar(bar);
@@ -56,7 +57,7 @@ export function addTools(panel, title, words, onAct) {
     onAct(act);
   });
   panel.prepend(tools);
-  panel.append(clone("panel-corner"));
+  panel.append(template("panel-corner"));
 }
 
 /**
@@ -113,10 +114,4 @@ export function handle(panel) {
 function actOf(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
   return (event.shiftKey ? KEYS_WITH_SHIFT : KEYS)[event.key];
-}
-
-/** @param {string} id */
-function clone(id) {
-  const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
-  return /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
 }

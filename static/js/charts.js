@@ -1,9 +1,7 @@
 // What all charts share: Chart.js itself, the colours of the theme, and how they are drawn.
 
-/** @typedef {{ chart: any, canvas: HTMLCanvasElement }} Drawn */
-
 /** Chart.js is vendored as a plain script, which leaves its name on the window. */
-export const Chart = /** @type {any} */ (globalThis).Chart;
+const Chart = /** @type {any} */ (globalThis).Chart;
 
 const REM = parseFloat(getComputedStyle(document.documentElement).fontSize);
 

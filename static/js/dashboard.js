@@ -2,7 +2,7 @@
 
 import { onTheme } from "./charts.js";
 import { feed } from "./feed.js";
-import { FilterBar } from "./filter-bar.js";
+import { FilterBar, chosenIn } from "./filter-bar.js";
 import { Calendar, parse } from "./format.js";
 import { LiveTable } from "./live-rows.js";
 import { panelsOf } from "./panels.js";
@@ -54,7 +54,7 @@ class Dashboard {
     this.turn = this.drawnAt = this.timer = this.retry = 0;
     this.retryAfter = FIRST_RETRY_MS;
     this.listen();
-    this.takeOver(shown);
+    this.takeOver(shown, chosenIn(document).errors);
   }
 
   listen() {
@@ -76,9 +76,10 @@ class Dashboard {
   /**
    * Shows the server's figures for a filter, and follows the ledger from there.
    * @param {Shown} shown
+   * @param {import("./filter-bar.js").Errors} errors
    */
-  takeOver(shown) {
-    this.bar.settle(shown.filter, shown.unknown);
+  takeOver(shown, errors = {}) {
+    this.bar.settle(shown.filter, shown.unknown, errors);
     const period = page.querySelector("[data-period]");
     if (period) period.textContent = shown.period;
     for (const link of page.querySelectorAll("[data-of-filter]")) {
@@ -89,7 +90,8 @@ class Dashboard {
       query.set("outcome", "rejected");
       if (link instanceof HTMLAnchorElement) link.search = String(query);
     }
-    this.query = shown.query;
+    // A page whose filter was refused shows the usual one, which its address does not say.
+    this.query = Object.keys(errors).length ? "" : shown.query;
     this.day = shown.filter.as_of === null ? shown.day : null;
     this.asked = shown.panels;
     for (const each of shown.panels) this.panels.get(each.name)?.drawn.restore?.(each);
@@ -187,7 +189,7 @@ class Dashboard {
       const panels = [...this.panels.keys()].join(",");
       const address = `${page.dataset.figuresUrl}?${wanted}&panels=${panels}${heights}`;
       const response = await fetch(address, { headers: { Accept: "application/json" } });
-      if (response.status === 400) return this.refuse((await response.json()).errors, turn);
+      if (response.status === 400) return this.refuse((await response.json()).errors, turn, restore);
       if (!response.ok || response.redirected) throw new Error(`The figures answered ${response.status}`);
       const shown = /** @type {Shown} */ (parse(await response.text()));
       if (turn !== this.turn) return;
@@ -207,11 +209,14 @@ class Dashboard {
   }
 
   /**
-   * @param {Record<string, string[]>} errors
+   * @param {import("./filter-bar.js").Errors} errors
    * @param {number} turn the one that was refused
+   * @param {boolean} restore
    */
-  refuse(errors, turn) {
-    if (turn === this.turn) this.bar.say(Object.values(errors).flat());
+  refuse(errors, turn, restore) {
+    if (turn !== this.turn) return;
+    this.bar.refuse(errors, { restore });
+    if (restore) this.query = this.bar.query();
   }
 
   /** @param {boolean} isPaused */

@@ -8,9 +8,12 @@ import { Travel } from "./travel.js";
  * @typedef {{ range: string, from: string | null, to: string | null, account: string[],
  *   kind: string, outcome: string, agent: string, branch: string, all_entries: boolean,
  *   as_of: number | null }} Filter
+ * @typedef {Record<string, readonly string[]>} Errors what is wrong with each field, by its name
+ * @typedef {{ filter: Filter, unknown: string[], errors: Errors }} Chosen
  */
 
 const TEXTS = /** @type {const} */ (["kind", "outcome", "agent", "branch"]);
+const ERRORS = "[data-error-of]";
 
 export class FilterBar {
   /**
@@ -22,7 +25,6 @@ export class FilterBar {
     this.words = parse(document.getElementById("filter-words")?.textContent ?? "{}");
     this.onChange = onChange;
     this.field = /** @type {HTMLInputElement} */ (form.elements.namedItem("account"));
-    this.said = /** @type {HTMLElement} */ (form.querySelector("[data-accounts-said]"));
     /** @type {string[]} */
     this.accounts = numbersIn(this.field.value);
     this.field.value = "";
@@ -77,7 +79,7 @@ export class FilterBar {
     this.field.value = "";
     if (!typed.length) return;
     if (this.accounts.length + typed.length > this.words.most) {
-      this.say([fill(this.words.too_many, { most: this.words.most })]);
+      this.say("account", [fill(this.words.too_many, { most: this.words.most })]);
       return;
     }
     this.accounts.push(...typed);
@@ -97,22 +99,36 @@ export class FilterBar {
    * Takes over what the server made of the filter. Fields that are being typed in stay.
    * @param {Filter} filter
    * @param {readonly string[]} unknown
+   * @param {Errors} errors
    */
-  settle(filter, unknown) {
+  settle(filter, unknown, errors = {}) {
     this.accounts = [...filter.account];
     this.travel.show(filter.as_of);
     this.writeChips();
-    this.say(unknown.map((account) => fill(this.words.unknown, { account })));
+    this.sayAll({ account: unknown.map((account) => fill(this.words.unknown, { account })), ...errors });
     const isClear = ["all", "30d"].includes(filter.range) && !filter.account.length
       && !filter.all_entries && filter.as_of === null && TEXTS.every((name) => !filter[name]);
-    for (const name of ["active", "clear"]) {
-      document.querySelector(`[data-${name}]`)?.toggleAttribute("hidden", isClear);
+    markClear(isClear && !Object.keys(errors).length);
+  }
+
+  /**
+   * Says what the server refused. What is typed stays, or is what the page's address says.
+   * @param {Errors} errors
+   */
+  refuse(errors, { restore = false } = {}) {
+    if (restore) {
+      const typed = Object.fromEntries(new URLSearchParams(location.search));
+      this.restore({ ...typed, range: errors.from || errors.to ? "dates" : typed.range });
+      this.accounts = numbersIn(typed.account ?? "");
+      this.writeChips();
     }
+    this.sayAll(errors);
+    markClear(false);
   }
 
   /**
    * Sets the fields, as going back to an older address wants it.
-   * @param {Filter} filter
+   * @param {{ [name in keyof Filter]?: Filter[name] | string }} filter
    */
   restore(filter) {
     for (const option of this.form.querySelectorAll("[name=range]")) {
@@ -123,7 +139,7 @@ export class FilterBar {
       if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) field.value = filter[name] ?? "";
     }
     const openings = this.form.elements.namedItem("all_entries");
-    if (openings instanceof HTMLInputElement) openings.checked = filter.all_entries;
+    if (openings instanceof HTMLInputElement) openings.checked = Boolean(filter.all_entries);
   }
 
   writeChips() {
@@ -139,11 +155,51 @@ export class FilterBar {
     this.field.before(...chips);
   }
 
-  /** @param {string[]} texts */
-  say(texts) {
-    this.said.textContent = texts.join(" ");
-    this.field.toggleAttribute("aria-invalid", texts.length > 0);
+  /** @param {Errors} errors */
+  sayAll(errors) {
+    for (const { dataset } of /** @type {NodeListOf<HTMLElement>} */ (this.form.querySelectorAll(ERRORS))) {
+      const name = dataset.errorOf ?? "";
+      this.say(name, errors[name] ?? []);
+    }
   }
+
+  /**
+   * Says below a field what is wrong with it, and unfolds what it is in.
+   * @param {string} name
+   * @param {readonly string[]} texts
+   */
+  say(name, texts) {
+    const error = /** @type {HTMLElement} */ (this.form.querySelector(`[data-error-of="${name}"]`));
+    const field = /** @type {HTMLElement} */ (error.closest(".field"));
+    const isWrong = texts.length > 0;
+    error.hidden = !isWrong;
+    const text = error.querySelector("span");
+    if (text) text.textContent = texts.join(" ");
+    field.classList.toggle("field--error", isWrong);
+    field.querySelector("[name]")?.setAttribute("aria-invalid", String(isWrong));
+    if (isWrong) unfold(field);
+  }
+}
+
+/**
+ * Gives what a copy of the page says of its filter.
+ * @param {Document} page
+ * @returns {Chosen}
+ */
+export function chosenIn(page) {
+  return parse(page.getElementById("filter-chosen")?.textContent ?? "null");
+}
+
+/** @param {boolean} isClear whether the filter is the usual one */
+function markClear(isClear) {
+  for (const name of ["active", "clear"]) {
+    document.querySelector(`[data-${name}]`)?.toggleAttribute("hidden", isClear);
+  }
+}
+
+/** @param {Element | null} element */
+function unfold(element) {
+  for (let fold = element?.closest("details"); fold; fold = fold.parentElement?.closest("details")) fold.open = true;
 }
 
 /** @param {string} text */
@@ -154,7 +210,11 @@ function numbersIn(text) {
 function foldOnNarrowScreens() {
   const fold = document.querySelector("[data-fold]");
   const narrow = matchMedia("(max-width: 44rem)");
-  const set = () => fold?.toggleAttribute("open", !narrow.matches);
+  const set = () => {
+    fold?.toggleAttribute("open", !narrow.matches);
+    // What is to be corrected has to be seen.
+    unfold(fold?.querySelector(`${ERRORS}:not([hidden])`) ?? null);
+  };
   narrow.addEventListener("change", set);
   set();
 }

@@ -1,7 +1,6 @@
 // Filters a list without leaving the page: the address changes with it, and back goes back.
 
-import { FilterBar } from "./filter-bar.js";
-import { parse } from "./format.js";
+import { FilterBar, chosenIn } from "./filter-bar.js";
 import { newerIn, showNewer } from "./newer.js";
 import { paced } from "./pacing.js";
 import { freshPage } from "./parts.js";
@@ -49,27 +48,13 @@ async function load(bar, { restore = false } = {}) {
     if (turn !== latest) return;
     clearTimeout(soon);
     if (list) list.innerHTML = now.innerHTML;
-    takeOverErrors(fresh);
-    const chosen = parse(fresh.getElementById("filter-chosen")?.textContent ?? "null");
-    if (restore) bar.restore(chosen.filter);
-    bar.settle(chosen.filter, chosen.unknown);
+    const { filter, unknown, errors } = chosenIn(fresh);
+    if (Object.keys(errors).length) return bar.refuse(errors, { restore });
+    if (restore) bar.restore(filter);
+    bar.settle(filter, unknown);
   } catch {
     clearTimeout(soon);
     if (turn === latest) show("failed", bar);
-  }
-}
-
-/**
- * Brings what is said of the dates up to date, and leaves alone what is being typed in.
- * @param {Document} fresh
- */
-function takeOverErrors(fresh) {
-  for (const field of fresh.querySelectorAll("[data-filter] .dates")) {
-    const input = field.querySelector("input");
-    const old = input && document.getElementById(input.id)?.closest(".field");
-    if (!old || old.contains(document.activeElement)) continue;
-    old.className = field.className;
-    old.innerHTML = field.innerHTML;
   }
 }
 

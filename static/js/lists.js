@@ -1,41 +1,10 @@
 // Panels that are lists: the largest of the day, what was rejected and why, accounts near zero.
 
 import { amount, count, counted, fill } from "./format.js";
-import { isInUse, whenFree } from "./live-rows.js";
+import { Rows } from "./live-rows.js";
 import { template } from "./templates.js";
 
 /** @typedef {import("./feed.js").Entry} Entry */
-
-/** Rows that are replaced as a whole when they have changed and nobody is on them. */
-class Rows {
-  /**
-   * @param {HTMLElement} body
-   * @param {(row: any) => Element} write
-   */
-  constructor(body, write) {
-    this.body = body;
-    this.writeRow = write;
-    this.shown = "";
-    /** @type {object[] | null} */
-    this.waiting = null;
-    whenFree(body, () => this.waiting && this.write(this.waiting));
-  }
-
-  /** @param {object[]} rows */
-  show(rows) {
-    if (isInUse(this.body)) this.waiting = rows;
-    else this.write(rows);
-  }
-
-  /** @param {object[]} rows */
-  write(rows) {
-    this.waiting = null;
-    const now = JSON.stringify(rows, (_key, value) => (typeof value === "bigint" ? String(value) : value));
-    if (now === this.shown) return;
-    this.shown = now;
-    this.body.replaceChildren(...rows.map((row) => this.writeRow(row)));
-  }
-}
 
 /** @param {ParentNode} panel @param {string} selector */
 const part = (panel, selector) => /** @type {HTMLElement} */ (panel.querySelector(selector));

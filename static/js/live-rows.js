@@ -14,7 +14,7 @@ const NEW_FOR_MS = 4_000;
  * are on must not move.
  * @param {HTMLElement} element
  */
-export function isInUse(element) {
+function isInUse(element) {
   return element.matches(":hover") || element.contains(document.activeElement);
 }
 
@@ -23,10 +23,44 @@ export function isInUse(element) {
  * @param {HTMLElement} element
  * @param {() => void} free
  */
-export function whenFree(element, free) {
+function whenFree(element, free) {
   const look = () => setTimeout(() => isInUse(element) || free());
   element.addEventListener("pointerleave", look);
   element.addEventListener("focusout", look);
+}
+
+/** Rows that are replaced as a whole when they have changed and nobody is on them. */
+export class Rows {
+  /**
+   * @param {HTMLElement} body
+   * @param {(row: any) => Element} write
+   * @param {(rows: any[]) => void} tell called with the rows that are shown from then on
+   */
+  constructor(body, write, tell = () => {}) {
+    this.body = body;
+    this.writeRow = write;
+    this.tell = tell;
+    this.shown = "";
+    /** @type {object[] | null} */
+    this.waiting = null;
+    whenFree(body, () => this.waiting && this.write(this.waiting));
+  }
+
+  /** @param {object[]} rows */
+  show(rows) {
+    if (isInUse(this.body)) this.waiting = rows;
+    else this.write(rows);
+  }
+
+  /** @param {object[]} rows */
+  write(rows) {
+    this.waiting = null;
+    this.tell(rows);
+    const now = JSON.stringify(rows, (_key, value) => (typeof value === "bigint" ? String(value) : value));
+    if (now === this.shown) return;
+    this.shown = now;
+    this.body.replaceChildren(...rows.map((row) => this.writeRow(row)));
+  }
 }
 
 /** The newest transactions, with a pause; never moved under somebody's pointer. */
@@ -145,17 +179,14 @@ export class PeriodTable {
   constructor(panel, { writer }) {
     this.panel = panel;
     this.writer = writer;
-    this.body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
+    const body = /** @type {HTMLElement} */ (panel.querySelector("tbody"));
+    this.rows = new Rows(body, (row) => writer.row(row, false), (rows) => this.tell(rows));
     this.empty = /** @type {HTMLElement} */ (panel.querySelector("[data-empty]"));
     this.sorting = new Sorting(panel, (sort) => {
       panel.dispatchEvent(new CustomEvent("bankportal:ask", { detail: { sort } }));
     });
-    this.shown = "";
     this.count = 0;
     this.outcome = "posted";
-    /** @type {Entry[] | null} */
-    this.waiting = null;
-    whenFree(this.body, () => this.waiting && this.write(this.waiting));
   }
 
   /**
@@ -165,8 +196,7 @@ export class PeriodTable {
   show({ rows, count, is_of_rejected: isOfRejected }) {
     this.count = count;
     this.outcome = isOfRejected ? "rejected" : "posted";
-    if (isInUse(this.body)) this.waiting = rows;
-    else this.write(rows);
+    this.rows.show(rows);
   }
 
   /**
@@ -178,15 +208,10 @@ export class PeriodTable {
   }
 
   /** @param {Entry[]} rows */
-  write(rows) {
-    this.waiting = null;
+  tell(rows) {
     const shown = rows.filter((entry) => entry.outcome === this.outcome).length;
     const foot = this.panel.querySelector("[data-period-count]");
     if (foot) foot.textContent = counted(this.writer.words, `shown_${this.outcome}`, this.count, { shown });
-    const now = rows.map((entry) => entry.transaction_id).join();
-    if (now === this.shown) return;
-    this.shown = now;
-    this.body.replaceChildren(...rows.map((entry) => this.writer.row(entry, false)));
     this.empty.hidden = rows.length > 0;
   }
 }

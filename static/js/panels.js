@@ -33,7 +33,7 @@ const PANELS = {
   delay: Delay,
 };
 
-export class Panel {
+class Panel {
   /**
    * @param {HTMLElement} element
    * @param {string} name

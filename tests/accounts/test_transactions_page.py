@@ -92,6 +92,13 @@ def test_an_empty_list_says_why_and_how_to_clear_it(bank, signed_in, query, word
     assert "Effacer les filtres" in page
 
 
+def test_a_filter_that_is_refused_counts_no_rows(bank, signed_in):
+    client = signed_in(bank.teller)
+
+    assert "0 ligne affichée" in plain(client.get("/transactions/", {"from": "2030-01-01"}))
+    assert "affichée" not in plain(client.get("/transactions/", {"from": "someday"}))
+
+
 def test_a_ledger_without_transactions_says_so(bank, signed_in):
     Account.objects.filter(number="C100").update(branch=bank.stranger.branch)
 

@@ -286,7 +286,7 @@ def test_an_answer_that_comes_late_is_passed_over(opened_by):
         return feed.isAnswered;
     }}""")
 
-    expect(page.locator("[data-accounts-said]")).to_be_empty()
+    expect(page.locator("[data-error-of=account]")).to_be_empty()
     assert not is_answered
     expect(page.locator(BADGE)).to_contain_text("En direct")
 
@@ -365,7 +365,7 @@ def test_accounts_are_drawn_as_chosen_and_an_unknown_one_is_named(opened_by):
     page.locator("#id_account").fill("C404")
     page.keyboard.press("Enter")
 
-    expect(page.locator("[data-accounts-said]")).to_have_text("Compte inconnu : C404")
+    expect(page.locator("[data-error-of=account]")).to_have_text("Compte inconnu : C404")
     assert [text_of(chip) for chip in page.locator(".chip").all()] == ["C200", "C100"]
     page.get_by_label("Retirer C200").click()
     expect(page.locator("[data-balances] .tile")).to_have_count(1)

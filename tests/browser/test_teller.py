@@ -443,6 +443,69 @@ def test_a_list_that_cannot_be_loaded_says_so_and_tries_again(teller_page, bank)
     expect(page.locator("[data-list] tbody tr")).to_have_count(1)
 
 
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_filter_that_is_refused_shows_the_field_to_correct(page_of, bank, has_script):
+    narrow = {"width": 320, "height": 640}
+    page = page_of(bank.teller, viewport=narrow, java_script_enabled=has_script)
+
+    for address, field, error in (
+        ("/transactions/?from=x", "#id_from", "Saisissez une date valide."),
+        ("/transactions/?kind=transfer", "#id_kind", "Sélectionnez un choix valide."),
+        ("/transactions/?as_of=2999-01-01T00:00", "#id_as_of", "Ce moment est encore à venir."),
+        ("/transactions/?account=C404", "#id_account", "Compte inconnu : C404"),
+        ("/dashboard/?from=x", "#id_from", "Saisissez une date valide."),
+    ):
+        page.goto(address)
+        expect(page.locator(field)).to_be_visible()
+        expect(page.locator(f"{field}_error")).to_be_visible()
+        expect(page.locator(f"{field}_error")).to_contain_text(error)
+        expect(page.locator(field)).to_have_attribute("aria-invalid", "true")
+
+
+def test_going_back_to_a_filter_that_was_refused_shows_its_field_again(page_of, bank):
+    page = page_of(bank.teller, viewport={"width": 320, "height": 640})
+    for path in ("/transactions/", "/dashboard/"):
+        page.goto(path)
+        wrong = f"{path}?range=dates&from=2026-03-04&to=2026-03-01"
+        page.evaluate("wrong => history.pushState(null, '', wrong)", wrong)
+        page.evaluate("path => history.pushState(null, '', path)", path)
+        expect(page.locator("#id_to")).to_be_hidden()
+
+        page.go_back()
+
+        expect(page.locator("#id_to_error")).to_contain_text("La fin précède le début.")
+        expect(page.locator("#id_to_error")).to_be_visible()
+        expect(page.locator("#id_from")).to_have_value("2026-03-04")
+        page.fill("#id_to", "2026-03-04")
+        page.keyboard.press("Enter")
+        expect(page.locator("#id_to_error")).to_be_hidden()
+        expect(page.locator("#id_to")).to_have_attribute("aria-invalid", "false")
+
+
+def test_a_dashboard_that_refused_a_filter_takes_the_usual_one(teller_page, bank):
+    page = teller_page
+    page.goto("/dashboard/?kind=transfer")
+    expect(page.locator("#id_kind_error")).to_be_visible()
+
+    page.locator("#id_account").press("Enter")
+
+    expect(page.locator("#id_kind_error")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/dashboard/\?range="))
+
+
+def test_a_moment_yet_to_come_is_refused_in_place_at_its_field(teller_page, bank):
+    page = teller_page
+    page.goto("/transactions/")
+    page.locator("[data-travel-fold] summary").click()
+
+    page.fill("#id_as_of", "2999-01-01T00:00:00")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#id_as_of_error")).to_contain_text("Ce moment est encore à venir.")
+    expect(page.locator("#id_as_of")).to_have_value("2999-01-01T00:00")
+    expect(page.locator("[data-clear]")).to_be_visible()
+
+
 def test_without_a_script_everything_still_works(page_of, bank):
     page = page_of(java_script_enabled=False)
     page.goto("/")
