@@ -576,6 +576,7 @@ def test_the_past_is_marked_and_nothing_new_comes_in_until_it_is_live_again(open
     page.keyboard.press("Enter")
 
     expect(figure(page, "transactions")).to_have_text("6")
+    expect(page.locator("[data-past-banner]")).to_be_visible()
     expect(page.locator("[data-past-banner]")).to_contain_text("Tel que connu le")
     expect(page.locator("[data-live-badge]")).to_be_hidden()
     expect(page.locator(LIVE_ROWS).first).to_contain_text("+1,11")
