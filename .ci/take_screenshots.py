@@ -5,27 +5,21 @@ writes `docs/screenshots/*.png`. The pictures differ from run to run as the made
 it ends today.
 """
 
-import os
 import re
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.pipeline import ROOT, launched_chromium, running_portal, wait_until
+
 PLACE = ROOT / "docs" / "screenshots"
 PASSWORD = "a password for the pictures"  # noqa: S105 it opens nothing but this run
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# For the address, and for the made-up history.
+# For the made-up history.
 PATIENCE_S = 600
 
 
@@ -77,11 +71,9 @@ def main() -> None:
     """Take all pictures, or those named on the command line."""
     wanted = [shot for shot in SHOTS if not sys.argv[1:] or shot.name in sys.argv[1:]]
     PLACE.mkdir(exist_ok=True)
-    with running_demo() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=next(filter(None, map(shutil.which, BROWSERS)), None),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+    with running_portal(PASSWORD, "--demo") as (address, folder), sync_playwright() as playwright:
+        wait_until((folder / "demo-loaded").exists, "the history is loaded", PATIENCE_S)
+        browser = launched_chromium(playwright)
         for shot in wanted:
             take(browser, address, shot)
             print(PLACE.relative_to(ROOT) / f"{shot.name}.png")
@@ -106,45 +98,6 @@ def take(browser: Browser, address: str, shot: Shot) -> None:
     shot.show(page)
     page.screenshot(path=PLACE / f"{shot.name}.png", animations="disabled")
     context.close()
-
-
-@contextmanager
-def running_demo() -> Iterator[str]:
-    """Run the demonstration for a while; give its address."""
-    with tempfile.TemporaryDirectory(prefix="bankportal-shots-") as folder:
-        environment = os.environ | {"DATA_DIR": folder, "DEMO_PASSWORD": PASSWORD}
-        log = Path(folder) / "run.txt"
-        with log.open("wb") as output:
-            portal = subprocess.Popen(
-                [sys.executable, "-m", "bankportal", "--demo"],
-                cwd=ROOT,
-                env=environment,
-                stdout=output,
-            )
-        try:
-            address = address_in(log)
-            wait_until((Path(folder) / "demo-loaded").exists, "the history is loaded")
-            yield address
-        finally:
-            portal.send_signal(signal.SIGINT)
-            portal.wait(60)
-
-
-def address_in(log: Path) -> str:
-    """Wait until the portal prints its address."""
-    ready = re.compile(r"ready: (http://\S+?)/?\s")
-    found = wait_until(lambda: ready.search(log.read_text(errors="replace")), "the portal is ready")
-    return found[1]
-
-
-def wait_until(what: Callable[[], Any], why: str) -> Any:
-    """Ask until the answer is true, and give it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (answer := what()):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"Waited {PATIENCE_S} s in vain until {why}.")
-        time.sleep(0.1)
-    return answer
 
 
 if __name__ == "__main__":

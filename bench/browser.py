@@ -6,13 +6,12 @@ environment change its size. Heap sizes are those after a garbage collection.
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,14 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from bench.pipeline import ROOT, running, temporary_portal
+from bench.pipeline import ROOT, launched_chromium, running, temporary_portal, wait_until
 
 ACCOUNTS = int(os.environ.get("ACCOUNTS", "1000"))
 FEW_ROWS = 1_000
 ROWS = int(os.environ.get("ROWS", "100000"))
 A_SECOND = 1_000
 WATCHED_S = 10
-PATIENCE_S = 120
 PASSWORD = "a password for one bench"  # noqa: S105 it opens nothing but this run
 
 # The moments when the account field is there and when the first frame has been applied; then each
@@ -58,10 +56,7 @@ def main() -> None:
             publish(openings())
             publish(deposits(FEW_ROWS))
             wait_until_posted(FEW_ROWS)
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"),
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
+            browser = launched_chromium(playwright)
             measure(browser, address)
             browser.close()
 
@@ -272,15 +267,6 @@ def wait_until_posted(count: int) -> None:
         lambda: (posted.aggregate(all=Sum(F("posted")))["all"] or 0) >= count + ACCOUNTS,
         "all is posted",
     )
-
-
-def wait_until(what: Callable[[], object], why: str) -> None:
-    """Ask until the answer is true; end with an error where it never is."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not what():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"Waited {PATIENCE_S} s in vain until {why}.")
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -6,19 +6,17 @@ since a page is told at most four times a second.
 """
 
 import os
-import re
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.pipeline import launched_chromium, running_portal
+
 COUNT = int(os.environ.get("COUNT", "200"))
 REST_S = 0.3
 PASSWORD = "a password for one bench"  # noqa: S105 it opens nothing but this run
@@ -51,42 +49,18 @@ SUBMIT = """async (amount) => {
 
 def main() -> None:
     """Print the median and the 95th percentile."""
-    with tempfile.TemporaryDirectory(prefix="bankportal-bench-") as folder:
-        environment = os.environ | {"DATA_DIR": folder, "DEMO_PASSWORD": PASSWORD}
-        log = Path(folder) / "run.txt"
-        with log.open("wb") as output:
-            portal = subprocess.Popen(
-                [sys.executable, "-m", "bankportal"], cwd=ROOT, env=environment, stdout=output
-            )
-        try:
-            delays_ms = measure(address_in(log))
-        finally:
-            portal.send_signal(signal.SIGINT)
-            portal.wait(60)
+    with running_portal(PASSWORD) as (address, _folder):
+        delays_ms = measure(address)
     delays_ms.sort()
     print(f"{'deposits':>24} {len(delays_ms):12,}")
     print(f"{'POST to row, median':>24} {statistics.median(delays_ms):12.1f} ms")
     print(f"{'95th percentile':>24} {delays_ms[int(len(delays_ms) * 0.95)]:12.1f} ms")
 
 
-def address_in(log: Path) -> str:
-    """Wait until the portal prints its address."""
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        found = re.search(r"ready: (http://\S+?)/?\s", log.read_text(errors="replace"))
-        if found:
-            return found[1]
-        time.sleep(0.1)
-    raise SystemExit("The portal did not start:\n" + log.read_text(errors="replace"))
-
-
 def measure(address: str) -> list[float]:
     """Submit deposits in one window while another watches; give the delays in ms."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        browser = launched_chromium(playwright)
         watcher = signed_in(browser, address, "supervisor", "/dashboard/")
         teller = signed_in(browser, address, "teller", "/accounts/C100/")
         watcher.evaluate(WATCH)

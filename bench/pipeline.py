@@ -1,15 +1,26 @@
-"""A broker, its topics and a consumer of their own, in a folder that goes away with them."""
+"""A broker, its topics and a consumer of their own, in a folder that goes away with them.
+
+Or a whole portal, and the browser that looks at it.
+"""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
+PATIENCE_S = 120
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -36,8 +47,56 @@ def temporary_folder() -> Iterator[None]:
 def running_broker() -> Iterator[None]:
     """Keep the broker of the folder running; it serves when this gives control."""
     with running("run_broker"):
-        _wait_for(Path(os.environ["DATA_DIR"]) / "kafka" / "endpoint.json")
+        wait_until(
+            (Path(os.environ["DATA_DIR"]) / "kafka" / "endpoint.json").exists, "the broker serves"
+        )
         yield
+
+
+@contextmanager
+def running_portal(password: str, *words: str) -> Iterator[tuple[str, Path]]:
+    """Keep `python -m bankportal` running in a folder of its own; give its address, and that."""
+    with tempfile.TemporaryDirectory(prefix="bankportal-bench-") as made:
+        folder = Path(made)
+        environment = os.environ | {"DATA_DIR": made, "DEMO_PASSWORD": password}
+        log = folder / "run.txt"
+        with log.open("wb") as output:
+            portal = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "bankportal", *words],
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+            )
+        ready = re.compile(r"ready: (http://\S+?)/?\s")
+        try:
+            found = wait_until(
+                lambda: ready.search(log.read_text(errors="replace")), "the portal is ready", 600
+            )
+            yield found[1], folder
+        except SystemExit:
+            print(log.read_text(errors="replace"))
+            raise
+        finally:
+            portal.send_signal(signal.SIGINT)
+            portal.wait(60)
+
+
+def launched_chromium(playwright: "Playwright") -> "Browser":
+    """Start this machine's browser, without errands of its own."""
+    return playwright.chromium.launch(
+        executable_path=next(filter(None, map(shutil.which, BROWSERS)), None),
+        args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    )
+
+
+def wait_until(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S) -> Any:
+    """Ask until the answer is true, and give it; end with an error where it never is."""
+    deadline = time.monotonic() + patience_s
+    while not (answer := what()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"Waited {patience_s} s in vain until {why}.")
+        time.sleep(0.05)
+    return answer
 
 
 def manage(*arguments: str) -> None:
@@ -60,14 +119,6 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def _command(*arguments: str) -> list[str]:
     return [sys.executable, "manage.py", *arguments]
-
-
-def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 120
-    while not path.exists():
-        if time.monotonic() > deadline:
-            raise SystemExit("The broker did not start.")
-        time.sleep(0.05)
 
 
 def _set_up_django() -> None:

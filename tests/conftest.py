@@ -137,8 +137,11 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """Give the browser for Playwright's ``executable_path``; without one skip, or fail with CI."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    """Give the browser for Playwright's ``executable_path``; without one skip, or fail with CI.
+
+    Set CHROMIUM to choose another.
+    """
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if found:
         return found
     without = f"There is no browser here: install one of {', '.join(BROWSERS)}."

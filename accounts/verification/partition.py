@@ -1,5 +1,6 @@
 """One partition of one log: its rows in order, whichever way they are checked."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from accounts.verification.discrepancy import Discrepancy, differences
 from accounts.verification.rows import DeadLetterRows
 
 
-class Partition:
+class Partition(ABC):
     """What the ledger holds of a partition, and how far the check has come.
 
     ``row`` takes the partition's entries in the ledger's order; ``finish`` comes after the last.
@@ -28,13 +29,13 @@ class Partition:
         self.next_offset = position.first_offset
         self.counts = self.oracle.counts.setdefault(self.number, Counter())
 
+    @abstractmethod
     def row(self, entry: Entry) -> Iterator[Discrepancy]:
         """Check the next entry of the partition."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self) -> Iterator[Discrepancy]:
         """Check what is left behind the last entry, and the position."""
-        raise NotImplementedError
 
     def is_passed(self, entry: Entry) -> Iterator[Discrepancy]:
         """Give that a row, or a message, of this place was met before."""

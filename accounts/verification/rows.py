@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from accounts.models import DeadLetter, Entry, LogPosition
+from accounts.verification.parts import in_parts
 
 _ROWS = 500
 # A dead letter may hold a megabyte.
@@ -11,11 +12,7 @@ _DEAD_ROWS = 20
 
 def entries_until(last_id: int) -> Iterator[list[Entry]]:
     """Give the entries up to ``last_id`` in the ledger's order, part by part."""
-    until_then = Entry.objects.filter(pk__lte=last_id).order_by("pk")
-    rows = list(until_then[:_ROWS])
-    while rows:
-        yield rows
-        rows = list(until_then.filter(pk__gt=rows[-1].pk)[:_ROWS])
+    return in_parts(Entry.objects.filter(pk__lte=last_id), _ROWS)
 
 
 class DeadLetterRows:

@@ -88,6 +88,14 @@ def test_what_is_shared_no_more_opens_no_more(bank):
         board_open_to(bank.teller, board.pk)
 
 
+@pytest.mark.parametrize("role", ["operator", "nobody"])
+def test_nothing_is_shared_with_those_who_open_none(bank, role):
+    board = made(bank)
+
+    with pytest.raises(PermissionDenied):
+        share_board(board_id=board.pk, role=role, by=bank.supervisor)
+
+
 def test_an_agent_set_inactive_opens_none(bank):
     board = made(bank)
     bank.supervisor.is_active = False

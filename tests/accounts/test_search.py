@@ -57,6 +57,7 @@ def names(client, words: str) -> list[str]:
         ("%", []),
         ("", []),
         ("\0", []),
+        ("C10\0", ["C100"]),
     ],
 )
 def test_the_likeliest_account_comes_first(bank, signed_in, neighbours, words, expected):
@@ -97,6 +98,19 @@ def test_a_transaction_is_found_by_the_beginning_of_its_reference(
     assert found["name"] == "Facture eau 2026-10"
     assert found["note"] == "Dépôt de 12,50\u00a0€ · C100 Camille Lefèvre"
     assert found["address"].startswith("/transactions/")
+
+
+@pytest.mark.parametrize("reference", ["LOYER MARS", "loyer mars", "Loyer mars", "lOYER mars"])
+def test_a_reference_is_found_in_the_cases_that_people_write(
+    bank, signed_in, referenced, reference
+):
+    referenced(reference)
+    client = signed_in(bank.teller)
+
+    found = [bool(names(client, words)) for words in ("loyer", "LOYER", "Loyer", "lOYER")]
+
+    is_odd = reference.startswith("lO")
+    assert found == [not is_odd] * 3 + [True]
 
 
 @pytest.mark.parametrize("words", ["Fa", "eau", "%acture", "_acture", "Facture fau"])

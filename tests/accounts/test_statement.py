@@ -103,6 +103,18 @@ def test_the_opening_is_where_every_statement_begins_and_no_transaction(bank, si
     assert statement_of(bank.teller, "C150", Period()).first == date(2026, 2, 1)
 
 
+def test_open_to_a_side_it_goes_as_far_as_there_are_rows_and_ends_no_sooner_than_it_begins(bank):
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    bank.ledger.post(submitted(1, business_date=tomorrow))
+    long_before = date(2000, 1, 1)
+
+    whole = statement_of(bank.teller, "C100", Period())
+    empty = statement_of(bank.teller, "C100", Period(None, long_before))
+
+    assert whole.last == tomorrow
+    assert (empty.first, empty.last, empty.count) == (long_before, long_before, 0)
+
+
 @pytest.mark.parametrize("busy_from", [0, 20_000])
 def test_the_running_balance_is_right_on_every_page(bank, monkeypatch, busy_from):
     monkeypatch.setattr(statements, "PAGE_LENGTH", 7)

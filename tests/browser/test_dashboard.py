@@ -268,16 +268,21 @@ def held_up(page: Page) -> list[Route]:
     return late
 
 
-def test_an_answer_that_comes_late_is_passed_over(opened_by):
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_an_answer_that_comes_late_is_passed_over(opened_by, is_refused):
     page = opened_by("auditor", "/dashboard/?range=all")
     late = held_up(page)
     page.locator("label", has=page.locator("[value='7d']")).click()
     wait_until(lambda: page.evaluate("true") and late, "figures are asked for")
     page.locator("label", has=page.locator("[value=today]")).click()
     expect(figure(page, "transactions")).to_have_text("0")
+    period = text_of(page.locator("[data-period]"))
 
     with page.expect_event("requestfinished"):
-        late[0].fulfill(status=400, json={"errors": {"to": ["what was refused before"]}})
+        if is_refused:
+            late[0].fulfill(status=400, json={"errors": {"to": ["what was refused before"]}})
+        else:
+            late[0].continue_()
     page.evaluate("fetch('/dashboard/figures/').then((answer) => answer.text())")
     is_answered = page.evaluate(f"""async () => {{ {FEED}
         feed.subscribe();
@@ -287,6 +292,7 @@ def test_an_answer_that_comes_late_is_passed_over(opened_by):
     }}""")
 
     expect(page.locator("[data-error-of=account]")).to_be_empty()
+    assert text_of(page.locator("[data-period]")) == period
     assert not is_answered
     expect(page.locator(BADGE)).to_contain_text("En direct")
 
@@ -570,6 +576,7 @@ def test_the_past_is_marked_and_nothing_new_comes_in_until_it_is_live_again(open
     page.keyboard.press("Enter")
 
     expect(figure(page, "transactions")).to_have_text("6")
+    expect(page.locator("[data-past-banner]")).to_be_visible()
     expect(page.locator("[data-past-banner]")).to_contain_text("Tel que connu le")
     expect(page.locator("[data-live-badge]")).to_be_hidden()
     expect(page.locator(LIVE_ROWS).first).to_contain_text("+1,11")

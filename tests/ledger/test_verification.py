@@ -29,7 +29,8 @@ from accounts.models import (
 )
 from accounts.services.dead_letters import redrive
 from accounts.services.submissions import submit_transaction
-from accounts.verification import Discrepancy, LogUnreadable, Verification
+from accounts.verification import Discrepancy, LogUnreadable, Verification, rows, unasked
+from accounts.verification.parts import in_parts
 from tests.builders import (
     A_LOG,
     A_MOMENT,
@@ -81,6 +82,15 @@ def a_log() -> list[Delivered]:
 
 
 @pytest.fixture
+def few_rows_at_a_time(monkeypatch):
+    """Read in several parts what is too little for more than one."""
+    monkeypatch.setattr(rows, "_ROWS", 2)
+    monkeypatch.setattr(rows, "_DEAD_ROWS", 1)
+    monkeypatch.setattr(unasked, "_ROWS", 1)
+    monkeypatch.setattr(in_parts, "__defaults__", (1,))
+
+
+@pytest.fixture
 def log(ledger: LedgerInTest) -> LogInTest:
     """A log, posted; a submission that waits, and a decision."""
     messages = a_log()
@@ -115,6 +125,7 @@ def entry_at(offset: int, partition: int = 0) -> Entry:
     return Entry.objects.get(partition=partition, offset=offset)
 
 
+@pytest.mark.usefixtures("few_rows_at_a_time")
 def test_a_ledger_that_was_left_alone_agrees_with_its_log_and_with_itself(log):
     assert found(log) == []
     assert found(None) == []
@@ -525,22 +536,24 @@ def test_a_copy_of_a_dead_letter_keeps_its_bytes(log):
     assert "is the copy of no dead letter" in only.what
 
 
+@pytest.mark.usefixtures("few_rows_at_a_time")
 def test_what_is_redriven_are_the_bytes_that_died(log, ledger):
     letter = ledger.bury(submitted(12))
     log.messages.append(raw(bytes(letter.value), letter.offset, bytes(letter.key)))
     assert [each.refusal for each in redrive([letter.pk], by="operator")] == [""]
+    row = Outbox.objects.get(submission=None, topic=A_LOG.topic)
     assert found(log) == []
 
     _key, other = encode(submitted(1_000_000, transaction_id=letter.transaction_id))
-    with behind_the_back() as cursor:
-        cursor.execute(
-            "UPDATE accounts_outbox SET value = %s WHERE topic = %s AND submission_id IS NULL",
-            [other, A_LOG.topic],
-        )
-    [only] = found(log)
-
-    assert only.transaction_id == letter.transaction_id
-    assert "with other bytes than its own" in only.what
+    for change, value, said in (
+        ("topic = %s", "elsewhere", "redrives to elsewhere, which is no topic of the ledger"),
+        ("value = %s", other, "with other bytes than its own"),
+    ):
+        with behind_the_back() as cursor:
+            cursor.execute(f"UPDATE accounts_outbox SET {change} WHERE id = %s", [value, row.pk])
+        [only] = found(log)
+        assert only.transaction_id == letter.transaction_id
+        assert said in only.what
 
 
 @SQLITE_ONLY
@@ -623,6 +636,7 @@ def test_what_is_no_hash_and_no_id_is_told_like_all_else(log, table, column, mes
     assert any(table in each.what for each in found(log if messages else None))
 
 
+@pytest.mark.usefixtures("few_rows_at_a_time")
 def test_entries_of_the_portal_that_no_agent_submitted_are_counted(log):
     verification = Verification(log)
 
@@ -674,9 +688,11 @@ def test_a_decision_about_nothing_is_told(log):
     assert (only.partition, only.offset) == (0, 1)
 
 
+@pytest.mark.usefixtures("few_rows_at_a_time")
 def test_what_is_posted_meanwhile_is_left_alone(log, ledger):
     verification = Verification(log)
     ledger.post(submitted(5), withdrawn(9), opened(account="C400"))
+    ledger.bury(submitted(6))
 
     assert list(verification.run(lambda _rows: None)) == []
 
