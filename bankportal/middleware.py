@@ -7,6 +7,29 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
+from accounts.client_address import is_trusted_proxy
+
+
+class TrustedProxiesMiddleware:
+    """Forgets what a request says of its way here, unless a proxy of ours says it."""
+
+    forwarded = (
+        "HTTP_FORWARDED",
+        "HTTP_X_FORWARDED_FOR",
+        "HTTP_X_FORWARDED_HOST",
+        "HTTP_X_FORWARDED_PORT",
+        "HTTP_X_FORWARDED_PROTO",
+    )
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not is_trusted_proxy(request.META.get("REMOTE_ADDR", "")):
+            for name in self.forwarded:
+                request.META.pop(name, None)
+        return self.get_response(request)
+
 
 class PrivatePagesMiddleware:
     """Keeps customer data out of every cache: a page made for an agent is never stored."""

@@ -1,5 +1,6 @@
 """What a setting may be. A wrong one is refused in a line that names it and the remedy."""
 
+import ipaddress
 import re
 import ssl
 import zoneinfo
@@ -110,6 +111,14 @@ def server_list(name: str, text: str) -> str:
         if not found or not 1 <= int(found["port"] or 9092) <= 65_535:
             raise _wrong(name, text, "Set it to addresses such as kafka1:9092,kafka2:9092.")
     return ",".join(servers)
+
+
+def networks(name: str, text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Give the networks of ``text``, as in ``10.0.0.0/8,192.0.2.7``; none is allowed."""
+    try:
+        return [ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip()]
+    except ValueError:
+        raise _wrong(name, text, "Set it to addresses or networks such as 10.0.0.0/8.") from None
 
 
 def certificates(name: str, text: str) -> str:

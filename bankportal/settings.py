@@ -13,6 +13,7 @@ from bankportal.setting_rules import (
     folder,
     known_currency,
     known_time_zone,
+    networks,
     one_of,
     postgresql_database,
     refuse_copies_without_brokers,
@@ -60,6 +61,12 @@ DEBUG = yes_or_no("DEBUG", env.str("DEBUG", default=""))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or LOOPBACK_HOSTS
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 IS_LOCAL = set(ALLOWED_HOSTS) <= set(LOOPBACK_HOSTS)
+# Whose word counts on where a request comes from, and whether it came by TLS. On a machine that
+# serves none but itself there is no proxy, and whoever asks could say what they like.
+TRUSTED_PROXIES = networks(
+    "TRUSTED_PROXIES",
+    env.str("TRUSTED_PROXIES", default="" if IS_LOCAL else "127.0.0.1,::1"),
+)
 BIND_ADDRESS = env.str("BIND_ADDRESS", default="127.0.0.1")
 PORT_IS_CHOSEN = bool(env.str("PORT", default=""))
 PORT = whole_number("PORT", env.str("PORT", default="") or "8000", least=1, most=65_535)
@@ -91,6 +98,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "bankportal.middleware.TrustedProxiesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -74,6 +74,20 @@ def test_pages_are_served_by_https_alone_with_cookies_that_stay_there(tmp_path):
     assert health == "200"
 
 
+def test_whoever_is_no_proxy_cannot_say_that_a_request_came_by_https(tmp_path):
+    ask = """
+import django; django.setup()
+from django.test import Client
+said = Client(headers={"host": "bank.example", "x-forwarded-proto": "https"})
+print(said.get("/auth/login/", REMOTE_ADDR="192.0.2.9").status_code)
+print(said.get("/auth/login/", REMOTE_ADDR="10.0.0.9").status_code)
+"""
+
+    done = under(tmp_path, "-c", ask, **PRODUCTION, TRUSTED_PROXIES="10.0.0.0/8")
+
+    assert done.stdout.split() == ["301", "200"], done.stderr
+
+
 def test_no_key_is_written_where_one_is_given(tmp_path):
     under(tmp_path, "manage.py", "check", **PRODUCTION)
 
