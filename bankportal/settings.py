@@ -127,6 +127,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "bankportal.context.portal",
             ],
+            "builtins": ["accounts.templatetags.remembered"],
         },
     },
 ]
