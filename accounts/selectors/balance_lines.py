@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final
 
 import msgspec
-from django.db.models import BigIntegerField, Case, F, QuerySet, Sum, When
+from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import (
@@ -22,6 +22,7 @@ from accounts.models import (
     Kind,
     Outcome,
 )
+from accounts.selectors.blocks import all_below
 from accounts.selectors.known import KnownAt, known_at
 from accounts.selectors.periods import Period, beginning_of
 from accounts.selectors.positions import current_epoch
@@ -201,9 +202,12 @@ def _known_course(
     account: Account, period: Period, balance_minor: int, known: KnownAt
 ) -> tuple[int, Course]:
     since = _entries(account, Period(period.first)).filter(known.condition)
-    start_minor = balance_minor - _moved(since)
     within = _entries(account, period).filter(known.condition)
-    number = within.count()
+    dated = Q(**period.lookups("business_date"))
+    sums = since.aggregate(
+        moved=Coalesce(Sum(_signed()), 0), number=Count("id", filter=dated if dated else None)
+    )
+    start_minor, number = balance_minor - int(sums["moved"]), int(sums["number"])
     is_daily = number > MOST_READ
     moved = _by_day(within) if is_daily else _at_moments(_moves(within))
     return start_minor, _course(start_minor, moved, is_daily=is_daily, number=number)
@@ -226,12 +230,16 @@ def _course(start_minor: int, moved: Iterable[Moved], *, is_daily: bool, number:
 
 
 def _entries(account: Account, period: Period) -> QuerySet[Entry]:
-    return Entry.objects.filter(
+    entries = Entry.objects.filter(
         account=account,
         outcome=Outcome.POSTED,
         kind__in=TRANSACTION_KINDS,
         **period.lookups("business_date"),
     )
+    if period.first is None:
+        return entries
+    # An account has no index by date: the period is looked for among its later entries.
+    return entries.filter(id__gt=all_below("business_date", period.first))
 
 
 def _moves(entries: QuerySet[Entry]) -> list[Move]:
