@@ -1,5 +1,6 @@
 """The panels that speak of a day, an hour, rejections and low accounts; and what all share."""
 
+import random
 import threading
 import time
 from dataclasses import replace
@@ -214,20 +215,46 @@ def test_an_account_that_moves_to_another_branch_takes_its_sums_along(many):
     assert (before, shown("totals", by=teller).deposits) == (0, 5)
 
 
-def test_sums_in_memory_go_on_exactly_with_what_is_posted(many):
-    kept = Standings()
+@pytest.mark.parametrize("most_read", [0, 1_000])
+def test_sums_in_memory_go_on_exactly_with_what_is_posted(many, monkeypatch, most_read):
+    monkeypatch.setattr(standing_sums, "_MOST_READ", most_read)
+    kept, tomorrow = Standings(), TODAY() + timedelta(days=1)
     whole = Summed(None, None)
-    summed = [whole, replace(whole, outcome=Outcome.REJECTED), replace(whole, agent="jo")]
+    summed = [
+        *(whole, replace(whole, outcome=Outcome.REJECTED), replace(whole, agent="jo")),
+        *(replace(whole, first=tomorrow), replace(whole, last=TODAY())),
+        *(replace(whole, as_of=10**13), replace(whole, as_of=0)),
+    ]
     for each in summed:
         kept.at(each, current_position())
 
     of_jo = withdrawn(1, account="D02", submitted_by="jo")
-    many.post(submitted(50, account="D01"), withdrawn(10**7), of_jo)
+    many.post(
+        *(submitted(50, account="D01"), withdrawn(10**7), of_jo),
+        *(submitted(n, account=f"D0{n}", business_date=tomorrow) for n in range(1, 4)),
+    )
 
     for each in summed:
         brought_forward = kept.at(each, current_position())
         assert brought_forward == Standings().at(each, current_position())
         assert brought_forward.whole == total(brought_forward.sums.values())
+
+
+def test_the_foremost_accounts_are_kept_in_order_as_their_sums_grow(many, monkeypatch):
+    monkeypatch.setattr(standing_sums, "_MOST_RANKED", 4)
+    kept, summed, dice = Standings(), Summed(None, None), random.Random(4)
+    for _ in range(8):
+        standing = kept.at(summed, current_position())
+
+        for column in ("amounts_minor", "number", "deposits_minor", "withdrawals_minor"):
+            for length in (3, 4, 6):
+                found = standing.foremost(column, length)
+                assert found == standing_sums.foremost(standing.sums, column, length)
+
+        build = dice.choice((submitted, withdrawn))
+        many.post(
+            *(build(dice.randint(1, 400), account=f"D0{n}") for n in dice.sample(range(9), 3))
+        )
 
 
 def test_an_older_snapshot_gets_its_own_sums(many):

@@ -1,7 +1,7 @@
 """The panel ``totals``: how much moved, what waits, how quick it goes, who holds what."""
 
 import msgspec
-from django.db.models import Min
+from django.db.models import Count, Min
 
 from accounts.models import Balance
 from accounts.outbox import waiting
@@ -78,8 +78,7 @@ def totals(reading: Reading, _asked: Asked) -> Totals:
 def _waiting(reading: Reading) -> Waiting:
     chosen = reading.chosen.submissions(reading.agent)
     mine = waiting().filter(submission__in=chosen)
-    ends = mine.aggregate(since_ms=Min("queued_at_ms"))
-    return Waiting(number=mine.count(), since_ms=ends["since_ms"])
+    return Waiting(**mine.aggregate(number=Count("id"), since_ms=Min("queued_at_ms")))
 
 
 def _balances(reading: Reading) -> list[AccountBalance]:
