@@ -1,6 +1,7 @@
 """The web server as the supervisor runs it: on a socket that is bound already."""
 
 import sys
+from threading import Thread
 
 from bankportal.process import Refused, run_process
 from streaming.occupancy import Occupied, in_use
@@ -14,6 +15,9 @@ def main() -> None:
     # Daphne brings the reactor with it, so it is imported by nobody but the web process.
     from daphne.cli import CommandLineInterface  # noqa: PLC0415
 
+    # Sets Django up; Daphne would import it next.
+    import bankportal.asgi  # noqa: F401, PLC0415
+
     words = [
         *("--fd", sys.argv[1]),
         *("--verbosity", "0"),
@@ -24,9 +28,22 @@ def main() -> None:
     ]
     try:
         with in_use():
+            # Whoever comes meanwhile is served, and waits for no more than without it.
+            Thread(target=_read_ahead, name="reading ahead", daemon=True).start()
             CommandLineInterface().run(words)
     except Occupied as reason:
         raise Refused(str(reason)) from reason
+
+
+def _read_ahead() -> None:
+    from django.db import connection  # noqa: PLC0415
+
+    from accounts.selectors.reading_ahead import read_ahead  # noqa: PLC0415
+
+    try:
+        read_ahead()
+    finally:
+        connection.close()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
+from django.db import OperationalError
 from django.template.loader import get_template
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from accounts.selectors import standings as standing_sums
 from accounts.selectors.filters import Filter
 from accounts.selectors.panels import PANELS, Asked, asked_in, read_panels
 from accounts.selectors.positions import Position, current_position
+from accounts.selectors.reading_ahead import read_ahead
 from accounts.selectors.standings import Standings, Summed, total
 from streaming.layouts import DEFAULT_LAYOUTS, PANEL_TITLES
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
@@ -279,6 +281,25 @@ def test_another_ledger_is_read_anew(many):
         kept.at(summed, Position("another", now.entry_id))
 
     assert read.called
+
+
+def test_what_pages_begin_with_is_read_ahead(many):
+    standing_sums.standings.forget()
+
+    read_ahead()
+
+    with mock.patch.object(standing_sums, "_read") as read:
+        for chosen in (Filter("30d"), Filter("all")):
+            read_panels(AUDITOR, chosen, [Asked(name) for name in PANELS])
+    assert not read.called
+
+
+def test_nothing_is_read_ahead_while_the_database_is_away(many, caplog):
+    away = OperationalError("gone")
+    with mock.patch("accounts.selectors.reading_ahead.read_panels", side_effect=away):
+        read_ahead()
+
+    assert "gone" in caplog.text
 
 
 def test_memory_for_sums_is_bounded(many):
