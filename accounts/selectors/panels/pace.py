@@ -15,7 +15,6 @@ from accounts.selectors.panels.reading import Reading
 from accounts.selectors.posting_times import (
     SUBMISSIONS_LOOKED_AT,
     PostingTimes,
-    recent_delays,
     times_of,
 )
 
@@ -78,10 +77,7 @@ def rate(reading: Reading, _asked: Asked) -> Rate:
 def delay(reading: Reading, _asked: Asked) -> DelayCourse:
     """Give the delays of what was submitted through the portal and passes the filter."""
     as_of = reading.chosen.as_of
-    if as_of is None:
-        found = recent_delays(reading.chosen.submissions(reading.agent))
-    else:
-        found = _delays_before(reading, as_of)
+    found = reading.recent_delays if as_of is None else _delays_before(reading, as_of)
     end = ((_now_ms() if as_of is None else as_of) // DELAY_SPAN_MS + 1) * DELAY_SPAN_MS
     begins = range(end - MINUTES * MINUTE_MS, end, DELAY_SPAN_MS)
     spans = {

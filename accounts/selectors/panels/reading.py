@@ -10,6 +10,7 @@ from accounts.selectors.accounts import holders_of
 from accounts.selectors.filters import Filter
 from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position, current_position
+from accounts.selectors.posting_times import recent_delays
 from accounts.selectors.scope import sees_every_branch
 from accounts.selectors.standings import Column, Standing, Summed, Sums, foremost, standings, total
 
@@ -103,6 +104,11 @@ class Reading:
         if self.chosen.accounts:
             return self.chosen.accounts[:MOST_LINES]
         return tuple(self.foremost("number", LINES_AT_FIRST))
+
+    @cached_property
+    def recent_delays(self) -> list[tuple[int, int]]:
+        """Moment and milliseconds to the posting of the last hour's submissions that pass."""
+        return recent_delays(self.chosen.submissions(self.agent))
 
     def holders(self, numbers: Iterable[str]) -> dict[str, str]:
         """Give the holders of accounts by their numbers."""
