@@ -37,7 +37,8 @@ def first_rows(
     """
     if order == NEWEST_FIRST and wanted.is_of_one_account:
         entries = _newest(entries, length)
-    elif ranking := _RANKINGS.get(order):
+    elif wanted.period.first is None and (ranking := _RANKINGS.get(order)):
+        # The index by date finds what passes a filter with a beginning sooner.
         entries = _foremost(entries, ranking, length, mark)
     return in_order(entries, order)
 
