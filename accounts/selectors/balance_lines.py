@@ -35,8 +35,6 @@ MOST_STEPS: Final = 500
 SPANS: Final = 250
 # Beyond this many the envelope goes from day to day: of every day the balance at its end.
 MOST_READ: Final = 50_000
-# Before any moment that a business date can have.
-_NEVER: Final = -(2**62)
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
@@ -214,9 +212,8 @@ def _continue(found: _Course, known: _Course, new: list[Move]) -> None:
     """Put new moves among those that are known; what was before their days stays as it is."""
     cut = bisect_left(known.moves, new[0][:1]) if new else len(known.moves)
     rest = sorted([*known.moves[cut:], *new])
-    before = known.moved[:cut]
     found.moves = [*known.moves[:cut], *rest]
-    found.moved = [*before, *_at_moments(rest, before[-1][0] if before else _NEVER)]
+    found.moved = [*known.moved[:cut], *_at_moments(rest)]
 
 
 def _last_id(account: Account) -> int:
@@ -284,12 +281,12 @@ def _moves(entries: QuerySet[Entry]) -> list[Move]:
     ]
 
 
-def _at_moments(moves: Sequence[Move], not_before: int = _NEVER) -> list[Moved]:
-    moments = _moments([(day, at_ms) for day, _entry_id, at_ms, _minor in moves], not_before)
+def _at_moments(moves: Sequence[Move]) -> list[Moved]:
+    moments = _moments([(day, at_ms) for day, _entry_id, at_ms, _minor in moves])
     return [(at, minor) for at, (*_place, minor) in zip(moments, moves, strict=True)]
 
 
-def _moments(dated: Sequence[tuple[date, int]], not_before: int) -> list[int]:
+def _moments(dated: Sequence[tuple[date, int]]) -> list[int]:
     """Give each transaction a moment within its business date, in their order.
 
     The time at which the log took it, where that was on the same day; else its share of the day.
@@ -302,8 +299,7 @@ def _moments(dated: Sequence[tuple[date, int]], not_before: int) -> list[int]:
         for place, logged_at_ms in enumerate(logged, start=1):
             own = begin <= logged_at_ms < end
             moment = logged_at_ms if own else begin + place * share
-            not_before = max(moment, not_before)
-            moments.append(not_before)
+            moments.append(max(moment, moments[-1] if moments else moment))
     return moments
 
 

@@ -20,10 +20,11 @@ from accounts.models import (
     Entry,
     Kind,
     Outbox,
+    Outcome,
     Role,
     Submission,
 )
-from accounts.selectors import balance_lines
+from accounts.selectors import balance_lines, blocks
 from accounts.selectors.filters import MOST_MOMENT_MS, Filter, usual_range
 from accounts.selectors.panels import PANELS, Asked, read_panels
 from accounts.selectors.periods import Period
@@ -214,7 +215,10 @@ def test_lines_without_a_move_are_bounded_in_memory_too(history):
 def test_a_line_that_goes_on_is_the_same_as_one_read_anew(ledger, monkeypatch, most_steps):
     monkeypatch.setattr(balance_lines, "MOST_STEPS", most_steps)
     monkeypatch.setattr(balance_lines, "SPANS", 4)
-    ledger.post(opened(opening_balance_minor=9_000))
+    monkeypatch.setattr(blocks, "BLOCK", 2)
+    day = date(2024, 1, 1)
+    ledger.post(opened(opening_balance_minor=9_000, business_date=day))
+    posted = Entry.objects.filter(kind__in=TRANSACTION_KINDS, outcome=Outcome.POSTED)
     kept, dice, period = balance_lines._Courses(), random.Random(5), Period(date(2024, 1, 3))
     for n in range(15):
         build, day = dice.choice((submitted, withdrawn)), date(2024, 1, dice.randint(1, 9))
@@ -227,6 +231,8 @@ def test_a_line_that_goes_on_is_the_same_as_one_read_anew(ledger, monkeypatch, m
             held = balances_at(Balance.objects.filter(account=account), as_of)
             asked = (account, period, held["C100"], as_of)
 
+            entries = balance_lines._entries(account, period)
+            assert list(entries) == list(posted.filter(business_date__gte=period.first))
             assert kept.course(*asked) == balance_lines._Courses().course(*asked), (n, as_of)
 
 
