@@ -244,6 +244,24 @@ DEAD_LETTER_MOST_PERCENT = whole_number(
     most=100,
 )
 
+# How often an agent may do a thing in a minute, in all web processes together.
+MOST_A_MINUTE = {
+    "search": whole_number(
+        "SEARCHES_PER_MINUTE", env.str("SEARCHES_PER_MINUTE", default="60"), least=1, most=60_000
+    ),
+    "submission": whole_number(
+        "SUBMISSIONS_PER_MINUTE",
+        env.str("SUBMISSIONS_PER_MINUTE", default="30"),
+        least=1,
+        most=60_000,
+    ),
+    "export": whole_number(
+        "EXPORTS_PER_MINUTE", env.str("EXPORTS_PER_MINUTE", default="20"), least=1, most=60_000
+    ),
+}
+# Where SQLite's processes count it; in PostgreSQL there is a table.
+LIMITS_FILE = DATA_DIR / "limits.sqlite3"
+
 # Static files.
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
