@@ -20,6 +20,7 @@ from bankportal.setting_rules import (
     refuse_half_a_sign_in,
     refuse_unsafe_production,
     server_list,
+    socket_sources,
     topic_name,
     whole_number,
     yes_or_no,
@@ -262,6 +263,11 @@ MOST_A_MINUTE = {
 # Where SQLite's processes count it; in PostgreSQL there is a table.
 LIMITS_FILE = DATA_DIR / "limits.sqlite3"
 
+# What a request may hold, besides what the web server lets through (bankportal.web_server).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+DATA_UPLOAD_MAX_NUMBER_FILES = 0
+
 # Static files.
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -277,7 +283,8 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "base-uri": [NONE],
-        "connect-src": [SELF],
+        # Some browsers take 'self' for https alone.
+        "connect-src": [SELF, *([] if IS_LOCAL else socket_sources(ALLOWED_HOSTS))],
         "font-src": [SELF],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
