@@ -149,11 +149,13 @@ def test_no_header_makes_a_page_fail_or_lead_elsewhere(bank: Bank, clients) -> N
 
 
 def test_another_sites_form_changes_nothing(bank: Bank) -> None:
+    teller, administrator = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
+    teller.force_login(bank.teller)
+    administrator.force_login(bank.administrator)
     wrong = []
     for route in ["auth/logout/", "i18n/setlang/", "auth/login/", *WRITTEN]:
-        client = Client(enforce_csrf_checks=True)
         is_a_tellers = Role.TELLER in RULES[route].writes or RULES[route].is_public
-        client.force_login(bank.teller if is_a_tellers else bank.administrator)
+        client = teller if is_a_tellers else administrator
         address = objects_of(bank, "C100", owner=bank.teller).address(route)
         if client.post(address, {"account": "C100"}).status_code != 403:
             wrong.append(address)
