@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import Agent
+from accounts.sign_in import is_fresh, sign_in_again
 
 Rest = ParamSpec("Rest")
 
@@ -50,3 +51,25 @@ def for_submitting_agents(page: Page[Rest]) -> Address[Rest]:
         return page(request, *args, **kwargs)
 
     return for_agents(cast("Page[Rest]", guarded))
+
+
+def for_team_keepers(page: Page[Rest]) -> Address[Rest]:
+    """Open a page to agents who help others to sign in; the others are refused."""
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        if not request.user.keeps_team:
+            raise PermissionDenied
+        return page(request, *args, **kwargs)
+
+    return for_agents(cast("Page[Rest]", guarded))
+
+
+def with_fresh_sign_in(page: Page[Rest]) -> Page[Rest]:
+    """Ask who has not signed in a moment ago to do so again, before the page opens."""
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        return page(request, *args, **kwargs) if is_fresh(request) else sign_in_again(request)
+
+    return cast("Page[Rest]", guarded)
