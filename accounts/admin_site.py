@@ -39,6 +39,11 @@ class BankAdminSite(AdminSite):
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
+    def password_change(  # type: ignore[override] # a redirect, as for the sign-in
+        self, request: HttpRequest, extra_context: Any = None
+    ) -> HttpResponse:
+        return redirect("account_change_password")
+
     def logout(  # type: ignore[override] # a redirect to our own page in place of one more page
         self, request: HttpRequest, extra_context: Any = None
     ) -> HttpResponse:
