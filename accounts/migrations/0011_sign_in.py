@@ -20,7 +20,7 @@ def drop_cache_table(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0009_submission_by_reference"),
+        ("accounts", "0010_allowance"),
     ]
 
     operations = [
