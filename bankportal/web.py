@@ -12,11 +12,10 @@ LARGEST_SOCKET_MESSAGE = 64 * 1024
 
 def main() -> None:
     """Serve pages and sockets on the listening socket whose descriptor is the first argument."""
-    # Daphne brings the reactor with it, so it is imported by nobody but the web process.
-    from daphne.cli import CommandLineInterface  # noqa: PLC0415
-
-    # Sets Django up; Daphne would import it next.
+    # Daphne brings the reactor with it, so it is imported by nobody but the web process. The
+    # application, which Daphne would import next, sets Django up.
     import bankportal.asgi  # noqa: F401, PLC0415
+    from bankportal.web_server import serve  # noqa: PLC0415
 
     words = [
         *("--fd", sys.argv[1]),
@@ -30,7 +29,7 @@ def main() -> None:
         with in_use():
             # Whoever comes meanwhile is served, and waits for no more than without it.
             Thread(target=_read_ahead, name="reading ahead", daemon=True).start()
-            CommandLineInterface().run(words)
+            serve(words)
     except Occupied as reason:
         raise Refused(str(reason)) from reason
 
