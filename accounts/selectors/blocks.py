@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 from accounts.models import Entry
 from accounts.selectors.positions import Position, current_position
 
-BLOCK: Final = 4_096
+BLOCK: Final = 2_048
 
 Column = Literal["logged_at_ms", "posted_at_ms", "business_date"]
 _COLUMNS: Final[tuple[Column, ...]] = ("logged_at_ms", "posted_at_ms", "business_date")

@@ -7,8 +7,8 @@ the same; where that cannot be told, nothing is left out.
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from heapq import merge
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from itertools import islice
 from typing import Final, Literal
 
@@ -18,14 +18,16 @@ from accounts.models import Entry
 from accounts.selectors.blocks import all_below
 from accounts.selectors.filters import Filter
 from accounts.selectors.orders import NEWEST_FIRST, Order, in_order
+from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position, current_position
 
-_MOST_RANKED: Final = 2_000
+_MOST_RANKED: Final = 5_000
 # How many of the ranked entries are tried first, and then; SQLite takes no more than so many.
 _TRIED: Final = (200, 900)
 
 Column = Literal["amount_minor", "balance_minor"]
-Rank = tuple[int, int]  # the value, below zero where the greatest comes first; the id below zero
+# The value, below zero where the greatest comes first; the id below zero; the business date.
+Rank = tuple[int, int, date]
 
 
 def first_rows(
@@ -37,9 +39,9 @@ def first_rows(
     """
     if order == NEWEST_FIRST and wanted.is_of_one_account:
         entries = _newest(entries, length)
-    elif wanted.period.first is None and (ranking := _RANKINGS.get(order)):
-        # The index by date finds what passes a filter with a beginning sooner.
-        entries = _foremost(entries, ranking, length, mark)
+    elif ranking := _RANKINGS.get(order):
+        ids = ranking.ids_after(mark, wanted.period, current_position())
+        entries = _foremost(entries, ids, length)
     return in_order(entries, order)
 
 
@@ -67,8 +69,8 @@ class _Ranking:
         self._position = Position("", 0)
         self._ranks: list[Rank] = []
 
-    def ids_after(self, mark: Entry | None, position: Position) -> Iterator[int]:
-        """Give the ids of the first entries as of a position, or after a mark, in order."""
+    def ids_after(self, mark: Entry | None, period: Period, position: Position) -> Iterator[int]:
+        """Give the ids of the first of a period as of a position, or after a mark, in order."""
         with self._lock:
             if position.epoch != self._position.epoch:
                 self._position, self._ranks = Position(position.epoch, 0), []
@@ -76,13 +78,19 @@ class _Ranking:
                 self._ranks = self._brought_to(position)
                 self._position = position
             ranks = self._ranks
-        value = getattr(mark, self._column) if mark else None
-        begin = 0
-        if mark:
-            # Where there is no balance, it comes last, after all that are ranked.
-            place = None if value is None else (self._sign * value, -mark.pk)
-            begin = len(ranks) if place is None else bisect_right(ranks, place)
-        return (-minus_id for _value, minus_id in islice(ranks, begin, None))
+        first, last = period.first or date.min, period.last or date.max
+        following = islice(ranks, self._number_before(mark, ranks), None)
+        return (-minus_id for _value, minus_id, day in following if first <= day <= last)
+
+    def _number_before(self, mark: Entry | None, ranks: Sequence[Rank]) -> int:
+        if mark is None:
+            return 0
+        value = getattr(mark, self._column)
+        # Where there is no balance, it comes last, after all that are ranked.
+        return len(ranks) if value is None else bisect_right(ranks, self._rank(value, mark.pk))
+
+    def _rank(self, value: int, entry_id: int, day: date = date.max) -> Rank:
+        return self._sign * value, -entry_id, day
 
     def _brought_to(self, position: Position) -> list[Rank]:
         new = Entry.objects.filter(
@@ -95,9 +103,9 @@ class _Ranking:
             beyond = "gte" if self._sign < 0 else "lte"
             new = new.filter(**{f"{self._column}__{beyond}": last})
         by_value = F(self._column).desc() if self._sign < 0 else F(self._column).asc()
-        rows = new.order_by(by_value, "-id").values_list(self._column, "id")[:_MOST_RANKED]
-        ranks = [(self._sign * value, -entry_id) for value, entry_id in rows]
-        return list(islice(merge(self._ranks, ranks), _MOST_RANKED))
+        rows = new.order_by(by_value, "-id").values_list(self._column, "id", "business_date")
+        ranks = [self._rank(*row) for row in rows[:_MOST_RANKED]]
+        return sorted([*self._ranks, *ranks])[:_MOST_RANKED] if ranks else self._ranks
 
 
 _RANKINGS: Final[Mapping[Order, _Ranking]] = {
@@ -108,14 +116,11 @@ _RANKINGS: Final[Mapping[Order, _Ranking]] = {
 }
 
 
-def _foremost(
-    entries: QuerySet[Entry], ranking: _Ranking, length: int, mark: Entry | None
-) -> QuerySet[Entry]:
-    ids = ranking.ids_after(mark, current_position())
+def _foremost(entries: QuerySet[Entry], ids: Iterator[int], length: int) -> QuerySet[Entry]:
     tried: list[int] = []
     for number in _TRIED:
         tried += islice(ids, number - len(tried))
         among = entries.filter(id__in=tried)
-        if among.count() >= length:
+        if len(tried) >= length and among.count() >= length:
             return among
     return entries

@@ -31,7 +31,7 @@ FILTERS = [
 def ledger(db, monkeypatch) -> LedgerInTest:
     """Entries whose dates go back and forth, with amounts that occur again, in small blocks."""
     monkeypatch.setattr(blocks, "BLOCK", 4)
-    monkeypatch.setattr(first_rows, "_MOST_RANKED", 12)
+    monkeypatch.setattr(first_rows, "_MOST_RANKED", 8)
     monkeypatch.setattr(first_rows, "_TRIED", (4, 8))
     ledger = LedgerInTest()
     day = DAY - timedelta(days=9)
@@ -82,7 +82,7 @@ def test_they_are_looked_for_among_a_few_entries(ledger):
 def test_a_ledger_that_was_built_anew_is_ranked_anew(ledger, monkeypatch):
     post_some(ledger, 40, random.Random(2))
     compare_all()
-    of_before = [(-100, -entry.pk) for entry in Entry.objects.order_by("-amount_minor")[20:32]]
+    of_before = [(-100, -entry.pk, DAY) for entry in Entry.objects.order_by("-amount_minor")[20:32]]
     monkeypatch.setattr(first_rows._RANKINGS["-amount"], "_ranks", of_before)
 
     monkeypatch.setattr("accounts.selectors.positions.current_epoch", lambda: "another")
