@@ -69,6 +69,13 @@ def test_they_are_the_same_in_every_order_filter_and_page_as_the_ledger_grows(le
         compare_all()
 
 
+def test_of_equal_amounts_the_one_that_was_posted_last_comes_first(ledger):
+    for number in (9, 1):
+        ledger.post(*(submitted(5, account="C0", business_date=DAY) for _ in range(number)))
+
+        compare_all()
+
+
 def test_they_are_looked_for_among_a_few_entries(ledger):
     post_some(ledger, 120, random.Random(1))
     for wanted, order in ((Filter(accounts=("C0",)), "-date"), (Filter(), "-amount")):
