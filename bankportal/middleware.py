@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -22,6 +22,20 @@ from accounts.models import Agent
 from accounts.selectors.sessions import Standing, standing_of
 from accounts.selectors.team import has_factor
 from accounts.services.sessions import note_activity
+
+
+class KnownMethodsMiddleware:
+    """Refuses the methods that no page has: some libraries' pages would take them for others."""
+
+    known = ("GET", "HEAD", "POST")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in self.known:
+            return HttpResponseNotAllowed(self.known)
+        return self.get_response(request)
 
 
 class TrustedProxiesMiddleware:
