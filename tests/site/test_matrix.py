@@ -33,7 +33,13 @@ from accounts.models import (
     Submission,
 )
 from accounts.services.submissions import submit_transaction
-from tests.accounts.conftest import Bank, build_bank, forgotten_attempts, plain_static_files
+from tests.accounts.conftest import (
+    Bank,
+    build_bank,
+    forgotten_attempts,
+    just_signed_in,
+    plain_static_files,
+)
 from tests.builders import submitted
 
 __all__ = ["forgotten_attempts", "plain_static_files"]
@@ -44,6 +50,7 @@ CUSTOMERS = EVERYBODY - {Role.OPERATOR}
 SUBMITTING = frozenset({Role.TELLER, Role.SUPERVISOR})
 IN_ADMIN = EVERYBODY - {Role.TELLER}
 KEEPERS = frozenset({Role.ADMINISTRATOR})
+TEAM_KEEPERS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
 DECIDERS = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
 NOBODY: frozenset[Role] = frozenset()
 OF_A_BRANCH = SUBMITTING
@@ -59,6 +66,8 @@ class Rule:
     writes: frozenset[Role] = NOBODY
     methods: tuple[str, ...] = ("GET",)
     is_public: bool = False
+    # For what an agent has or has not, and these have not.
+    is_missing: bool = False
 
 
 def reads(roles: frozenset[Role]) -> Rule:
@@ -73,6 +82,7 @@ def both(roles: frozenset[Role]) -> Rule:
     return Rule(reads=roles, writes=roles, methods=("GET", "POST"))
 
 
+OF_A_FACTOR = Rule(EVERYBODY, EVERYBODY, ("GET", "POST"), is_missing=True)
 # An address at which nobody finds anything.
 NOTHING = Rule(methods=("GET", "POST"))
 
@@ -100,8 +110,29 @@ PAGES = {
     "dashboards/<int:board_id>/": both(CUSTOMERS),
     "dashboards/<int:board_id>/copy/": writes(CUSTOMERS),
     "dashboards/<int:board_id>/delete/": both(CUSTOMERS),
+    "team/": reads(TEAM_KEEPERS),
+    "team/<int:agent_id>/": both(TEAM_KEEPERS),
     "auth/login/": Rule(is_public=True),
     "auth/logout/": Rule(is_public=True),
+    # Says to a visitor that there is no session.
+    "auth/session/": Rule(is_public=True),
+    "auth/sessions/": both(EVERYBODY),
+    "auth/again/": both(EVERYBODY),
+    "auth/password/": both(EVERYBODY),
+    "auth/factors/": reads(EVERYBODY),
+    "auth/factors/login/": both(EVERYBODY),
+    "auth/factors/again/": both(EVERYBODY),
+    "auth/factors/app/": both(EVERYBODY),
+    "auth/factors/app/remove/": OF_A_FACTOR,
+    "auth/factors/codes/": Rule(EVERYBODY, is_missing=True),
+    "auth/factors/codes/new/": both(EVERYBODY),
+    "auth/factors/codes/codes.txt": OF_A_FACTOR,
+    "auth/passkeys/": reads(EVERYBODY),
+    "auth/passkeys/login/": both(EVERYBODY),
+    "auth/passkeys/again/": both(EVERYBODY),
+    "auth/passkeys/add/": both(EVERYBODY),
+    "auth/passkeys/<int:pk>/": OF_A_FACTOR,
+    "auth/passkeys/<int:pk>/remove/": OF_A_FACTOR,
     "i18n/setlang/": Rule(is_public=True),
     "styleguide/": Rule(is_public=True),
     "health/live": Rule(is_public=True),
@@ -235,6 +266,8 @@ def objects_of(bank: Bank, number: str, owner: Agent) -> Objects:
         "number": number,
         "transaction_id": str(entry.transaction_id),
         "board_id": str(board.pk),
+        "agent_id": str(rows[Agent].pk),
+        "pk": "1",
         "content_type_id": str(ContentType.objects.get_for_model(Account).pk),
     }
     return Objects(names, rows)
@@ -266,7 +299,7 @@ def expected(route: str, rule: Rule, role: Role, method: str, is_kept_away: bool
         # Whichever is asked for first.
         return {NO_METHOD, REFUSED}
     if role in roles:
-        return {MISSING} if is_kept_away else {ALLOWED}
+        return {MISSING} if is_kept_away or rule.is_missing else {ALLOWED}
     return {REFUSED, MISSING} if is_kept_away or route.startswith("admin/") else {REFUSED}
 
 
@@ -276,7 +309,8 @@ def is_of_one_branch(route: str) -> bool:
     model = next((each for each in TABLES if f"/{each._meta.model_name}/" in route), None)
     if model is not None:
         return "<" in route and TABLES[model].of_branches
-    return "<str:number>" in route or "<uuid:transaction_id>" in route
+    kept = ("<str:number>", "<uuid:transaction_id>", "<int:agent_id>")
+    return any(each in route for each in kept)
 
 
 def request_of(client: Client, method: str, address: str) -> HttpResponseBase:
@@ -298,7 +332,7 @@ def clients(bank: Bank) -> dict[Role, tuple[Agent, Client]]:
     found = {}
     for agent in (bank.teller, bank.supervisor, bank.auditor, bank.operator, bank.administrator):
         client = Client(raise_request_exception=True)
-        client.force_login(agent)
+        just_signed_in(client, agent)
         found[Role(agent.role)] = (agent, client)
     return found
 
