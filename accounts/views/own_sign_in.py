@@ -5,7 +5,7 @@ from http import HTTPStatus
 from allauth.account import views as allauth_views
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
@@ -35,13 +35,14 @@ def own_sessions(request: AgentRequest) -> HttpResponseBase:
     found = open_sessions(request.user, current_key=request.session.session_key)
     if request.method != "POST":
         return render(request, "account/sessions.html", {"sessions": found})
-    if request.POST.get("session") == "others":
+    wanted = request.POST.get("session", "")
+    chosen = [each for each in found if str(each.pk) == wanted]
+    if wanted == "others":
         end_other_sessions(request, request.user)
-    else:
-        chosen = [each for each in found if str(each.pk) == request.POST.get("session")]
-        if not chosen:
-            raise Http404
+    elif chosen:
         end_session(chosen[0].key)
+    else:
+        return HttpResponseBadRequest()
     messages.info(request, gettext("Ended. Its pages are closed within seconds."))
     return redirect("own_sessions")
 
