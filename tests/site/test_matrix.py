@@ -381,6 +381,8 @@ def test_each_address_has_a_rule_and_each_rule_an_address() -> None:
     assert sorted(RULES) == sorted(ROUTES)
 
 
+GIVING_A_FACTOR = {"auth/factors/again/", "auth/passkeys/again/"}
+SETTING_ONE_UP = {"auth/factors/", "auth/factors/app/", "auth/passkeys/add/", "auth/again/"}
 GUARDED = [each for each in ROUTES if not RULES[each].is_public]
 
 
@@ -422,6 +424,31 @@ def test_without_a_session_every_address_leads_to_the_sign_in(bank: Bank) -> Non
             answer = answer_of(visitor, method, address)
             if answer != SIGN_IN and (method == "GET" or answer != NO_METHOD):
                 wrong.append((method, address, answer))
+
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize("has_factor", [True, False])
+def test_a_password_alone_opens_nothing_where_a_second_factor_is_due(
+    bank: Bank, clients: dict[Role, tuple[Agent, Client]], settings: Any, has_factor: bool
+) -> None:
+    settings.SECOND_FACTOR_ROLES = list(Role)
+    wrong = []
+    for agent, client in clients.values():
+        objects = objects_of(bank, "C100", owner=agent)
+        if not has_factor:
+            Authenticator.objects.filter(user=agent).delete()
+        way_in = GIVING_A_FACTOR if has_factor else SETTING_ONE_UP
+        for route in GUARDED:
+            if route in way_in:
+                continue
+            for method in ("GET", "POST"):
+                response = request_of(client, method, objects.address(route))
+                location = response.headers.get("Location", "")
+                # Where the admin opens to nobody it answers as to any other stranger.
+                is_led = location.startswith(("/auth/factors/", "/admin/login/"))
+                if not is_led and response.status_code != 403:
+                    wrong.append((agent.role, method, route, response.status_code, location))
 
     assert not wrong, wrong
 
