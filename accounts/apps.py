@@ -9,3 +9,8 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     verbose_name = _("Bank")
+
+    def ready(self) -> None:
+        from accounts.services.access_audit import listen  # noqa: PLC0415 # needs the models
+
+        listen()

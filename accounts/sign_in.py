@@ -9,7 +9,8 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Agent
+from accounts.models import Agent, AuditOutcome
+from accounts.services.refusals import record_failed_sign_in
 
 
 class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is untyped
@@ -28,4 +29,5 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
         return False
 
     def respond_user_inactive(self, request: HttpRequest, user: Agent) -> HttpResponse:
+        record_failed_sign_in(user.username, reason="closed", outcome=AuditOutcome.REFUSED)
         return render(request, "account/account_inactive.html", status=HTTPStatus.FORBIDDEN)

@@ -8,6 +8,8 @@ from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
 from accounts.client_address import is_trusted_proxy
+from accounts.origin import acting_for
+from accounts.refused_requests import note_refusal
 
 
 class TrustedProxiesMiddleware:
@@ -29,6 +31,19 @@ class TrustedProxiesMiddleware:
             for name in self.forwarded:
                 request.META.pop(name, None)
         return self.get_response(request)
+
+
+class AuditMiddleware:
+    """Lets the audit log know which request an act comes from, and records what is refused."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with acting_for(request):
+            response = self.get_response(request)
+            note_refusal(request, response)
+        return response
 
 
 class PrivatePagesMiddleware:

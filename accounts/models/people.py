@@ -38,6 +38,9 @@ BRANCH_ROLES = (Role.TELLER, Role.SUPERVISOR)
 # Who looks into the admin; what each finds there is for the pages of each table to say.
 ADMIN_ROLES = (Role.SUPERVISOR, Role.AUDITOR, Role.OPERATOR, Role.ADMINISTRATOR)
 
+# Who reads the audit log: it tells of every branch, and of what each agent did.
+AUDIT_ROLES = (Role.AUDITOR, Role.ADMINISTRATOR)
+
 
 class AgentManager(UserManager["Agent"]):
     """Makes agents; a superuser is an administrator, who needs no branch."""
@@ -98,6 +101,11 @@ class Agent(AbstractUser):
         submit: the bytes are those that were published before, and nobody can change them.
         """
         return self.is_active and self.role in {Role.OPERATOR, Role.ADMINISTRATOR}
+
+    @property
+    def sees_audit(self) -> bool:
+        """Whether the audit log opens: to auditors and administrators."""
+        return self.is_active and self.role in AUDIT_ROLES
 
     @property
     def sees_admin(self) -> bool:

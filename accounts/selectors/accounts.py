@@ -84,6 +84,15 @@ def is_number_taken(number: str) -> bool:
     return Account.objects.annotate(lower=Lower("number")).filter(lower=number.lower()).exists()
 
 
+def anybodys_account(number: str) -> Account | None:
+    """Give the account that ``number`` means, whoever's it is: for what is kept of refusals."""
+    number = number.strip()
+    if not number or len(number) > NUMBER_LENGTH or "\0" in number:
+        return None
+    exact = Account.objects.filter(number=number).first()
+    return exact or Account.objects.filter(number__iexact=number).first()
+
+
 def is_anybodys(number: str) -> bool:
     """Tell whether the bank files an account of just that number, or the ledger has met it."""
     filed = Account.objects.filter(number=number)

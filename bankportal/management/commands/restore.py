@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.origin import acting_by_command
 from bankportal.maintenance import alone_with_the_ledger
 from bankportal.start import database_path
 from streaming.management.refusals import said_in_one_line
@@ -31,7 +32,7 @@ class Command(BaseCommand):
                 "(pg_restore, or recovery to a point in time). manage.py run_consumer then "
                 "catches up with Kafka."
             )
-        with said_in_one_line(), alone_with_the_ledger():
+        with acting_by_command("restore"), said_in_one_line(), alone_with_the_ledger():
             restored = restore_database(options["folder"], database_path())
         for line in _report(restored):
             self.stdout.write(line)
@@ -49,6 +50,16 @@ def _report(restored: Restored) -> list[str]:
             f"Carried over, of what came after the backup: {carried.submissions:,} submissions, "
             f"which wait to be published again, and {carried.accounts:,} accounts."
         )
+        if carried.audit_reason:
+            lines.append(
+                f"The audit log was not carried on: {carried.audit_reason}. Keep the former "
+                "database, which has it."
+            )
+        else:
+            lines.append(
+                f"The audit log goes on whole: {carried.audit_records:,} records are from after "
+                "the backup."
+            )
         if carried.left:
             lines.append(
                 f"Not carried over: {carried.left:,} submissions by agents whom the backup does "

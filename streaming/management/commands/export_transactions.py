@@ -11,11 +11,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.csv_rows import HEADER, csv_text, entry_rows
 from accounts.events import is_account_number
-from accounts.models import Entry
+from accounts.models import Act, Entry, ObjectKind
+from accounts.origin import acting_by_command
 from accounts.selectors.accounts import is_anybodys
 from accounts.selectors.exports import exported_pages
 from accounts.selectors.filters import Filter
 from accounts.selectors.periods import DATES
+from accounts.services.audit import Deed, Subject, record_alone
 from streaming.management.database import said_in_a_line
 
 
@@ -46,6 +48,7 @@ class Command(BaseCommand):
         try:
             with said_in_a_line():
                 _refuse_nobodys(options["account"])
+                _record(wanted)
                 self._write(wanted)
         except BrokenPipeError:
             _forget_standard_output()
@@ -55,6 +58,16 @@ class Command(BaseCommand):
         for page in _pages(wanted):
             self.stdout.write(csv_text(entry_rows(page)), ending="")
         self.stdout.flush()
+
+
+def _record(wanted: Filter) -> None:
+    deed = Deed(
+        act=Act.EXPORT,
+        about=Subject(ObjectKind.TRANSACTIONS, ""),
+        after={"format": "csv", "filter": wanted.to_query()},
+    )
+    with acting_by_command("export_transactions"):
+        record_alone(deed)
 
 
 def _filter(options: dict[str, Any]) -> Filter:
