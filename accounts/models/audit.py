@@ -87,41 +87,39 @@ class AuditRecord(models.Model):
     """
 
     id = models.BigIntegerField(primary_key=True)
-    at_ms = InstantField(_("at"))
+    at_ms = InstantField()
     # Without choices for the database: a new act is no reason to alter the table.
-    act = models.CharField(_("act"), max_length=20)
-    outcome = models.CharField(_("outcome"), max_length=10)
+    act = models.CharField(max_length=20)
+    outcome = models.CharField(max_length=10)
     agent = models.ForeignKey(
         Agent,
         models.PROTECT,
-        verbose_name=_("agent"),
         null=True,
         db_index=False,
         db_constraint=False,
         related_name="+",
     )
     # Of a command, who ran it on the machine.
-    username = models.CharField(_("name"), max_length=USERNAME_LENGTH, blank=True)
-    role = models.CharField(_("role"), max_length=20, blank=True)
-    command = models.CharField(_("command"), max_length=40, blank=True)
-    address = models.CharField(_("address"), max_length=45, blank=True)
-    request_id = models.CharField(_("request"), max_length=REQUEST_LENGTH, blank=True)
-    object_kind = models.CharField(_("kind of object"), max_length=20, blank=True)
-    object_id = models.CharField(_("object"), max_length=OBJECT_LENGTH, blank=True)
+    username = models.CharField(max_length=USERNAME_LENGTH, blank=True)
+    role = models.CharField(max_length=20, blank=True)
+    command = models.CharField(max_length=40, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    request_id = models.CharField(max_length=REQUEST_LENGTH, blank=True)
+    object_kind = models.CharField(max_length=20, blank=True)
+    object_id = models.CharField(max_length=OBJECT_LENGTH, blank=True)
     branch = models.ForeignKey(
         Branch,
         models.PROTECT,
-        verbose_name=_("branch"),
         null=True,
         db_index=False,
         db_constraint=False,
         related_name="+",
     )
     # JSON objects in their one canonical form, or nothing.
-    before = models.TextField(_("before"), blank=True)
-    after = models.TextField(_("after"), blank=True)
-    previous_hash = models.BinaryField(_("previous hash"), max_length=HASH_LENGTH)
-    hash = models.BinaryField(_("hash"), max_length=HASH_LENGTH)
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+    previous_hash = models.BinaryField(max_length=HASH_LENGTH)
+    hash = models.BinaryField(max_length=HASH_LENGTH)
 
     class Meta:
         verbose_name = _("audit record")
@@ -179,8 +177,8 @@ class AuditHead(models.Model):
     """The end of the audit log: one row, which each writer holds while it appends."""
 
     id = models.SmallIntegerField(primary_key=True)
-    last_id = models.BigIntegerField(_("last record"))
-    last_hash = models.BinaryField(_("last hash"), max_length=HASH_LENGTH)
+    last_id = models.BigIntegerField()
+    last_hash = models.BinaryField(max_length=HASH_LENGTH)
 
     class Meta:
         verbose_name = _("end of the audit log")
