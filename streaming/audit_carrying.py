@@ -4,11 +4,10 @@ import sqlite3
 import time
 from typing import Final
 
-from accounts.models import AuditRecord
+from accounts.models.audit import COLUMNS
 from accounts.services.audit import Deed, drafted
 
-_COLUMNS: Final = tuple(field.column for field in AuditRecord._meta.local_concrete_fields)
-_NAMES: Final = ", ".join(f'"{name}"' for name in _COLUMNS)
+_NAMES: Final = ", ".join(COLUMNS)
 _HEAD: Final = "SELECT last_id, last_hash FROM main.accounts_audithead"
 _HAS_IT: Final = "SELECT 1 FROM present.accounts_auditrecord WHERE id = ? AND hash = ?"
 _CARRY: Final = f"""
@@ -30,7 +29,7 @@ _KEEP_IDS: Final = """
 """
 _APPEND: Final = (
     f"INSERT INTO main.accounts_auditrecord ({_NAMES}) "  # noqa: S608 names of ours
-    f"VALUES ({', '.join('?' * len(_COLUMNS))})"
+    f"VALUES ({', '.join('?' * len(COLUMNS))})"
 )
 
 
@@ -58,10 +57,8 @@ def append_to(copy: sqlite3.Connection, deed: Deed) -> bool:
         return False
     last_id, last_hash = copy.execute(_HEAD).fetchone()
     record = drafted(deed, by=None)
-    record.pk, record.at_ms = last_id + 1, time.time_ns() // 1_000_000
-    record.seal(bytes(last_hash))
-    values = [getattr(record, each.attname) for each in record._meta.local_concrete_fields]
-    copy.execute(_APPEND, values)
+    record.seal(last_id + 1, time.time_ns() // 1_000_000, bytes(last_hash))
+    copy.execute(_APPEND, record.values())
     copy.execute(
         "UPDATE main.accounts_audithead SET last_id = ?, last_hash = ?", [record.pk, record.hash]
     )
@@ -72,4 +69,4 @@ def has_audit(copy: sqlite3.Connection, schema: str) -> bool:
     """Tell whether a database has an audit log with just this release's columns."""
     found = copy.execute(f"PRAGMA {schema}.table_info(accounts_auditrecord)").fetchall()
     heads = copy.execute(f"PRAGMA {schema}.table_info(accounts_audithead)").fetchall()
-    return bool(heads) and {name for _number, name, *_more in found} == set(_COLUMNS)
+    return bool(heads) and {name for _number, name, *_more in found} == set(COLUMNS)

@@ -101,6 +101,8 @@ class Migration(migrations.Migration):
                     models.Index(fields=["username", "id"], name="audit_by_name"),
                     models.Index(fields=["act", "id"], name="audit_by_act"),
                     models.Index(fields=["object_id", "id"], name="audit_by_object"),
+                    models.Index(fields=["outcome", "id"], name="audit_by_outcome"),
+                    models.Index(fields=["address", "id"], name="audit_by_address"),
                 ],
                 "constraints": [
                     models.CheckConstraint(

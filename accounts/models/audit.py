@@ -129,6 +129,8 @@ class AuditRecord(models.Model):
             models.Index(fields=["username", "id"], name="audit_by_name"),
             models.Index(fields=["act", "id"], name="audit_by_act"),
             models.Index(fields=["object_id", "id"], name="audit_by_object"),
+            models.Index(fields=["outcome", "id"], name="audit_by_outcome"),
+            models.Index(fields=["address", "id"], name="audit_by_address"),
         )
         constraints = (
             models.CheckConstraint(condition=Q(id__gte=1), name="audit_counts_from_one"),
@@ -154,23 +156,25 @@ class AuditRecord(models.Model):
         """Name what sort of object it is."""
         return _label(ObjectKind, self.object_kind)
 
-    def seal(self, previous_hash: bytes) -> bytes:
-        """Make it the link after ``previous_hash``; give its own."""
+    def seal(self, number: int, at_ms: int, previous_hash: bytes) -> bytes:
+        """Make it the link of that number and time after ``previous_hash``; give its own."""
+        self.id, self.at_ms = number, at_ms
         own = hash_of(previous_hash, {name: getattr(self, name) for name in SEALED})
         self.previous_hash, self.hash = previous_hash, own
         return own
+
+    def values(self) -> list[Any]:
+        """Give what its columns hold, in the order of ``COLUMNS``, as either database takes it."""
+        return [getattr(self, name) for name in COLUMNS]
 
 
 def _label(choices: type[models.TextChoices], code: str) -> str:
     return str(choices(code).label) if code in choices.values else code
 
 
+COLUMNS: Final = tuple(field.attname for field in AuditRecord._meta.local_concrete_fields)
 # The columns that a hash covers: all but the two hashes.
-SEALED: Final = tuple(
-    field.attname
-    for field in AuditRecord._meta.local_concrete_fields
-    if field.attname not in {"previous_hash", "hash"}
-)
+SEALED: Final = tuple(name for name in COLUMNS if name not in {"previous_hash", "hash"})
 
 
 class AuditHead(models.Model):

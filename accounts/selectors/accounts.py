@@ -30,7 +30,8 @@ def account_seen_by(agent: Agent, number: str) -> Account:
     """
     accounts = accounts_seen_by(agent).select_related("branch", "balance")
     number = number.strip()
-    if len(number) > NUMBER_LENGTH:
+    # No database is asked for what none of them takes.
+    if len(number) > NUMBER_LENGTH or "\0" in number:
         raise NoSuchAccount(number)
     if exact := accounts.filter(number=number).first():
         return exact

@@ -17,7 +17,7 @@ BACKWARDS_MS: Final = 2_000
 MOST_NOTES: Final = 20
 
 _TABLES: Final = (AuditRecord._meta.db_table, AuditHead._meta.db_table)
-_COLUMNS: Final = ", ".join(f'"{name}"' for name in (*SEALED, "previous_hash", "hash"))
+_COLUMNS: Final = ", ".join([*SEALED, "previous_hash", "hash"])
 _ROWS: Final = (
     f"SELECT {_COLUMNS} FROM {_TABLES[0]} WHERE id > %s AND id <= %s "  # noqa: S608 names of ours
     "ORDER BY id LIMIT %s"

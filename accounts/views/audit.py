@@ -127,10 +127,9 @@ def _values(text: str) -> dict[str, Any]:
 
 
 def _shown(values: dict[str, Any], name: str) -> str | None:
-    if name not in values:
-        return None
-    value = values[name]
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    value = values.get(name)
+    is_text = value is None or isinstance(value, str)
+    return value if is_text else json.dumps(value, ensure_ascii=False)
 
 
 def _address_of(found: AuditRecord) -> str:

@@ -78,8 +78,7 @@ def test_a_missing_record_is_named(five, which, expected):
 
 def test_records_added_by_somebody_else_are_named(five):
     last = AuditRecord.objects.get(pk=5)
-    last.pk = 6
-    last.seal(bytes(last.hash))
+    last.seal(6, last.at_ms, bytes(last.hash))
     last.save(force_insert=True)
 
     (found,) = found_in_audit()
