@@ -16,6 +16,7 @@ from accounts.models.people import Agent, Branch
 USERNAME_LENGTH: Final = 150
 OBJECT_LENGTH: Final = 200
 REQUEST_LENGTH: Final = 64
+COMMAND_LENGTH: Final = 40
 
 # What the first record goes on from.
 NO_HASH: Final = bytes(HASH_LENGTH)
@@ -102,7 +103,7 @@ class AuditRecord(models.Model):
     # Of a command, who ran it on the machine.
     username = models.CharField(max_length=USERNAME_LENGTH, blank=True)
     role = models.CharField(max_length=20, blank=True)
-    command = models.CharField(max_length=40, blank=True)
+    command = models.CharField(max_length=COMMAND_LENGTH, blank=True)
     address = models.CharField(max_length=45, blank=True)
     request_id = models.CharField(max_length=REQUEST_LENGTH, blank=True)
     object_kind = models.CharField(max_length=20, blank=True)

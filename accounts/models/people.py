@@ -4,7 +4,10 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+from django.db.transaction import atomic
 from django.utils.translation import gettext_lazy as _
+
+from accounts.signals import access_changed
 
 
 class Branch(models.Model):
@@ -53,7 +56,11 @@ class AgentManager(UserManager["Agent"]):
         **fields: Any,
     ) -> "Agent":
         fields.setdefault("role", Role.ADMINISTRATOR)
-        return super().create_superuser(username, email, password, **fields)
+        with atomic():
+            agent = super().create_superuser(username, email, password, **fields)
+            # Also from the command of Django's, which knows nothing of an audit log.
+            access_changed.send(Agent, agent=agent, act="agent_added", by=None, request=None)
+        return agent
 
 
 class Agent(AbstractUser):

@@ -15,6 +15,7 @@ from accounts.signals import access_changed
 
 # What ``access_changed`` says, by the words that its senders use.
 ACTS: Final = {
+    "agent_added": Act.AGENT_ADDED,
     "password_given": Act.PASSWORD_GIVEN,
     "password_changed": Act.PASSWORD_CHANGE,
     "unlocked": Act.UNLOCK,

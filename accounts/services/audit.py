@@ -19,6 +19,7 @@ from accounts.models import (
 )
 from accounts.models.audit import (
     COLUMNS,
+    COMMAND_LENGTH,
     OBJECT_LENGTH,
     REQUEST_LENGTH,
     USERNAME_LENGTH,
@@ -152,7 +153,7 @@ def drafted(deed: Deed, *, by: Agent | str | None) -> AuditRecord:
         agent_id=agent.pk if agent else None,
         username=_text(_name(by, origin), USERNAME_LENGTH),
         role=agent.role if agent else "",
-        command=origin.command,
+        command=_text(origin.command, COMMAND_LENGTH),
         address=origin.address,
         request_id=_text(origin.request_id, REQUEST_LENGTH),
         object_kind=about.kind.value if about else "",

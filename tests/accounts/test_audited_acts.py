@@ -6,10 +6,13 @@ from urllib.parse import urlencode
 import pytest
 from django.conf import settings
 from django.contrib.auth.signals import user_login_failed
+from django.core.management import call_command
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 
 from accounts.identifiers import new_transaction_id
 from accounts.models import Agent, AuditRecord, Board, Entry
+from accounts.origin import acting_by_command
 from accounts.services.boards import create_board, share_board
 from accounts.services.dead_letters import discard, redrive
 from accounts.services.refusals import mark_of
@@ -313,6 +316,38 @@ def test_what_others_tell_of_access_is_recorded(bank, word, act):
 
     assert (last().act, last().object_id, last().username) == (act, "teller", "supervisor")
     assert ("something new" in last().after) == (act == "other")
+
+
+def test_an_administrator_made_by_a_command_is_recorded(db, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "jane")
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "a-long-phrase")
+
+    with acting_by_command("createsuperuser"):
+        call_command(
+            "createsuperuser", interactive=False, username="root", email="a@b.example", verbosity=0
+        )
+
+    kept = AuditRecord.objects.get()
+    assert (kept.act, kept.object_id, kept.username, kept.command) == (
+        "agent_added",
+        "root",
+        "jane",
+        "createsuperuser",
+    )
+
+
+def test_a_refusal_that_cannot_be_recorded_is_answered_with_try_again(bank, quiet, monkeypatch):
+    def full(*_deeds, **_by):
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr("accounts.services.refusals.record_alone", full)
+    client = quiet(bank.teller)
+    client.raise_request_exception = False
+
+    response = client.get("/accounts/C900/")
+
+    assert response.status_code == 503
+    assert "C900" not in response.content.decode().replace("/accounts/C900/", "")
 
 
 def test_dead_letters_are_recorded_one_by_one(bank):

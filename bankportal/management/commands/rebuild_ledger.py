@@ -10,7 +10,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from accounts.ledger.append_only import missing_triggers
-from accounts.origin import acting_by_command
 from accounts.selectors.noted import note
 from bankportal.maintenance import alone_with_the_ledger
 from streaming.backup import make_backup
@@ -52,12 +51,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with (
-            acting_by_command("rebuild_ledger"),
-            stoppable(self._say) as console,
-            said_in_one_line(),
-            only_rebuild(),
-        ):
+        with stoppable(self._say) as console, said_in_one_line(), only_rebuild():
             sources = Sources(_archives(options["archive"]))
             # An empty ledger has nothing to compare with, and nothing to lose.
             is_new = not note().logs

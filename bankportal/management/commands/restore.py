@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.origin import acting_by_command
 from bankportal.maintenance import alone_with_the_ledger
 from bankportal.start import database_path
 from streaming.management.refusals import said_in_one_line
@@ -32,7 +31,7 @@ class Command(BaseCommand):
                 "(pg_restore, or recovery to a point in time). manage.py run_consumer then "
                 "catches up with Kafka."
             )
-        with acting_by_command("restore"), said_in_one_line(), alone_with_the_ledger():
+        with said_in_one_line(), alone_with_the_ledger():
             restored = restore_database(options["folder"], database_path())
         for line in _report(restored):
             self.stdout.write(line)

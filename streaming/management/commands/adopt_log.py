@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.origin import acting_by_command
 from accounts.services.adoption import NotAdopted
 from streaming.adoption import adopt
 from streaming.endpoint import NoKafkaRunning
@@ -32,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         by = name_of_who_decides(options)
         try:
-            with acting_by_command("adopt_log"), said_in_a_line(), in_use():
+            with said_in_a_line(), in_use():
                 adopted = adopt(reason=options["reason"], by=by)
         except (NotAdopted, DeliberateStop) as refusal:
             raise CommandError(str(refusal), returncode=EXIT_DELIBERATE) from refusal

@@ -10,7 +10,6 @@ from django.db import Error as DatabaseError
 
 from accounts.database_troubles import said_plainly
 from accounts.models import Act
-from accounts.origin import acting_by_command
 from accounts.services.audit import Deed, about_file, record_alone
 from streaming.backup import make_backup
 from streaming.management.interruption import stoppable
@@ -58,8 +57,7 @@ class Command(BaseCommand):
         after = {"with_log": bool(manifest.archives)}
         deed = Deed(act=Act.BACKUP, about=about_file(made.name), after=after)
         try:
-            with acting_by_command("backup"):
-                record_alone(deed)
+            record_alone(deed)
         except DatabaseError as reason:
             self._say(f"The audit log could not be told of the backup. {said_plainly(reason)}")
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, no_translations
 
-from accounts.origin import acting_by_command
 from accounts.selectors.redrives import discard_refusals
 from accounts.services.dead_letters import discard
 from streaming.management.dead_letters import add_choice, go_through, name_of_who_decides
@@ -26,11 +25,10 @@ class Command(BaseCommand):
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         name = name_of_who_decides(options)
-        with acting_by_command("discard"):
-            go_through(
-                options,
-                self.stdout.write,
-                decide=lambda batch: discard(batch, by=name, reason=options["reason"]),
-                foresee=discard_refusals,
-                done="discarded",
-            )
+        go_through(
+            options,
+            self.stdout.write,
+            decide=lambda batch: discard(batch, by=name, reason=options["reason"]),
+            foresee=discard_refusals,
+            done="discarded",
+        )

@@ -12,7 +12,6 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.csv_rows import HEADER, csv_text, entry_rows
 from accounts.events import is_account_number
 from accounts.models import Act, Entry, ObjectKind
-from accounts.origin import acting_by_command
 from accounts.selectors.accounts import is_anybodys
 from accounts.selectors.exports import exported_pages
 from accounts.selectors.filters import Filter
@@ -66,8 +65,7 @@ def _record(wanted: Filter) -> None:
         about=Subject(ObjectKind.TRANSACTIONS, ""),
         after={"format": "csv", "filter": wanted.to_query()},
     )
-    with acting_by_command("export_transactions"):
-        record_alone(deed)
+    record_alone(deed)
 
 
 def _filter(options: dict[str, Any]) -> Filter:

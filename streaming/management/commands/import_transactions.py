@@ -17,7 +17,6 @@ from accounts.history import (
 )
 from accounts.models import Act, Branch
 from accounts.money import decimals_of
-from accounts.origin import acting_by_command
 from accounts.services.audit import Deed, about_file, record_alone
 from streaming.bulk import LedgerStands
 from streaming.counting import counted
@@ -73,8 +72,7 @@ class Command(BaseCommand):
         with open_history(path, decimals=decimals_of(settings.CURRENCY)) as history:
             found = self._checked(history, console, skip=options["skip_bad_lines"])
             after = {"rows": found.row_count, "branch": branch.code if branch else None}
-            with acting_by_command("import_transactions"):
-                record_alone(Deed(act=Act.IMPORT, about=about_file(path.name), after=after))
+            record_alone(Deed(act=Act.IMPORT, about=about_file(path.name), after=after))
             result = import_history(
                 history, found, branch=branch, rate=options["rate"], console=console
             )

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, no_translations
 
-from accounts.origin import acting_by_command
 from accounts.selectors.redrives import redrive_refusals
 from accounts.services.dead_letters import redrive
 from streaming.management.dead_letters import add_choice, go_through, name_of_who_decides
@@ -27,11 +26,10 @@ class Command(BaseCommand):
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         name = name_of_who_decides(options)
-        with acting_by_command("redrive"):
-            go_through(
-                options,
-                self.stdout.write,
-                decide=lambda batch: redrive(batch, by=name, reason=options["reason"]),
-                foresee=redrive_refusals,
-                done="redriven",
-            )
+        go_through(
+            options,
+            self.stdout.write,
+            decide=lambda batch: redrive(batch, by=name, reason=options["reason"]),
+            foresee=redrive_refusals,
+            done="redriven",
+        )

@@ -10,7 +10,6 @@ from django.db import close_old_connections
 
 from accounts.database_troubles import CANNOT_SERVE
 from accounts.demo.trickle import submit_something
-from accounts.origin import acting_by_command
 from streaming.database_away import DatabaseAway
 from streaming.stopping import StopRequest
 
@@ -43,8 +42,7 @@ class Command(BaseCommand):
 def _submit(random: Random, database_away: DatabaseAway) -> None:
     close_old_connections()
     try:
-        with acting_by_command("run_demo_trickle"):
-            submission = submit_something(random)
+        submission = submit_something(random)
     except CANNOT_SERVE as reason:
         database_away.wait(reason)
     else:
