@@ -19,7 +19,7 @@ def add_head(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0009_submission_by_reference"),
+        ("accounts", "0010_allowance"),
     ]
 
     operations = [

@@ -115,6 +115,12 @@ def record_alone(*deeds: Deed, by: Agent | str | None = None) -> None:
         record(*deeds, by=by)
 
 
+def record_export(about: Subject, *, written: str, query: str, by: Agent | None = None) -> None:
+    """Append that data is about to leave: ``written`` names the format, ``query`` the filter."""
+    deed = Deed(act=Act.EXPORT, about=about, after={"format": written, "filter": query})
+    record_alone(deed, by=by)
+
+
 def changes(before: Values, after: Values) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give of both only what differs between them."""
     names = [name for name in after if before.get(name) != after[name]]

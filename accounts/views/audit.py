@@ -23,9 +23,10 @@ from accounts.selectors.audit import (
 )
 from accounts.selectors.periods import DATES
 from accounts.selectors.scope import agents_seen_by
-from accounts.services.audit import Deed, Subject, record_alone
+from accounts.services import limits
+from accounts.services.audit import Subject, record_export
 from accounts.views.csv_download import csv_download
-from accounts.views.doors import AgentRequest, for_auditors
+from accounts.views.doors import AgentRequest, as_often_as_allowed, for_auditors
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def audit_entry(request: AgentRequest, record_id: int) -> HttpResponse:
 
 @for_auditors
 @require_safe
+@as_often_as_allowed(limits.Act.EXPORT)
 def export_audit(request: AgentRequest) -> HttpResponseBase:
     """Stream the filter's records as CSV, oldest first, in bounded memory. Is recorded itself."""
     form = AuditFilterForm(request.GET)
@@ -92,9 +94,8 @@ def export_audit(request: AgentRequest) -> HttpResponseBase:
         return render(request, "accounts/filter_refused.html", {"form": form}, status=400)
     wanted = form.chosen()
     parts = exported_records(request.user, wanted)
-    after = {"format": "csv", "filter": wanted.to_query()}
-    deed = Deed(act=Act.EXPORT, about=Subject(ObjectKind.AUDIT, ""), after=after)
-    record_alone(deed, by=request.user)
+    about = Subject(ObjectKind.AUDIT, "")
+    record_export(about, written="csv", query=wanted.to_query(), by=request.user)
     name = f"audit-{timezone.localdate().isoformat()}.csv"
     return csv_download(name, HEADER, map(audit_rows, parts))
 

@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from accounts.models import Account, Act, ObjectKind
+from accounts.models import Account, ObjectKind
 from accounts.selectors.accounts import NoSuchAccount, account_seen_by
 from accounts.selectors.months import last_month, this_month, this_year
 from accounts.selectors.periods import ALL, Period
@@ -25,13 +25,14 @@ from accounts.selectors.statements import (
     statement_part,
     whole_statement,
 )
-from accounts.services.audit import Deed, Subject, record_alone
+from accounts.services.audit import Subject, record_export
+from accounts.services.limits import Act
 from accounts.statement_csv import HEADER, statement_rows
 from accounts.statement_forms import StatementForm
 from accounts.statement_pdf import MOST_LINES, statement_pdf
 from accounts.views.account import account_not_found, identifier_in
 from accounts.views.csv_download import csv_download
-from accounts.views.doors import AgentRequest, with_customer_data
+from accounts.views.doors import AgentRequest, as_often_as_allowed, with_customer_data
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def statement(request: AgentRequest, number: str) -> HttpResponse:
 
 @with_customer_data
 @require_safe
+@as_often_as_allowed(Act.EXPORT)
 def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
     """Give the whole statement as a PDF; refuse one of more rows than paper is good for."""
     form = StatementForm(request.GET)
@@ -83,6 +85,7 @@ def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
 
 @with_customer_data
 @require_safe
+@as_often_as_allowed(Act.EXPORT)
 def statement_as_csv(request: AgentRequest, number: str) -> HttpResponseBase:
     """Stream the whole statement as CSV, in bounded memory."""
     form = StatementForm(request.GET)
@@ -97,8 +100,7 @@ def statement_as_csv(request: AgentRequest, number: str) -> HttpResponseBase:
 def _record_export(request: AgentRequest, stated: Statement, written: str) -> None:
     account = stated.account
     about = Subject(ObjectKind.ACCOUNT, account.number, account.branch_id)
-    after = {"format": written, "filter": _query_of(stated.period)}
-    record_alone(Deed(act=Act.EXPORT, about=about, after=after), by=request.user)
+    record_export(about, written=written, query=_query_of(stated.period), by=request.user)
 
 
 def _shown(request: AgentRequest, number: str, period: Period | None) -> dict[str, object]:

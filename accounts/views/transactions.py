@@ -11,14 +11,15 @@ from django.views.decorators.http import require_safe
 
 from accounts.csv_rows import HEADER, entry_rows
 from accounts.filter_form import FilterForm, bar_of
-from accounts.models import Act, ObjectKind
+from accounts.models import ObjectKind
 from accounts.selectors.exports import exported_pages
 from accounts.selectors.orders import NEWEST_FIRST, Order, order_named
 from accounts.selectors.transactions import has_transactions, transactions_page
-from accounts.services.audit import Deed, Subject, record_alone
+from accounts.services.audit import Subject, record_export
+from accounts.services.limits import Act
 from accounts.views.account import identifier_in
 from accounts.views.csv_download import csv_download
-from accounts.views.doors import AgentRequest, with_customer_data
+from accounts.views.doors import AgentRequest, as_often_as_allowed, with_customer_data
 
 SORTED_COLUMNS: Final = ("date", "account", "amount", "balance")
 
@@ -69,15 +70,15 @@ def _head(name: str, order: Order, query: str) -> Head:
 
 @with_customer_data
 @require_safe
+@as_often_as_allowed(Act.EXPORT)
 def export_transactions(request: AgentRequest) -> HttpResponseBase:
     """Stream the filter's entries as CSV, oldest first, in bounded memory."""
     form = FilterForm(request.GET)
     if not form.is_valid():
         return render(request, "accounts/filter_refused.html", {"form": form}, status=400)
     wanted = form.chosen(request.user).filter
-    filtered = {"format": "csv", "filter": wanted.to_query()}
     about = Subject(ObjectKind.TRANSACTIONS, "")
-    record_alone(Deed(act=Act.EXPORT, about=about, after=filtered), by=request.user)
+    record_export(about, written="csv", query=wanted.to_query(), by=request.user)
     pages = exported_pages(wanted.entries(request.user), wanted)
     name = f"transactions-{timezone.localdate().isoformat()}.csv"
     return csv_download(name, HEADER, map(entry_rows, pages))
