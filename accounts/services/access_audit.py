@@ -16,11 +16,13 @@ from accounts.signals import access_changed
 # What ``access_changed`` says, by the words that its senders use.
 ACTS: Final = {
     "agent_added": Act.AGENT_ADDED,
+    "new_password": Act.PASSWORD_GIVEN,
     "password_given": Act.PASSWORD_GIVEN,
     "password_changed": Act.PASSWORD_CHANGE,
     "unlocked": Act.UNLOCK,
     "sessions_ended": Act.SESSION_END,
     "session_ended": Act.SESSION_END,
+    "second_factor_removed": Act.FACTOR_REMOVED,
 }
 
 

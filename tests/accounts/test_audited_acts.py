@@ -1,23 +1,27 @@
 """What agents do, or try to do, is in the audit log: who, what, to what, from where."""
 
+import asyncio
 import json
+from ipaddress import ip_network
 from urllib.parse import urlencode
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.signals import user_login_failed
 from django.core.management import call_command
 from django.db import OperationalError
-from django.test import Client, RequestFactory
+from django.test import AsyncClient, Client, RequestFactory
 
 from accounts.identifiers import new_transaction_id
-from accounts.models import Agent, AuditRecord, Board, Entry
-from accounts.origin import acting_by_command
+from accounts.models import Act, Agent, AuditRecord, Board, Entry
+from accounts.origin import acting_by_command, acting_for
+from accounts.services.audit import Deed, record_alone
 from accounts.services.boards import create_board, share_board
 from accounts.services.dead_letters import discard, redrive
 from accounts.services.refusals import mark_of
 from accounts.signals import access_changed
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.conftest import PASSWORD, build_bank
 from tests.accounts.test_try_again_page import database_away
 from tests.builders import submitted
 from tests.ledger.verified_audit import found_in_audit
@@ -66,6 +70,42 @@ def test_sign_in_and_sign_out_are_recorded_with_the_address(bank):
     first, second = AuditRecord.objects.order_by("id")
     assert (first.act, first.agent, first.address) == ("sign_in", bank.teller, "203.0.113.7")
     assert (second.act, second.agent, second.object_id) == ("sign_out", bank.teller, "teller")
+
+
+def test_the_requests_id_is_kept_where_it_has_one(bank, rf):
+    request = rf.get("/", **ELSEWHERE)
+    request.id = "0f8f" * 20
+
+    with acting_for(request):
+        record_alone(Deed(act=Act.EXPORT), by=bank.teller)
+
+    assert last().address == "203.0.113.7"
+    assert last().request_id == ("0f8f" * 20)[:63] + "…"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_requests_that_are_served_at_once_keep_their_addresses(transactional_db, settings):
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.1")]
+    makes = sync_to_async(build_bank)
+    bank = await makes()
+    browsers = {}
+    for number in range(6):
+        browser = AsyncClient()
+        await browser.aforce_login(bank.teller)
+        browsers[f"203.0.113.{number}"] = browser
+
+    await asyncio.gather(
+        *(
+            each.get("/accounts/C900/", headers={"x-forwarded-for": address})
+            for address, each in browsers.items()
+        )
+    )
+
+    kept = AuditRecord.objects.filter(act="request").values_list("address", flat=True)
+    found = await sync_to_async(lambda: set(kept))()
+    # The second, fourth, … of a run are recorded; each of them with its own.
+    assert len(found) == 3
+    assert found <= browsers.keys()
 
 
 def test_a_failed_sign_in_names_the_agent_whose_it_was_to_be(bank):
@@ -305,7 +345,8 @@ def test_a_password_given_in_the_admin_is_recorded_without_it(bank, quiet):
 @pytest.mark.parametrize(
     ("word", "act"),
     [
-        ("password_given", "password_given"),
+        *(("password_given", "password_given"), ("new_password", "password_given")),
+        ("second_factor_removed", "factor_removed"),
         ("unlocked", "unlock"),
         ("sessions_ended", "session_end"),
         ("something new", "other"),
