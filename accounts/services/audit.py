@@ -9,7 +9,6 @@ from django.db import connection
 from django.db.transaction import atomic
 
 from accounts.models import (
-    Account,
     Act,
     Agent,
     AuditOutcome,
@@ -83,8 +82,9 @@ def record(*deeds: Deed, by: Agent | str | None = None) -> None:
 
     Must run inside ``atomic``, with the act, and last in it: whoever comes later waits from here
     on until the transaction ends, so that the chain never forks. ``by`` is an agent, or a name
-    where there is none. Raises ``OutsideTransaction``, ``NoHead`` and
-    ``SecretNotKept``.
+    where there is none.
+
+    Raises ``OutsideTransaction``, ``NoHead`` and ``SecretNotKept``.
     """
     if not connection.in_atomic_block:
         raise OutsideTransaction
@@ -125,12 +125,6 @@ def changes(before: Values, after: Values) -> tuple[dict[str, Any], dict[str, An
     """Give of both only what differs between them."""
     names = [name for name in after if before.get(name) != after[name]]
     return {name: before.get(name) for name in names}, {name: after[name] for name in names}
-
-
-def about_account(number: str) -> Subject:
-    """Give an account as a subject, with its branch."""
-    branch_id = Account.objects.filter(number=number).values_list("branch_id", flat=True).first()
-    return Subject(ObjectKind.ACCOUNT, number, branch_id)
 
 
 def about_agent(agent: Agent) -> Subject:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from ipaddress import ip_network
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
@@ -16,6 +17,7 @@ from django.test import AsyncClient, Client, RequestFactory
 from accounts.identifiers import new_transaction_id
 from accounts.models import Act, Agent, AuditRecord, Board, Entry
 from accounts.origin import acting_by_command, acting_for
+from accounts.services import access_audit
 from accounts.services.audit import Deed, record_alone
 from accounts.services.boards import create_board, share_board
 from accounts.services.dead_letters import discard, redrive
@@ -357,6 +359,36 @@ def test_what_others_tell_of_access_is_recorded(bank, word, act):
 
     assert (last().act, last().object_id, last().username) == (act, "teller", "supervisor")
     assert ("something new" in last().after) == (act == "other")
+
+
+def test_second_factors_are_recorded_with_their_type_alone(bank):
+    factor = SimpleNamespace(type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
+
+    access_audit._factor_added(user=bank.teller, authenticator=factor)
+    access_audit._factor_renewed(user=bank.teller, authenticator=factor)
+    access_audit._factor_removed(user=bank.teller, authenticator=factor)
+    access_audit._factor_failed(user=bank.teller, authenticator=factor)
+
+    records = AuditRecord.objects.order_by("id")
+    assert [(each.act, each.object_id, each.before, each.after) for each in records] == [
+        ("factor_added", "teller", "", '{"type":"totp"}'),
+        ("factor_renewed", "teller", "", '{"type":"totp"}'),
+        ("factor_removed", "teller", '{"type":"totp"}', ""),
+        ("sign_in", "teller", "", '{"reason":"second_factor"}'),
+    ]
+
+
+def test_a_lock_out_is_recorded_in_bounds_also_of_a_name_that_is_nobodys(bank):
+    for _turn in range(5):
+        access_audit._locked_out(username="teller")
+    access_audit._locked_out(username=PASSWORD)
+
+    records = AuditRecord.objects.order_by("id")
+    assert [(each.act, each.outcome, each.object_id) for each in records] == [
+        *[("lock_out", "refused", "teller")] * 3,
+        ("lock_out", "refused", ""),
+    ]
+    assert after(last()) == {"unknown_name": mark_of(PASSWORD)}
 
 
 def test_an_administrator_made_by_a_command_is_recorded(db, monkeypatch):
