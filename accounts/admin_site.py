@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
 
 
 class BankAdminSite(AdminSite):
@@ -24,6 +25,10 @@ class BankAdminSite(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return getattr(request.user, "sees_admin", False)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Django's, which would take any unknown method for GET."""
+        return super().admin_view(require_http_methods(["GET", "HEAD", "POST"])(view), cacheable)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.user.is_authenticated:
