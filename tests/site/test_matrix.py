@@ -43,6 +43,7 @@ EVERYBODY = frozenset(Role)
 CUSTOMERS = EVERYBODY - {Role.OPERATOR}
 SUBMITTING = frozenset({Role.TELLER, Role.SUPERVISOR})
 IN_ADMIN = EVERYBODY - {Role.TELLER}
+AUDITORS = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
 KEEPERS = frozenset({Role.ADMINISTRATOR})
 DECIDERS = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
 NOBODY: frozenset[Role] = frozenset()
@@ -100,6 +101,9 @@ PAGES = {
     "dashboards/<int:board_id>/": both(CUSTOMERS),
     "dashboards/<int:board_id>/copy/": writes(CUSTOMERS),
     "dashboards/<int:board_id>/delete/": both(CUSTOMERS),
+    "audit/": reads(AUDITORS),
+    "audit/<int:record_id>/": reads(AUDITORS),
+    "audit/export.csv": reads(AUDITORS),
     "auth/login/": Rule(is_public=True),
     "auth/logout/": Rule(is_public=True),
     "i18n/setlang/": Rule(is_public=True),
@@ -235,6 +239,7 @@ def objects_of(bank: Bank, number: str, owner: Agent) -> Objects:
         "number": number,
         "transaction_id": str(entry.transaction_id),
         "board_id": str(board.pk),
+        "record_id": "1",
         "content_type_id": str(ContentType.objects.get_for_model(Account).pk),
     }
     return Objects(names, rows)
