@@ -103,8 +103,30 @@ class PasswordForm(_PasswordForm):
             )
 
 
+class RecordedPasswordAdmin(_UserAdmin):
+    """Tells, in the same transaction, that a password was given."""
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 # Django's
+        form_url: str = "",
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with atomic():
+            former = self.get_object(request, unquote(id))
+            response = super().user_change_password(request, id, form_url)
+            agent = Agent.objects.filter(pk=former.pk).first() if former else None
+            if former and agent and agent.password != former.password:
+                access_changed.send(
+                    Agent, agent=agent, act="password_given", by=watcher(request), request=request
+                )
+        return response
+
+
 @admin.register(Agent)
-class AgentAdmin(KeptAdmin, _UserAdmin):
+class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
     """An agent who leaves is set inactive: what an agent did keeps the name."""
 
     added, changed = Act.AGENT_ADDED, Act.AGENT_CHANGED
@@ -162,24 +184,6 @@ class AgentAdmin(KeptAdmin, _UserAdmin):
 
     def subject(self, row: Agent) -> Subject:
         return about_agent(row)
-
-    def user_change_password(
-        self,
-        request: HttpRequest,
-        id: str,  # noqa: A002 # Django's
-        form_url: str = "",
-    ) -> HttpResponse:
-        if request.method != "POST":
-            return super().user_change_password(request, id, form_url)
-        with atomic():
-            former = self.get_object(request, unquote(id))
-            response = super().user_change_password(request, id, form_url)
-            agent = Agent.objects.filter(pk=former.pk).first() if former else None
-            if agent and agent.password != former.password:
-                access_changed.send(
-                    Agent, agent=agent, act="password_given", by=watcher(request), request=request
-                )
-        return response
 
     @admin.display(description=_("branch"))
     def branch_link(self, agent: Agent) -> SafeString | str:

@@ -7,6 +7,7 @@ from allauth.account.signals import password_changed, password_reset, password_s
 from django.apps import apps
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import Signal
+from django.http import HttpRequest
 
 from accounts.models import Act, Agent
 from accounts.services.audit import Deed, Values, about_agent, record_alone
@@ -24,6 +25,8 @@ ACTS: Final = {
     "session_ended": Act.SESSION_END,
     "second_factor_removed": Act.FACTOR_REMOVED,
 }
+# The names of the pages that agents sign out by: ours, and the admin's.
+_LOG_OUT: Final = ("account_logout", "logout")
 
 
 def listen() -> None:
@@ -58,9 +61,12 @@ def _signed_in(*, user: Agent, **_more: object) -> None:
     _record_own(Deed(act=Act.SIGN_IN), user)
 
 
-def _signed_out(*, user: Agent | None, **_more: object) -> None:
+def _signed_out(*, request: HttpRequest, user: Agent | None, **_more: object) -> None:
     if isinstance(user, Agent):
-        _record_own(Deed(act=Act.SIGN_OUT), user)
+        match = request.resolver_match
+        # Else the session was over, and the portal has ended it.
+        is_asked_for = match is not None and match.url_name in _LOG_OUT
+        _record_own(Deed(act=Act.SIGN_OUT if is_asked_for else Act.SESSION_END), user)
 
 
 def _sign_in_failed(*, credentials: dict[str, Any], **_more: object) -> None:

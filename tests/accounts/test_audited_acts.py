@@ -74,6 +74,16 @@ def test_sign_in_and_sign_out_are_recorded_with_the_address(bank):
     assert (second.act, second.agent, second.object_id) == ("sign_out", bank.teller, "teller")
 
 
+def test_a_session_that_the_portal_ends_is_no_sign_out(bank, quiet):
+    client = quiet(bank.administrator)
+
+    client.post("/admin/logout/")
+    client.force_login(bank.teller)
+    client.logout()
+
+    assert [each.act for each in new_records()] == ["sign_out", "sign_in", "session_end"]
+
+
 def test_the_requests_id_is_kept_where_it_has_one(bank, rf):
     request = rf.get("/", **ELSEWHERE)
     request.id = "0f8f" * 20
