@@ -63,6 +63,7 @@ EVERYBODY = frozenset(Role)
 CUSTOMERS = EVERYBODY - {Role.OPERATOR}
 SUBMITTING = frozenset({Role.TELLER, Role.SUPERVISOR})
 IN_ADMIN = EVERYBODY - {Role.TELLER}
+AUDITORS = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
 KEEPERS = frozenset({Role.ADMINISTRATOR})
 DECIDERS = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
 TEAM = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
@@ -125,6 +126,9 @@ PAGES = {
     "dashboards/<int:board_id>/": both(CUSTOMERS),
     "dashboards/<int:board_id>/copy/": writes(CUSTOMERS),
     "dashboards/<int:board_id>/delete/": both(CUSTOMERS),
+    "audit/": reads(AUDITORS),
+    "audit/<int:record_id>/": reads(AUDITORS),
+    "audit/export.csv": reads(AUDITORS),
     "auth/login/": Rule(is_public=True),
     "auth/logout/": Rule(is_public=True),
     "auth/again/": OWN,
@@ -284,6 +288,7 @@ def objects_of(bank: Bank, number: str, owner: Agent) -> Objects:
         "board_id": str(board.pk),
         "agent_id": str(rows[Agent].pk),
         "pk": str(passkey_of(owner).pk),
+        "record_id": "1",
         "content_type_id": str(ContentType.objects.get_for_model(Account).pk),
     }
     return Objects(names, rows)
