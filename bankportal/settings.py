@@ -113,8 +113,10 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bankportal.middleware.ChosenLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "bankportal.middleware.KnownMethodsMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bankportal.middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "bankportal.middleware.HeldSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -197,6 +199,12 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
 ACCOUNT_RATE_LIMITS = {"login": "300/m/ip"}
 MFA_ADAPTER = "accounts.sign_in.AgentMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "add_webauthn": "accounts.passkey_forms.AddPasskeyForm",
+    "authenticate_webauthn": "accounts.passkey_forms.GivePasskeyForm",
+    "login_webauthn": "accounts.passkey_forms.PasskeyAloneForm",
+    "reauthenticate_webauthn": "accounts.passkey_forms.PasskeyAgainForm",
+}
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "bankportal"
 SECOND_FACTOR_ROLES = roles(

@@ -1,11 +1,13 @@
 """An agent's own sessions and password, and how long the session of a page goes on."""
 
 from http import HTTPStatus
+from typing import Any
 
 from allauth.account import views as allauth_views
+from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
@@ -35,13 +37,14 @@ def own_sessions(request: AgentRequest) -> HttpResponseBase:
     found = open_sessions(request.user, current_key=request.session.session_key)
     if request.method != "POST":
         return render(request, "account/sessions.html", {"sessions": found})
-    if request.POST.get("session") == "others":
+    wanted = request.POST.get("session", "")
+    chosen = [each for each in found if str(each.pk) == wanted]
+    if wanted == "others":
         end_other_sessions(request, request.user)
-    else:
-        chosen = [each for each in found if str(each.pk) == request.POST.get("session")]
-        if not chosen:
-            raise Http404
+    elif chosen:
         end_session(chosen[0].key)
+    else:
+        return HttpResponseBadRequest()
     messages.info(request, gettext("Ended. Its pages are closed within seconds."))
     return redirect("own_sessions")
 
@@ -60,3 +63,11 @@ def own_password(request: AgentRequest) -> HttpResponseBase:
 def passkeys(_request: AgentRequest) -> HttpResponseBase:
     """Lead to the page that lists them with the other factors."""
     return redirect("mfa_index")
+
+
+class PasskeyAgainView(ReauthenticateWebAuthnView):  # type: ignore[misc] # allauth is untyped
+    """allauth's, which would lead to the sign-in from a passkey that is not taken."""
+
+    def form_invalid(self, form: Any) -> HttpResponseBase:
+        super().form_invalid(form)
+        return redirect(self.request.get_full_path())

@@ -202,7 +202,7 @@ def test_nobody_ends_the_session_of_another_agent(client, bank):
     password_given(other, bank.stranger)
     key = UserSession.objects.get(user=bank.stranger).pk
 
-    assert client.post("/auth/sessions/", {"session": str(key)}).status_code == 404
+    assert client.post("/auth/sessions/", {"session": str(key)}).status_code == 400
     assert is_in(other)
 
 
