@@ -18,7 +18,7 @@ from streaming.lease import Lease, relay_lease
 from streaming.ordered_publisher import OrderedPublisher
 from streaming.refusals import Refusals
 from streaming.stopping import StopRequest
-from streaming.waiting import FoundLog, wait_for_lease, wait_for_log
+from streaming.waiting import KNOCK_AGAIN_S, FoundLog, wait_for_lease, wait_for_log
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ class _Session:
             while not (self._stop.is_set() or self._has_moved or self._publisher.failure):
                 self._step()
             if self._publisher.failure:
-                log.warning("Connecting again: %s.", self._publisher.failure)
-                self._stop.wait(1)
+                log.warning("Connecting again: %s.", self._publisher.failure.rstrip("."))
+                self._stop.wait(KNOCK_AGAIN_S if self._publisher.is_barred else 1)
             elif self._has_moved:
                 log.warning("Kafka has moved; connecting again.")
         finally:
