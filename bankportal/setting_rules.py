@@ -188,6 +188,17 @@ def refuse_unsafe_production(
             raise _wrong("CSRF_TRUSTED_ORIGINS", origin, f"Use https://, since {because}.")
 
 
+def socket_sources(hosts: Sequence[str]) -> list[str]:
+    """Give the sockets of ``hosts`` as a Content-Security-Policy names them."""
+    return [
+        f"wss://{name}"
+        for host in hosts
+        # The policy's grammar has no address of IPv6.
+        if not host.startswith(("*", "["))
+        for name in ([host] if not host.startswith(".") else [host[1:], f"*{host}"])
+    ]
+
+
 def _wrong(name: str, text: str, remedy: str) -> ImproperlyConfigured:
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     return ImproperlyConfigured(f"{name} is {shown!r}, which cannot be used. {remedy}")

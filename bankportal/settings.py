@@ -20,6 +20,7 @@ from bankportal.setting_rules import (
     refuse_half_a_sign_in,
     refuse_unsafe_production,
     server_list,
+    socket_sources,
     topic_name,
     whole_number,
     yes_or_no,
@@ -244,6 +245,29 @@ DEAD_LETTER_MOST_PERCENT = whole_number(
     most=100,
 )
 
+# How often an agent may do a thing in a minute, in all web processes together.
+MOST_A_MINUTE = {
+    "search": whole_number(
+        "SEARCHES_PER_MINUTE", env.str("SEARCHES_PER_MINUTE", default="60"), least=1, most=60_000
+    ),
+    "submission": whole_number(
+        "SUBMISSIONS_PER_MINUTE",
+        env.str("SUBMISSIONS_PER_MINUTE", default="30"),
+        least=1,
+        most=60_000,
+    ),
+    "export": whole_number(
+        "EXPORTS_PER_MINUTE", env.str("EXPORTS_PER_MINUTE", default="20"), least=1, most=60_000
+    ),
+}
+# Where SQLite's processes count it; in PostgreSQL there is a table.
+LIMITS_FILE = DATA_DIR / "limits.sqlite3"
+
+# What a request may hold, besides what the web server lets through (bankportal.web_server).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+DATA_UPLOAD_MAX_NUMBER_FILES = 0
+
 # Static files.
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -259,7 +283,8 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "base-uri": [NONE],
-        "connect-src": [SELF],
+        # Some browsers take 'self' for https alone.
+        "connect-src": [SELF, *([] if IS_LOCAL else socket_sources(ALLOWED_HOSTS))],
         "font-src": [SELF],
         "form-action": [SELF],
         "frame-ancestors": [NONE],

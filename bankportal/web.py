@@ -12,7 +12,7 @@ LARGEST_SOCKET_MESSAGE = 64 * 1024
 def main() -> None:
     """Serve pages and sockets on the listening socket whose descriptor is the first argument."""
     # Daphne brings the reactor with it, so it is imported by nobody but the web process.
-    from daphne.cli import CommandLineInterface  # noqa: PLC0415
+    from bankportal.web_server import serve  # noqa: PLC0415
 
     words = [
         *("--fd", sys.argv[1]),
@@ -24,7 +24,7 @@ def main() -> None:
     ]
     try:
         with in_use():
-            CommandLineInterface().run(words)
+            serve(words)
     except Occupied as reason:
         raise Refused(str(reason)) from reason
 

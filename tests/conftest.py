@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,6 +125,21 @@ def rows_that_a_flush_may_take() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "sql_flush", flush_without_triggers)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def limits_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep what agents may do in a minute in a file of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        path = tmp_path_factory.mktemp("limits") / "limits.sqlite3"
+        patch.setattr(settings, "LIMITS_FILE", path)
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def forgotten_counts(limits_file: Path) -> None:
+    """Let no test meet the limit that another one has used up."""
+    limits_file.unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True)

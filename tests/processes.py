@@ -63,6 +63,9 @@ class Portal:
             "KAFKA_DEAD_LETTER_TOPIC": f"{self.topic}.dead",
             "KAFKA_CONSUMER_GROUP": f"group-{self.topic}",
             "KAFKA_PARTITIONS": "3",
+            # A test is quicker than any agent.
+            "SUBMISSIONS_PER_MINUTE": "60000",
+            "SEARCHES_PER_MINUTE": "60000",
             **with_classes(),
             **environment,
         }

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 
 from accounts.models import Agent
+from accounts.services.limits import Act, seconds_to_wait
 
 Rest = ParamSpec("Rest")
 
@@ -50,3 +53,26 @@ def for_submitting_agents(page: Page[Rest]) -> Address[Rest]:
         return page(request, *args, **kwargs)
 
     return for_agents(cast("Page[Rest]", guarded))
+
+
+def as_often_as_allowed(act: Act) -> Callable[[Page[Rest]], Page[Rest]]:
+    """Let an agent ask for a page so many times a minute; the next time is told when."""
+
+    def decorate(page: Page[Rest]) -> Page[Rest]:
+        @wraps(page)
+        def guarded(
+            request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs
+        ) -> HttpResponseBase:
+            wait_s = seconds_to_wait(request.user.pk, act)
+            return too_often(request, wait_s) if wait_s else page(request, *args, **kwargs)
+
+        return cast("Page[Rest]", guarded)
+
+    return decorate
+
+
+def too_often(request: HttpRequest, wait_s: int) -> HttpResponse:
+    """Say when the page may be asked for again."""
+    response = render(request, "429.html", {"wait_s": wait_s}, status=HTTPStatus.TOO_MANY_REQUESTS)
+    response.headers["Retry-After"] = str(wait_s)
+    return response

@@ -1,5 +1,7 @@
 """Finding an account or a transaction: the agent's first page, and results as one types."""
 
+from http import HTTPStatus
+
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,9 +18,10 @@ from accounts.selectors.accounts import (
     first_accounts,
 )
 from accounts.selectors.references import Referenced, transactions_referenced
+from accounts.services.limits import Act, seconds_to_wait
 from accounts.templatetags.figures import amount, title
 from accounts.templatetags.moments import day
-from accounts.views.doors import AgentRequest, for_agents, with_customer_data
+from accounts.views.doors import AgentRequest, for_agents, too_often, with_customer_data
 
 _ACCOUNTS_SUGGESTED = 8
 _TRANSACTIONS_SUGGESTED = 4
@@ -39,6 +42,8 @@ def accounts(request: AgentRequest) -> HttpResponse:
     The only account found is opened at once.
     """
     words = _words(request)
+    if words and (wait_s := seconds_to_wait(request.user.pk, Act.SEARCH)):
+        return too_often(request, wait_s)
     found = accounts_found(request.user, words) if words else []
     if len(found) == 1:
         return redirect("account", number=found[0].number)
@@ -65,12 +70,25 @@ def accounts(request: AgentRequest) -> HttpResponse:
 def search_results(request: AgentRequest) -> HttpResponse:
     """Give what the words may come to mean, the likeliest first, for the search's script."""
     words = _words(request)
+    if words and (wait_s := seconds_to_wait(request.user.pk, Act.SEARCH)):
+        return _later(wait_s)
     found = accounts_suggested(request.user, words, at_most=_ACCOUNTS_SUGGESTED) if words else []
     referenced = transactions_referenced(request.user, words, at_most=_TRANSACTIONS_SUGGESTED)
     results = [*map(_account_result, found), *map(_transaction_result, referenced)]
     said = ngettext("%(count)s result", "%(count)s results", len(results))
     said = said if results else gettext("No result")
     return JsonResponse({"results": results, "said": said % {"count": len(results)}})
+
+
+def _later(wait_s: int) -> JsonResponse:
+    said = ngettext(
+        "Too many searches in a minute. Go on in %(count)s second.",
+        "Too many searches in a minute. Go on in %(count)s seconds.",
+        wait_s,
+    )
+    answer = {"results": [], "said": said % {"count": wait_s}}
+    headers = {"Retry-After": str(wait_s)}
+    return JsonResponse(answer, status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
 
 
 def _words(request: AgentRequest) -> str:

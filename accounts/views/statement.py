@@ -25,12 +25,13 @@ from accounts.selectors.statements import (
     statement_part,
     whole_statement,
 )
+from accounts.services.limits import Act
 from accounts.statement_csv import HEADER, statement_rows
 from accounts.statement_forms import StatementForm
 from accounts.statement_pdf import MOST_LINES, statement_pdf
 from accounts.views.account import account_not_found, identifier_in
 from accounts.views.csv_download import csv_download
-from accounts.views.doors import AgentRequest, with_customer_data
+from accounts.views.doors import AgentRequest, as_often_as_allowed, with_customer_data
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def statement(request: AgentRequest, number: str) -> HttpResponse:
 
 @with_customer_data
 @require_safe
+@as_often_as_allowed(Act.EXPORT)
 def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
     """Give the whole statement as a PDF; refuse one of more rows than paper is good for."""
     form = StatementForm(request.GET)
@@ -81,6 +83,7 @@ def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
 
 @with_customer_data
 @require_safe
+@as_often_as_allowed(Act.EXPORT)
 def statement_as_csv(request: AgentRequest, number: str) -> HttpResponseBase:
     """Stream the whole statement as CSV, in bounded memory."""
     form = StatementForm(request.GET)

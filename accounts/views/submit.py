@@ -4,16 +4,19 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import IdentifiedForm, OpeningForm, Preview, TransactionForm
 from accounts.models import Submission
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.services.accounts import NumberTaken, open_account
+from accounts.services.limits import Act, seconds_to_wait
 from accounts.services.submissions import IdAlreadyUsed, submit_transaction
 from accounts.views.account import account_response, balance_of, may_see, receipt_where_seen
 from accounts.views.doors import AgentRequest, for_submitting_agents
@@ -28,7 +31,7 @@ def new_transaction(request: AgentRequest) -> HttpResponse:
     if request.method != "POST":
         return _form_page(request, TransactionForm(initial=request.GET.dict()))
     form = TransactionForm(request.POST)
-    if not form.is_valid():
+    if not form.is_valid() or _is_too_often(request, form):
         return _typed_again(request, form)
     try:
         submission = submit_transaction(**_typed(request, form), by=request.user)
@@ -46,7 +49,7 @@ def new_transaction(request: AgentRequest) -> HttpResponse:
 def new_account(request: AgentRequest) -> HttpResponse:
     """Show the form of a new account, or submit its opening."""
     form = OpeningForm(request.POST if request.method == "POST" else None)
-    if not form.is_valid():
+    if not form.is_valid() or _is_too_often(request, form):
         return _opening_page(request, form)
     cleaned = form.cleaned_data
     try:
@@ -64,6 +67,27 @@ def new_account(request: AgentRequest) -> HttpResponse:
     except IdAlreadyUsed:
         return _refused(request, cleaned["transaction_id"], cleaned["number"])
     return _to_tape(submission)
+
+
+def _is_too_often(request: AgentRequest, form: IdentifiedForm) -> bool:
+    """Count one more submission; say in the form when it may be sent, if that is later."""
+    wait_s = seconds_to_wait(request.user.pk, Act.SUBMISSION)
+    if wait_s:
+        form.add_error(
+            None,
+            ValidationError(
+                ngettext(
+                    "Nothing was sent: these are too many transactions in a minute. "
+                    "Wait %(count)s second, then submit again.",
+                    "Nothing was sent: these are too many transactions in a minute. "
+                    "Wait %(count)s seconds, then submit again.",
+                    wait_s,
+                ),
+                code="too_often",
+                params={"count": wait_s},
+            ),
+        )
+    return bool(wait_s)
 
 
 def _typed(request: AgentRequest, form: TransactionForm) -> dict[str, Any]:
@@ -92,7 +116,7 @@ def _to_tape(submission: Submission) -> HttpResponse:
 def _typed_again(request: AgentRequest, form: TransactionForm) -> HttpResponse:
     found = may_see(request.user, request.POST.get("account", ""))
     if found and request.POST.get("page") == "account":
-        return account_response(request, found, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return account_response(request, found, form, status=_status(form))
     return _form_page(request, form)
 
 
@@ -113,6 +137,8 @@ def _opening_page(request: AgentRequest, form: OpeningForm) -> HttpResponse:
 
 
 def _status(form: IdentifiedForm) -> HTTPStatus:
+    if form.has_error(NON_FIELD_ERRORS, "too_often"):
+        return HTTPStatus.TOO_MANY_REQUESTS
     return HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
 
 

@@ -2,6 +2,7 @@
 // selection"), laid over a form that finds the same without it. Enter alone sends the form.
 
 const PAUSE_MS = 120;
+const TOO_MANY_REQUESTS = 429;
 
 /**
  * @typedef {{ address: string, name: string, note: string, figure: string }} Result
@@ -85,9 +86,15 @@ class Search {
     address.searchParams.set("account", this.input.value.trim());
     try {
       const response = await fetch(address, { signal: asking.signal });
-      if (!response.ok || response.redirected) throw new Error(`It answered ${response.status}`);
+      const isTooOften = response.status === TOO_MANY_REQUESTS;
+      if ((!response.ok && !isTooOften) || response.redirected) {
+        throw new Error(`It answered ${response.status}`);
+      }
       const answer = /** @type {Answer} */ (await response.json());
-      if (this.asking === asking && document.activeElement === this.input) this.show(answer);
+      if (this.asking === asking && document.activeElement === this.input) {
+        this.show(answer);
+        this.status.className = isTooOften ? "results results--said" : "visually-hidden";
+      }
     } catch {
       // Enter still finds it, or says what is wrong.
       if (this.asking === asking) this.close();

@@ -1,0 +1,159 @@
+"""What the web server takes from a client, and how long it waits for it."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from bankportal.web_server import ARRIVED_WITHIN_S, IDLE_S, LARGEST_BODY, BoundedFactory
+from tests.processes import wait_until
+from tests.site.test_start import on
+
+HEAD = b"POST /transactions/new/ HTTP/1.1\r\nHost: localhost\r\n"
+
+
+class Client:
+    """One client of a server whose application only notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.clock = Clock()
+        server = SimpleNamespace(
+            protocol_connected=lambda _request: None,
+            protocol_disconnected=lambda _request: None,
+            proxy_forwarded_address_header=None,
+            root_path="",
+            request_buffer_size=8192,
+            create_application=lambda _request, scope: self.asked.append(scope["path"]),
+        )
+        factory = BoundedFactory(server)
+        factory.reactor = self.clock
+        address = IPv4Address("TCP", "127.0.0.1", 4711)
+        self.channel = factory.buildProtocol(address)
+        self.transport = StringTransport(peerAddress=address, hostAddress=address)
+        self.channel.makeConnection(self.transport)
+
+    def leave(self) -> None:
+        self.channel.connectionLost(Failure(ConnectionDone()))
+
+    def send(self, text: bytes) -> None:
+        if not self.is_cut_off:
+            self.channel.dataReceived(text)
+
+    @property
+    def is_cut_off(self) -> bool:
+        return self.transport.disconnecting or self.transport.disconnected
+
+    @property
+    def answer(self) -> bytes:
+        return self.transport.value()
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    client = Client()
+    yield client
+    client.leave()
+
+
+def chunks(length: int) -> bytes:
+    return b"%x\r\n%s\r\n" % (length, b"a" * length)
+
+
+def test_the_largest_body_is_taken(client):
+    client.send(HEAD + b"Content-Length: %d\r\n\r\n" % LARGEST_BODY + b"a" * LARGEST_BODY)
+
+    assert client.asked == ["/transactions/new/"]
+
+
+def test_a_body_too_large_is_refused_by_its_length_before_it_comes(client):
+    client.send(HEAD + b"Content-Length: %d\r\n\r\n" % (LARGEST_BODY + 1))
+
+    assert client.answer.startswith(b"HTTP/1.1 413 ")
+    assert client.is_cut_off
+    assert not client.asked
+
+
+def test_a_body_without_a_length_is_counted_as_it_comes(client):
+    client.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    for _ in range(5):
+        client.send(chunks(LARGEST_BODY // 4))
+    client.send(b"0\r\n\r\n")
+
+    assert client.answer.startswith(b"HTTP/1.1 413 ")
+    assert client.is_cut_off
+    assert not client.asked
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"", HEAD, HEAD + b"X-A: b\r\n", HEAD + b"Content-Length: 99\r\n\r\n"],
+    ids=["a line", "headers", "more headers", "a body"],
+)
+def test_a_request_dealt_out_byte_by_byte_ends_in_time(client, begun):
+    client.send(begun)
+
+    for _ in range(ARRIVED_WITHIN_S + 1):
+        client.send(b"a")
+        client.clock.advance(1)
+
+    assert client.is_cut_off
+    assert not client.asked
+
+
+def test_one_request_has_its_time_from_its_own_first_byte(client):
+    for _ in range(3):
+        client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        client.clock.advance(ARRIVED_WITHIN_S - 1)
+        client.send(b"\r\n")
+        client.channel.requests[0].finish()
+        client.clock.advance(IDLE_S - ARRIVED_WITHIN_S)
+
+    assert client.asked == ["/", "/", "/"]
+    assert not client.is_cut_off
+
+
+def test_who_says_nothing_is_let_go(client):
+    client.clock.advance(IDLE_S + 1)
+
+    assert client.is_cut_off
+
+
+def test_the_portals_own_server_is_bounded_and_takes_no_path_from_a_header(run, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        os.set_inheritable(listener.fileno(), True)
+        run(
+            [sys.executable, "-m", "bankportal.web", str(listener.fileno())],
+            environment=on(tmp_path),
+            pass_fds=(listener.fileno(),),
+        )
+        wait_until((tmp_path / "ledger-in-use.lock").exists, "it runs")
+        port = listener.getsockname()[1]
+
+        too_large = said(port, HEAD + b"Content-Length: %d\r\n\r\n" % (LARGEST_BODY + 1))
+        moved = said(
+            port,
+            b"GET /accounts/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            b"Daphne-Root-Path: //elsewhere.example\r\n\r\n",
+        )
+
+    assert too_large.startswith(b"HTTP/1.1 413 ")
+    assert b"ocation: /auth/login/?next=/accounts/\r\n" in moved
+
+
+def said(port: int, request: bytes) -> bytes:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as client:
+        client.sendall(request)
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+        return answer
