@@ -17,6 +17,7 @@ from streaming.kafka.producer import Producer
 from streaming.lease import Lease, relay_lease
 from streaming.ordered_publisher import OrderedPublisher
 from streaming.refusals import Refusals
+from streaming.steps import tell_of_published
 from streaming.stopping import StopRequest
 from streaming.waiting import KNOCK_AGAIN_S, FoundLog, wait_for_lease, wait_for_log
 
@@ -137,6 +138,7 @@ class _Session:
             for row, at in acknowledged
         ]
         outbox.record_publications(noted)
+        tell_of_published(acknowledged)
         acknowledged.clear()
         self._publisher.on_the_way.forget(each.row_id for each in noted)
         self._published += len(noted)

@@ -15,6 +15,7 @@ from accounts.models import Agent, Entry, Kind, Outbox, Submission
 from accounts.models.fields import instant
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.selectors.scope import accounts_seen_by
+from accounts.tracing import trace_headers
 
 _SAME_CONTENT = (
     "account",
@@ -110,6 +111,7 @@ def file_submission(submission: Submission) -> Submission:
         topic=settings.KAFKA_TOPIC,
         key=key,
         value=value,
+        headers=trace_headers(),
         submission=submission,
         queued_at_ms=time.time_ns() // 1_000_000,
     )

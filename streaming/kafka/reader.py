@@ -10,7 +10,7 @@ from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from accounts.ledger.identity import Position
-from accounts.ledger.messages import Delivered, digest_of
+from accounts.ledger.messages import Delivered, Headers, digest_of
 from streaming.endpoint import Endpoint
 from streaming.kafka.config import client_settings
 from streaming.kafka.rights import FORBIDDEN, lacking
@@ -64,6 +64,7 @@ def as_delivered(message: Message) -> Delivered:
         message.key(),
         message.value(),
         -1 if epoch is None else epoch,
+        tuple(cast(Headers, message.headers()) or ()),
     )
 
 
