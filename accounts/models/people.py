@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 
@@ -60,6 +61,12 @@ class Agent(AbstractUser):
     branch = models.ForeignKey(
         Branch, models.PROTECT, verbose_name=_("branch"), null=True, blank=True
     )
+    # A password that somebody else has given opens nothing but the page to change it.
+    must_change_password = models.BooleanField(
+        _("must change the password"), default=False, editable=False
+    )
+    # How often all sessions of the agent were ended. Each session knows the number of its time.
+    sessions_ended = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar[AgentManager] = AgentManager()
 
@@ -80,6 +87,13 @@ class Agent(AbstractUser):
     def __str__(self) -> str:
         return self.get_full_name() or self.username
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Let a session end with its password, as Django does, and when all are ended."""
+        kept = f"{self.password} {self.sessions_ended}"
+        return salted_hmac(
+            "accounts.Agent.session", kept, secret=secret, algorithm="sha256"
+        ).hexdigest()
+
     @property
     def may_submit(self) -> bool:
         """Whether the agent may submit transactions: tellers and supervisors."""
@@ -98,6 +112,11 @@ class Agent(AbstractUser):
         submit: the bytes are those that were published before, and nobody can change them.
         """
         return self.is_active and self.role in {Role.OPERATOR, Role.ADMINISTRATOR}
+
+    @property
+    def keeps_team(self) -> bool:
+        """Whether the agent helps others to sign in: supervisors and administrators."""
+        return self.is_active and self.role in {Role.SUPERVISOR, Role.ADMINISTRATOR}
 
     @property
     def sees_admin(self) -> bool:

@@ -5,11 +5,12 @@ import json
 
 import pytest
 from django.db import DataError, close_old_connections
+from django.test import Client
 from django.utils import timezone
 
 from accounts.identifiers import new_transaction_id
 from accounts.models import Agent, Kind, Role
-from accounts.selectors.positions import current_position
+from accounts.selectors.positions import Position, current_position
 from accounts.services.submissions import submit_transaction
 from streaming import frames, hub, live_figures, sockets
 from streaming.feed import CHANGES_A_SECOND
@@ -235,6 +236,72 @@ async def test_a_branch_sees_its_own_accounts_only(ledger, role):
     await browser.leave()
 
 
+FILTERS = [
+    {},
+    {"range": "all", "account": ["C100", "C200", "C300"]},
+    {"range": "all", "account": ["C200"]},
+    {"range": "all", "all_entries": True},
+    {"range": "all", "branch": "paris"},
+    {"range": "all", "agent": "elsewhere"},
+    {"range": "all", "outcome": "rejected"},
+    {"range": "all", "kind": "account_opened"},
+]
+
+
+def _opens(who: Agent, identifier: str) -> bool:
+    client = Client()
+    client.force_login(who)
+    return client.get(f"/transactions/{identifier}/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "code", "seen"),
+    [
+        (Role.TELLER, "lyon", {"C100"}),
+        (Role.SUPERVISOR, "paris", {"C200"}),
+        (Role.AUDITOR, "", {"C100", "C200", "C300"}),
+        (Role.ADMINISTRATOR, "", {"C100", "C200", "C300"}),
+    ],
+)
+async def test_no_frame_carries_a_row_whose_page_would_not_open(
+    ledger, monkeypatch, role, code, seen
+):
+    monkeypatch.setattr(hub, "HEARTBEAT_S", 0.05)
+    await in_database(filed, "C100", "lyon")
+    await in_database(filed, "C200", "paris")
+    who = await in_database(agent, "someone", role, code)
+    key = await in_database(sign_in, who)
+    before = await in_database(current_position)
+    openings = [opened(account=number) for number in ("C100", "C200", "C300")]
+    await in_database(ledger.post, *openings, *_some_of_each())
+    browsers = [Browser(key) for _filter in FILTERS]
+    for browser, chosen in zip(browsers, FILTERS, strict=True):
+        await browser.connect()
+        # What came since ``before`` is caught up with; the rest is told live.
+        await browser.subscribe(str(before), panels=(), **chosen)
+
+    await in_database(ledger.post, *_some_of_each())
+    last = (await in_database(current_position)).entry_id
+    for browser in browsers:
+        while Position.parse((await browser.next("heartbeat"))["position"]).entry_id < last:
+            pass
+
+    rows = [
+        row for browser in browsers for frame in browser.frames for row in frame.get("entries", [])
+    ]
+    assert {row["account"] for row in rows} == seen
+    for identifier in {row["transaction_id"] for row in rows}:
+        assert await in_database(_opens, who, identifier)
+    for browser in browsers:
+        await browser.leave()
+
+
+def _some_of_each():
+    for number in ("C100", "C200", "C300"):
+        yield submitted(account=number, submitted_by="elsewhere")
+        yield withdrawn(10**9, account=number)
+
+
 async def test_a_branch_is_told_the_number_of_its_own_transactions_in_a_flood(ledger):
     await in_database(filed, "C100", "lyon")
     await in_database(filed, "C200", "paris")
@@ -441,11 +508,35 @@ async def test_signing_out_closes_the_socket_within_five_seconds(auditor, page):
     assert asyncio.get_running_loop().time() - began < 5
 
 
+async def test_frames_do_not_prolong_a_session_and_its_end_closes_the_socket(
+    ledger, page, auditor, settings
+):
+    settings.SESSION_IDLE_MINUTES = 1 / 20
+    await page.subscribe()
+    began = asyncio.get_running_loop().time()
+
+    await in_database(ledger.post, opened())
+    await page.next("entries")
+
+    assert await page.closed() == frames.SIGNED_OUT
+    assert asyncio.get_running_loop().time() - began < 3 + 5
+
+
+async def test_a_session_that_owes_a_second_factor_opens_no_socket(auditor, settings):
+    settings.SECOND_FACTOR_ROLES = frozenset({Role.AUDITOR})
+    browser = Browser(auditor)
+    await browser.connect()
+
+    assert await browser.closed() == frames.SIGNED_OUT
+
+
 @pytest.mark.fault("25")
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"is_active": False}, frames.SIGNED_OUT),
+        ({"sessions_ended": 1}, frames.SIGNED_OUT),
+        ({"must_change_password": True}, frames.SIGNED_OUT),
         ({"role": Role.OPERATOR}, frames.RIGHTS_CHANGED),
         ({"role": Role.TELLER, "branch": "lyon"}, frames.RIGHTS_CHANGED),
     ],
