@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 from accounts.events import encode
 from accounts.identifiers import new_transaction_id
 from streaming.kafka.admin import create_topic
+from tests.accounts.second_factors import App
 from tests.builders import opened
 from tests.processes import Portal, wait_until
 from tests.streaming.test_posting_end_to_end import Bank
@@ -36,6 +37,7 @@ class Browser:
         self._address = urlsplit(address).netloc
         self.cookies: dict[str, str] = {}
         self.tokens: set[str] = set()
+        self.page = ""
 
     def ask(self, method: str, path: str, **fields: str) -> HTTPResponse:
         connection = HTTPConnection(self._address, timeout=30)
@@ -46,9 +48,8 @@ class Browser:
         for cookie in answer.headers.get_all("Set-Cookie") or []:
             name, _, value = cookie.partition(";")[0].partition("=")
             self.cookies[name] = value
-        self.tokens |= set(
-            re.findall(r'csrfmiddlewaretoken" value="(\w+)"', answer.read().decode("utf-8"))
-        )
+        self.page = answer.read().decode("utf-8")
+        self.tokens |= set(re.findall(r'csrfmiddlewaretoken" value="(\w+)"', self.page))
         connection.close()
         return answer
 
@@ -100,6 +101,19 @@ def headers_in(bank: Portal, topic: str) -> list[dict[str, bytes]]:
     return found
 
 
+def set_up_factors(browser: Browser) -> tuple[App, list[str]]:
+    """Set up an app and recovery codes; give what only the agent is to know."""
+    browser.ask("GET", "/auth/factors/app/")
+    found = re.search(r"secret=([A-Z2-7]{16,})|<code[^>]*>([A-Z2-7 ]{16,})</code>", browser.page)
+    assert found, browser.page
+    app = App((found[1] or found[2]).replace(" ", ""))
+    assert browser.send("/auth/factors/app/", code=app.code()).status == 302
+    browser.ask("GET", "/auth/factors/codes/")
+    codes = re.findall(r"<code[^>]*>(\w{8,})</code>|<li[^>]*>(\w{8,})</li>", browser.page)
+    assert codes, browser.page
+    return app, ["".join(each) for each in codes]
+
+
 def test_one_id_leads_through_every_log_and_no_secret_is_in_any(bank):
     wait = wait_until
     browser = Browser(bank.serve("-c", SERVE))
@@ -123,6 +137,8 @@ def test_one_id_leads_through_every_log_and_no_secret_is_in_any(bank):
     browser.ask("POST", f"/transactions/new/?{asked}", csrfmiddlewaretoken="x" * 32, **form)
     browser.send("/transactions/new/", transaction_id=str(given), **form | {"amount": "26.00"})
     browser.send("/transactions/new/", transaction_id="none", **form)
+    app, recovery = set_up_factors(browser)
+    browser.send("/auth/login/", login=REFERENCE, password=HOLDER)
     wait(lambda: bank.balance("C100") == 2_500, "it is posted")
 
     assert submitted.status == 302
@@ -152,7 +168,7 @@ def test_one_id_leads_through_every_log_and_no_secret_is_in_any(bank):
     secrets = {PASSWORD, WRONG_PASSWORD, HOLDER, REFERENCE, "marked", "Marked", "2026-01-02"}
     secrets |= {urlencode({"x": HOLDER})[2:], urlencode({"x": REFERENCE})[2:]}
     secrets |= {browser.cookies["sessionid"], browser.cookies["csrftoken"], *browser.tokens}
-    secrets |= {str(given), "25.00", "x" * 32}
+    secrets |= {str(given), "25.00", "x" * 32, app.secret, app.secret.lower(), *recovery}
     assert len(browser.tokens) > 2
     assert [each for each in secrets if each in logs] == []
 
