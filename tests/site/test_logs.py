@@ -174,3 +174,15 @@ def test_all_that_the_supervisor_passes_on_is_json_where_that_is_wanted(capsys, 
     told, passed_on = map(json.loads, capsys.readouterr().out.splitlines())
     assert (told["logger"], told["message"]) == ("portal", "Ctrl-C stops everything.")
     assert passed_on == {}
+
+
+def test_the_password_of_a_first_start_is_no_line_of_a_log(empty_database, tmp_path):
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+
+    done = under(tmp_path, "-m", "bankportal.prepare", LOG_FORMAT="json")
+
+    said = [json.loads(line)["message"] for line in done.stdout.splitlines()]
+    kept = (tmp_path / "sign-in.txt").read_text()
+    password = re.search(r"Password of each: (\S+)", kept)[1]
+    assert said[-1] == f"Password of each: kept in {tmp_path / 'sign-in.txt'}"
+    assert password not in done.stdout + done.stderr
