@@ -229,6 +229,7 @@ AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+AXES_CLIENT_STR_CALLABLE = "accounts.sign_in.client_in_logs"
 
 # Sessions end unused, and however much they are used.
 SESSION_IDLE_MINUTES = whole_number(

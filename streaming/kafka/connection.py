@@ -29,6 +29,8 @@ _COMPLAINTS_KEPT = 20
 DEFAULT_TIMEOUT_S = 10.0
 # How long a broker may be silent before we look whether it is us that it does not like.
 _LISTEN_S = 0.5
+# Where several are named, another one may have us, and may be further away.
+_LISTEN_TO_SEVERAL_S = 3.0
 _REMEDY = (
     "Start it there, correct KAFKA_BOOTSTRAP_SERVERS, or unset that (unset "
     "KAFKA_BOOTSTRAP_SERVERS) for a Kafka on this machine."
@@ -95,13 +97,14 @@ class Connection:
     def metadata(self, topic: str | None = None) -> ClusterMetadata:
         """Ask for brokers and topics. Naming a ``topic`` may create it, where that is on."""
         words = () if topic is None else (topic,)
+        is_several = "," in self.endpoint.bootstrap_servers
+        listen_s = _LISTEN_TO_SEVERAL_S if is_several else _LISTEN_S
         while True:
-            patience_s = min(self.seconds_left, _LISTEN_S)
             try:
-                return self.client.list_topics(*words, timeout=patience_s)
+                return self.client.list_topics(*words, timeout=min(self.seconds_left, listen_s))
             except KafkaException as failure:
                 named = self._named(failure, topic or "", "Describe")
-                # One that refuses us is asked again and again by the client, and goes on to.
+                # Left alone, the client would ask one that refuses us some twenty times a second.
                 if self.is_late() or not isinstance(named, BrokerNotReachable):
                     raise named from failure
 

@@ -138,7 +138,10 @@ def test_one_id_leads_through_every_log_and_no_secret_is_in_any(bank):
     browser.send("/transactions/new/", transaction_id=str(given), **form | {"amount": "26.00"})
     browser.send("/transactions/new/", transaction_id="none", **form)
     app, recovery = set_up_factors(browser)
-    browser.send("/auth/login/", login=REFERENCE, password=HOLDER)
+    somebody = Browser(bank.url)
+    somebody.ask("GET", "/auth/login/")
+    for _ in range(6):
+        somebody.send("/auth/login/", login=PASSWORD, password=WRONG_PASSWORD)
     wait(lambda: bank.balance("C100") == 2_500, "it is posted")
 
     assert submitted.status == 302
@@ -164,6 +167,9 @@ def test_one_id_leads_through_every_log_and_no_secret_is_in_any(bank):
     assert [each.split("-")[1] for each in carried] == [trace_id]
     patterns = {line["path"] for line in lines_of(bank, "web") if line["logger"].endswith("access")}
     assert {"/accounts/", "/accounts/<number>/", "/transactions/export.csv", None} <= patterns
+    failures = [str(line["message"]) for line in lines_of(bank, "web") if "AXES" in str(line)]
+    assert any("agent 1 at 127.0.0.1" in each for each in failures)
+    assert any("Locking out an unknown name at 127.0.0.1" in each for each in failures)
     logs = "".join(bank.output_of(name) for name in ("web", "run_relay", "run_consumer"))
     secrets = {PASSWORD, WRONG_PASSWORD, HOLDER, REFERENCE, "marked", "Marked", "2026-01-02"}
     secrets |= {urlencode({"x": HOLDER})[2:], urlencode({"x": REFERENCE})[2:]}
