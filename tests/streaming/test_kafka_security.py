@@ -386,6 +386,9 @@ def test_a_port_that_speaks_tls_is_told_from_one_where_nothing_is(sign_in):
         Connection(endpoint, timeout=1)
 
 
+READING = ("verify_ledger", "rebuild_ledger", "backup")
+
+
 class Staff:
     """One portal whose processes sign in to Kafka each with a name of its own."""
 
@@ -447,7 +450,8 @@ def test_a_transaction_takes_the_whole_way_with_a_name_and_its_rules_for_each_pr
     assert json.loads(status)["kafka"]["problem"] == ""
     assert json.loads(status)["lag"] == 0
     said += [status, operator.manage("describe_topics").stdout]
-    said += [operator.manage("verify_ledger").stdout, operator.manage("doctor", check=False).stdout]
+    said += [operator.manage(*words.split()).stdout for words in READING]
+    said += [operator.manage("doctor", check=False).stdout]
     assert f"external Kafka at {staff.bank.kafka.listeners['TRUSTED']}" in said[-1]
     said += [path.read_text(errors="replace") for path in tmp_path.glob("*.log")]
     for password in staff.bank.kafka.passwords.values():
