@@ -21,6 +21,8 @@ from django.utils.translation import gettext
 from accounts.client_address import is_trusted_proxy
 from accounts.database_troubles import CANNOT_SERVE
 from accounts.models import Agent
+from accounts.origin import acting_for
+from accounts.refused_requests import note_refusal
 from accounts.selectors.sessions import Standing, standing_of
 from accounts.selectors.team import has_factor
 from accounts.services.sessions import note_activity
@@ -100,6 +102,19 @@ class RequestIdMiddleware:
                 "duration_ms": round(seconds * 1000, 1),
             },
         )
+
+
+class AuditMiddleware:
+    """Lets the audit log know which request an act comes from, and records what is refused."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with acting_for(request):
+            response = self.get_response(request)
+            note_refusal(request, response)
+        return response
 
 
 class HeldSessionsMiddleware:

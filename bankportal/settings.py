@@ -117,6 +117,7 @@ MIDDLEWARE = [
     "bankportal.middleware.KnownMethodsMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bankportal.middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "bankportal.middleware.HeldSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

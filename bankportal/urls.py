@@ -8,7 +8,13 @@ from allauth.mfa.webauthn import views as passkey_views
 from django.contrib import admin
 from django.urls import include, path
 
-from accounts.views.own_sign_in import own_password, own_sessions, passkeys, session_state
+from accounts.views.own_sign_in import (
+    PasskeyAgainView,
+    own_password,
+    own_sessions,
+    passkeys,
+    session_state,
+)
 from bankportal import health
 from bankportal.styleguide import styleguide
 
@@ -40,7 +46,7 @@ auth_urls = [
     path("passkeys/login/", passkey_views.login_webauthn, name="mfa_login_webauthn"),
     path(
         "passkeys/again/",
-        passkey_views.reauthenticate_webauthn,
+        PasskeyAgainView.as_view(),
         name="mfa_reauthenticate_webauthn",
     ),
     path("passkeys/add/", passkey_views.add_webauthn, name="mfa_add_webauthn"),

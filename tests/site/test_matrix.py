@@ -63,6 +63,7 @@ EVERYBODY = frozenset(Role)
 CUSTOMERS = EVERYBODY - {Role.OPERATOR}
 SUBMITTING = frozenset({Role.TELLER, Role.SUPERVISOR})
 IN_ADMIN = EVERYBODY - {Role.TELLER}
+AUDITORS = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
 KEEPERS = frozenset({Role.ADMINISTRATOR})
 DECIDERS = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
 TEAM = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
@@ -125,6 +126,9 @@ PAGES = {
     "dashboards/<int:board_id>/": both(CUSTOMERS),
     "dashboards/<int:board_id>/copy/": writes(CUSTOMERS),
     "dashboards/<int:board_id>/delete/": both(CUSTOMERS),
+    "audit/": reads(AUDITORS),
+    "audit/<int:record_id>/": reads(AUDITORS),
+    "audit/export.csv": reads(AUDITORS),
     "auth/login/": Rule(is_public=True),
     "auth/logout/": Rule(is_public=True),
     "auth/again/": OWN,
@@ -284,6 +288,7 @@ def objects_of(bank: Bank, number: str, owner: Agent) -> Objects:
         "board_id": str(board.pk),
         "agent_id": str(rows[Agent].pk),
         "pk": str(passkey_of(owner).pk),
+        "record_id": "1",
         "content_type_id": str(ContentType.objects.get_for_model(Account).pk),
     }
     return Objects(names, rows)
@@ -381,6 +386,8 @@ def test_each_address_has_a_rule_and_each_rule_an_address() -> None:
     assert sorted(RULES) == sorted(ROUTES)
 
 
+GIVING_A_FACTOR = {"auth/factors/again/", "auth/passkeys/again/"}
+SETTING_ONE_UP = {"auth/factors/", "auth/factors/app/", "auth/passkeys/add/", "auth/again/"}
 GUARDED = [each for each in ROUTES if not RULES[each].is_public]
 
 
@@ -422,6 +429,31 @@ def test_without_a_session_every_address_leads_to_the_sign_in(bank: Bank) -> Non
             answer = answer_of(visitor, method, address)
             if answer != SIGN_IN and (method == "GET" or answer != NO_METHOD):
                 wrong.append((method, address, answer))
+
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize("has_factor", [True, False])
+def test_a_password_alone_opens_nothing_where_a_second_factor_is_due(
+    bank: Bank, clients: dict[Role, tuple[Agent, Client]], settings: Any, has_factor: bool
+) -> None:
+    settings.SECOND_FACTOR_ROLES = list(Role)
+    wrong = []
+    for agent, client in clients.values():
+        objects = objects_of(bank, "C100", owner=agent)
+        if not has_factor:
+            Authenticator.objects.filter(user=agent).delete()
+        way_in = GIVING_A_FACTOR if has_factor else SETTING_ONE_UP
+        for route in GUARDED:
+            if route in way_in:
+                continue
+            for method in ("GET", "POST"):
+                response = request_of(client, method, objects.address(route))
+                location = response.headers.get("Location", "")
+                # Where the admin opens to nobody it answers as to any other stranger.
+                is_led = location.startswith(("/auth/factors/", "/admin/login/"))
+                if not is_led and response.status_code != 403:
+                    wrong.append((agent.role, method, route, response.status_code, location))
 
     assert not wrong, wrong
 
