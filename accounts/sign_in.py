@@ -112,6 +112,15 @@ def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> st
     return agent.get_username() if agent else typed.lower()
 
 
+def client_in_logs(
+    username: str | None, ip_address: str | None, *_others: object, **_more: object
+) -> str:
+    """Name who failed to sign in for the log: never by what was typed, which may be a password."""
+    agent = get_user_by_username(username) if username else None
+    who = f"agent {agent.pk}" if agent else "an unknown name"
+    return f"{who} at {ip_address or 'an unknown address'}"
+
+
 def is_fresh(request: HttpRequest) -> bool:
     """Tell whether the agent signed in, or signed in again, a moment ago."""
     if not isinstance(request.user, Agent):

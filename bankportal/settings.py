@@ -107,6 +107,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "bankportal.middleware.TrustedProxiesMiddleware",
+    "bankportal.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -230,6 +231,7 @@ AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+AXES_CLIENT_STR_CALLABLE = "accounts.sign_in.client_in_logs"
 
 # Sessions end unused, and however much they are used.
 SESSION_IDLE_MINUTES = whole_number(
@@ -387,11 +389,18 @@ if not IS_LOCAL and not DEBUG:
     CSRF_COOKIE_SECURE = True
     CSRF_COOKIE_NAME = "__Host-csrftoken"
 
+# For people at this machine a line of text; beyond it for programs, with a line for each request
+# and for each step of what was submitted.
+LOG_FORMAT = one_of(
+    "LOG_FORMAT", env.str("LOG_FORMAT", default="text" if IS_LOCAL else "json"), ["text", "json"]
+)
+_STEPS = {"level": "INFO" if LOG_FORMAT == "json" else "WARNING"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
+        "json": {"()": "bankportal.logs.JsonFormatter"},
+        "text": {
             "()": "bankportal.logs.LineFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         },
@@ -403,7 +412,7 @@ LOGGING = {
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
             "filters": ["ordinary_answers", "known_troubles"],
         }
     },
@@ -412,5 +421,7 @@ LOGGING = {
         "accounts": {"level": "INFO"},
         "streaming": {"level": "INFO"},
         "bankportal": {"level": "INFO"},
+        "bankportal.access": _STEPS,
+        "streaming.steps": _STEPS,
     },
 }
