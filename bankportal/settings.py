@@ -242,6 +242,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "shared_cache",
+        # Beyond it some would be forgotten: more than anybody can fill while they count.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
     },
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
