@@ -9,7 +9,8 @@ def main() -> None:
     django.setup()
     gc.freeze()
     gc.enable()
-    execute_from_command_line(sys.argv)
+    with acting_by_command(sys.argv[1] if len(sys.argv) > 1 else ""):
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":
@@ -19,6 +20,7 @@ if __name__ == "__main__":
         import django
         from django.core.management import execute_from_command_line
 
+        from accounts.origin import acting_by_command
         from bankportal.process import run_process
     except ImportError as missing:
         sys.exit(f"{missing}. Run make run first, then .venv/bin/python manage.py ...")

@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
 
 from accounts.models import Agent
 from accounts.selectors.sessions import Standing, standing_of
@@ -33,10 +32,6 @@ class BankAdminSite(AdminSite):
             and agent.sees_admin
             and standing_of(request.session, agent) is Standing.SIGNED_IN
         )
-
-    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Django's, which would take any unknown method for GET."""
-        return super().admin_view(require_http_methods(["GET", "HEAD", "POST"])(view), cacheable)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.user.is_authenticated:

@@ -19,3 +19,6 @@ class AccountsConfig(AppConfig):
         user_logged_in.connect(sessions.begin_session)
         authenticator_added.connect(sessions.note_second_factor)
         authenticator_removed.connect(sessions.forget_second_factor)
+        from accounts.services.access_audit import listen  # noqa: PLC0415 # needs the models
+
+        listen()

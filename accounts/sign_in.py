@@ -19,8 +19,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.client_address import client_address
-from accounts.models import Agent
+from accounts.models import Agent, AuditOutcome
 from accounts.selectors.sessions import last_sign_in
+from accounts.services.refusals import record_failed_sign_in
 from accounts.services.sessions import end_all_sessions
 
 # Stands for an address that cannot be known, where one has to be written down.
@@ -47,6 +48,7 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
         return False
 
     def respond_user_inactive(self, request: HttpRequest, user: Agent) -> HttpResponse:
+        record_failed_sign_in(user.username, reason="closed", outcome=AuditOutcome.REFUSED)
         return render(request, "account/account_inactive.html", status=HTTPStatus.FORBIDDEN)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:

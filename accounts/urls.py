@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.views.account import account
+from accounts.views.audit import audit, audit_entry, export_audit
 from accounts.views.receipts import receipt, receipt_status
 from accounts.views.search import accounts, home, search_results
 from accounts.views.statement import statement, statement_as_csv, statement_as_pdf
@@ -26,4 +27,7 @@ urlpatterns = [
     path("transactions/export.csv", export_transactions, name="export_transactions"),
     path("transactions/<uuid:transaction_id>/", receipt, name="receipt"),
     path("transactions/<uuid:transaction_id>/status/", receipt_status, name="receipt_status"),
+    path("audit/", audit, name="audit"),
+    path("audit/export.csv", export_audit, name="export_audit"),
+    path("audit/<int:record_id>/", audit_entry, name="audit_record"),
 ]

@@ -10,7 +10,9 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db.transaction import atomic
 
-from accounts.models import BRANCH_ROLES, Agent, Branch, Role
+from accounts.models import BRANCH_ROLES, Act, Agent, Branch, Role
+from accounts.origin import acting_by_command
+from accounts.services.audit import Deed, about_agent, record
 from bankportal.data_files import history_due_path, sign_in_path
 from bankportal.secrets import READ_WRITE_BY_OWNER
 
@@ -69,7 +71,7 @@ def _make_agents(password: str) -> None:
         Branch.objects.get_or_create(code=code, defaults={"name": name})[0]
         for code, name in BRANCHES
     ]
-    for username, role in AGENTS.items():
+    made = [
         Agent.objects.create_user(
             username,
             password=password,
@@ -80,6 +82,14 @@ def _make_agents(password: str) -> None:
             is_staff=role in ADMIN_ROLES,
             is_superuser=role == Role.ADMINISTRATOR,
         )
+        for username, role in AGENTS.items()
+    ]
+    deeds = [
+        Deed(act=Act.AGENT_ADDED, about=about_agent(each), after={"role": each.role})
+        for each in made
+    ]
+    with acting_by_command("first start"):
+        record(*deeds)
 
 
 def _write_sign_in(file: Path, password: str) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -19,9 +19,25 @@ from django.utils.translation import gettext
 from accounts.client_address import is_trusted_proxy
 from accounts.database_troubles import CANNOT_SERVE
 from accounts.models import Agent
+from accounts.origin import acting_for
+from accounts.refused_requests import note_refusal
 from accounts.selectors.sessions import Standing, standing_of
 from accounts.selectors.team import has_factor
 from accounts.services.sessions import note_activity
+
+
+class KnownMethodsMiddleware:
+    """Refuses the methods that no page has: some libraries' pages would take them for others."""
+
+    known = ("GET", "HEAD", "POST")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in self.known:
+            return HttpResponseNotAllowed(self.known)
+        return self.get_response(request)
 
 
 class TrustedProxiesMiddleware:
@@ -43,6 +59,19 @@ class TrustedProxiesMiddleware:
             for name in self.forwarded:
                 request.META.pop(name, None)
         return self.get_response(request)
+
+
+class AuditMiddleware:
+    """Lets the audit log know which request an act comes from, and records what is refused."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with acting_for(request):
+            response = self.get_response(request)
+            note_refusal(request, response)
+        return response
 
 
 class HeldSessionsMiddleware:

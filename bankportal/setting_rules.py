@@ -4,7 +4,7 @@ import ipaddress
 import re
 import ssl
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ _YES = frozenset({"1", "on", "true", "yes", "y"})
 _NO = frozenset({"", "0", "off", "false", "no", "n"})
 # Where the system has time zones of its own, Django takes no other.
 SYSTEM_ZONES = Path("/usr/share/zoneinfo")
+_HERE = frozenset({"", "localhost", "127.0.0.1", "::1", "[::1]"})
 _SERVER = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 
 
@@ -197,6 +198,25 @@ def refuse_unsafe_production(
     for origin in trusted_origins:
         if not origin.startswith("https://"):
             raise _wrong("CSRF_TRUSTED_ORIGINS", origin, f"Use https://, since {because}.")
+
+
+def refuse_unsaid_lines(
+    database: Mapping[str, Any], servers: str, *, is_kafka_protocol_said: bool
+) -> None:
+    """Refuse to send the bank's data across a network in the clear because nobody said how."""
+    host = str(database.get("HOST", ""))
+    is_beyond = host not in _HERE and not host.startswith("/")
+    if is_beyond and "sslmode" not in database.get("OPTIONS", {}):
+        raise ImproperlyConfigured(
+            f"DATABASE_URL leads to {host} and does not say whether by TLS. Add "
+            "?sslmode=verify-full to it, or ?sslmode=disable for a network that is yours alone."
+        )
+    kafka_hosts = {server.rpartition(":")[0] or server for server in servers.split(",") if server}
+    if kafka_hosts - _HERE and not is_kafka_protocol_said:
+        raise ImproperlyConfigured(
+            "KAFKA_BOOTSTRAP_SERVERS leads beyond this machine and KAFKA_SECURITY_PROTOCOL is not "
+            "set. Set it to SASL_SSL, or to PLAINTEXT for a network that is yours alone."
+        )
 
 
 def socket_sources(hosts: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from bankportal.setting_rules import (
     refuse_copies_without_brokers,
     refuse_half_a_sign_in,
     refuse_unsafe_production,
+    refuse_unsaid_lines,
     roles,
     server_list,
     socket_sources,
@@ -112,8 +113,10 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bankportal.middleware.ChosenLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "bankportal.middleware.KnownMethodsMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bankportal.middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "bankportal.middleware.HeldSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -279,9 +282,15 @@ refuse_copies_without_brokers(KAFKA_REPLICATION, servers=KAFKA_BOOTSTRAP_SERVERS
 KAFKA_CONSUMER_GROUP = env.str("KAFKA_CONSUMER_GROUP", default="bankportal")
 KAFKA_SECURITY_PROTOCOL = one_of(
     "KAFKA_SECURITY_PROTOCOL",
-    env.str("KAFKA_SECURITY_PROTOCOL", default="PLAINTEXT").upper(),
+    (env.str("KAFKA_SECURITY_PROTOCOL", default="") or "PLAINTEXT").upper(),
     ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
 )
+if not IS_LOCAL and not DEBUG:
+    refuse_unsaid_lines(
+        DATABASES["default"],
+        KAFKA_BOOTSTRAP_SERVERS,
+        is_kafka_protocol_said=bool(env.str("KAFKA_SECURITY_PROTOCOL", default="")),
+    )
 KAFKA_SASL_MECHANISM = env.str("KAFKA_SASL_MECHANISM", default="").upper()
 if KAFKA_SASL_MECHANISM:
     # Those that a name and a password are enough for.

@@ -1,61 +1,57 @@
 """Every address of the site."""
 
-from collections.abc import Callable
-
 from allauth.account import views as allauth_views
 from allauth.mfa.base import views as mfa_views
 from allauth.mfa.recovery_codes import views as code_views
 from allauth.mfa.totp import views as totp_views
 from allauth.mfa.webauthn import views as passkey_views
 from django.contrib import admin
-from django.http import HttpResponseBase
-from django.urls import URLPattern, include, path
-from django.views.decorators.http import require_http_methods
+from django.urls import include, path
 
-from accounts.views.own_sign_in import own_password, own_sessions, passkeys, session_state
+from accounts.views.own_sign_in import (
+    PasskeyAgainView,
+    own_password,
+    own_sessions,
+    passkeys,
+    session_state,
+)
 from bankportal import health
 from bankportal.styleguide import styleguide
 
-
-def page(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-    """Give one address for what browsers do; allauth's views would take other methods too."""
-    return path(route, require_http_methods(["GET", "HEAD", "POST"])(view), name=name)
-
-
 # Only these of allauth's pages exist here: no sign-up, no e-mail, no reset.
 auth_urls = [
-    page("login/", allauth_views.login, "account_login"),
-    page("logout/", allauth_views.logout, "account_logout"),
-    page("again/", allauth_views.reauthenticate, "account_reauthenticate"),
-    page("password/", own_password, "account_change_password"),
-    page("session/", session_state, "session_state"),
-    page("sessions/", own_sessions, "own_sessions"),
-    page("factors/", mfa_views.index, "mfa_index"),
-    page("factors/login/", mfa_views.authenticate, "mfa_authenticate"),
-    page("factors/again/", mfa_views.reauthenticate, "mfa_reauthenticate"),
-    page("factors/app/", totp_views.activate_totp, "mfa_activate_totp"),
-    page("factors/app/remove/", totp_views.deactivate_totp, "mfa_deactivate_totp"),
-    page("factors/codes/", code_views.view_recovery_codes, "mfa_view_recovery_codes"),
-    page(
+    path("login/", allauth_views.login, name="account_login"),
+    path("logout/", allauth_views.logout, name="account_logout"),
+    path("again/", allauth_views.reauthenticate, name="account_reauthenticate"),
+    path("password/", own_password, name="account_change_password"),
+    path("session/", session_state, name="session_state"),
+    path("sessions/", own_sessions, name="own_sessions"),
+    path("factors/", mfa_views.index, name="mfa_index"),
+    path("factors/login/", mfa_views.authenticate, name="mfa_authenticate"),
+    path("factors/again/", mfa_views.reauthenticate, name="mfa_reauthenticate"),
+    path("factors/app/", totp_views.activate_totp, name="mfa_activate_totp"),
+    path("factors/app/remove/", totp_views.deactivate_totp, name="mfa_deactivate_totp"),
+    path("factors/codes/", code_views.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path(
         "factors/codes/new/",
         code_views.generate_recovery_codes,
-        "mfa_generate_recovery_codes",
+        name="mfa_generate_recovery_codes",
     ),
-    page(
+    path(
         "factors/codes/codes.txt",
         code_views.download_recovery_codes,
-        "mfa_download_recovery_codes",
+        name="mfa_download_recovery_codes",
     ),
-    page("passkeys/", passkeys, "mfa_list_webauthn"),
-    page("passkeys/login/", passkey_views.login_webauthn, "mfa_login_webauthn"),
-    page(
+    path("passkeys/", passkeys, name="mfa_list_webauthn"),
+    path("passkeys/login/", passkey_views.login_webauthn, name="mfa_login_webauthn"),
+    path(
         "passkeys/again/",
-        passkey_views.reauthenticate_webauthn,
-        "mfa_reauthenticate_webauthn",
+        PasskeyAgainView.as_view(),
+        name="mfa_reauthenticate_webauthn",
     ),
-    page("passkeys/add/", passkey_views.add_webauthn, "mfa_add_webauthn"),
-    page("passkeys/<int:pk>/", passkey_views.edit_webauthn, "mfa_edit_webauthn"),
-    page("passkeys/<int:pk>/remove/", passkey_views.remove_webauthn, "mfa_remove_webauthn"),
+    path("passkeys/add/", passkey_views.add_webauthn, name="mfa_add_webauthn"),
+    path("passkeys/<int:pk>/", passkey_views.edit_webauthn, name="mfa_edit_webauthn"),
+    path("passkeys/<int:pk>/remove/", passkey_views.remove_webauthn, name="mfa_remove_webauthn"),
 ]
 
 urlpatterns = [

@@ -99,6 +99,7 @@ class _Backup:
             migrations=copied.migrations,
             counts=copied.counts,
             logs=[self._log(log, copied) for log in copied.logs],
+            audit_anchor=copied.audit_anchor,
         )
 
     def _log(self, log: Log, copied: Copied) -> LogOf:

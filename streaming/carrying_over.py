@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from streaming.audit_carrying import carry_audit
+
 _AGENTS: Final = """
     CREATE TEMP TABLE agents AS
     SELECT theirs.id AS theirs, ours.id AS ours FROM present.accounts_agent theirs
@@ -48,15 +50,20 @@ _OUTBOX: Final = """
 
 @dataclass(frozen=True)
 class CarriedOver:
-    """Numbers of rows. ``left`` are submissions by agents whom the backup does not know."""
+    """Numbers of rows. ``left`` are submissions by agents whom the backup does not know.
+
+    ``audit_reason`` says why no audit records were carried over.
+    """
 
     submissions: int
     accounts: int
     left: int
+    audit_records: int = 0
+    audit_reason: str = ""
 
 
 def carry_over(present: Path, copy: sqlite3.Connection) -> CarriedOver:
-    """Add to ``copy`` the submissions and accounts that only the database ``present`` has.
+    """Add to ``copy`` what only the database ``present`` has of submissions, accounts and audit.
 
     Reads ``present`` and changes nothing there. Writes all or nothing; raises ``sqlite3.Error``
     where it cannot be read.
@@ -82,4 +89,4 @@ def _carry(copy: sqlite3.Connection) -> CarriedOver:
     submissions = copy.execute(_SUBMISSIONS).rowcount
     copy.execute(_OUTBOX)
     (left,) = copy.execute("SELECT count(*) FROM carried WHERE NOT has_agent").fetchone()
-    return CarriedOver(submissions, accounts, left)
+    return CarriedOver(submissions, accounts, left, *carry_audit(copy))

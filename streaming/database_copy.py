@@ -5,13 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from accounts.models import Log, LogPosition
 from streaming.manifest import BackupUnusable, put_on_disk
 
-_COUNTED: Final = ("entry", "balance", "deadletter", "submission", "outbox", "account")
+_COUNTED: Final = (
+    "entry",
+    "balance",
+    "deadletter",
+    "submission",
+    "outbox",
+    "account",
+    "auditrecord",
+)
 _MIGRATIONS: Final = "SELECT app, name FROM django_migrations ORDER BY app, name"
 
 
@@ -20,12 +29,16 @@ Row = TypeVar("Row", Log, LogPosition)
 
 @dataclass(frozen=True)
 class Copied:
-    """What the copied database holds: logs in order, positions, migrations, numbers of rows."""
+    """What the copied database holds: logs in order, positions, migrations, numbers of rows.
+
+    ``audit_anchor`` is the end of its audit log.
+    """
 
     logs: tuple[Log, ...]
     positions: tuple[LogPosition, ...]
     migrations: list[str]
     counts: dict[str, int]
+    audit_anchor: str
 
     def positions_of(self, log: Log) -> list[LogPosition]:
         """Give the positions in ``log``."""
@@ -60,10 +73,10 @@ def refuse_damaged(database: sqlite3.Connection, path: Path) -> None:
         raise BackupUnusable(f"{path} is damaged: {verdict}. Restore an earlier backup.")
 
 
-def migrations_and_counts() -> tuple[list[str], dict[str, int]]:
-    """Give what ``Copied`` says of the migrations and rows, of the live database."""
+def migrations_and_counts() -> tuple[list[str], dict[str, int], str]:
+    """Give what ``Copied`` says of migrations, rows and audit log, of the live database."""
     with connection.cursor() as cursor:
-        return _migrations(cursor), _counts(cursor)
+        return _migrations(cursor), _counts(cursor), _audit_anchor(cursor)
 
 
 def _read(copy: sqlite3.Connection) -> Copied:
@@ -71,7 +84,7 @@ def _read(copy: sqlite3.Connection) -> Copied:
     followed = {at.log_id for at in positions}
     logs = tuple(log for log in _rows(copy, Log) if log.pk in followed)
     cursor = copy.cursor()
-    return Copied(logs, positions, _migrations(cursor), _counts(cursor))
+    return Copied(logs, positions, _migrations(cursor), _counts(cursor), _audit_anchor(cursor))
 
 
 def _rows(copy: sqlite3.Connection, model: type[Row]) -> tuple[Row, ...]:
@@ -87,6 +100,16 @@ def _rows(copy: sqlite3.Connection, model: type[Row]) -> tuple[Row, ...]:
 def _migrations(cursor: "CursorWrapper | sqlite3.Cursor") -> list[str]:
     cursor.execute(_MIGRATIONS)
     return [f"{app}.{name}" for app, name in cursor.fetchall()]
+
+
+def _audit_anchor(cursor: "CursorWrapper | sqlite3.Cursor") -> str:
+    """Give the end of the audit log; "" before the migration that begins one, as in an update."""
+    try:
+        cursor.execute("SELECT last_id, last_hash FROM accounts_audithead")
+    except (DatabaseError, sqlite3.DatabaseError):
+        return ""
+    found = cursor.fetchone()
+    return f"{found[0]}:{bytes(found[1]).hex()}" if found else ""
 
 
 def _counts(cursor: "CursorWrapper | sqlite3.Cursor") -> dict[str, int]:

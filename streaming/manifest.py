@@ -69,7 +69,10 @@ class LogOf(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """All of a backup. ``database`` is None where the bank backs it up by other means."""
+    """All of a backup. ``database`` is None where the bank backs it up by other means.
+
+    ``audit_anchor`` is the end of the audit log, as ``verify_audit --anchor`` takes it.
+    """
 
     format: str
     version: int
@@ -78,6 +81,7 @@ class Manifest(msgspec.Struct, frozen=True):
     migrations: list[str]
     counts: dict[str, int]
     logs: list[LogOf]
+    audit_anchor: str = ""
 
     @property
     def archives(self) -> list[ArchiveOf]:

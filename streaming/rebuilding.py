@@ -11,11 +11,12 @@ from accounts.ledger.conclusions import understand
 from accounts.ledger.identity import identity_of
 from accounts.ledger.posting import post_batch
 from accounts.ledger.tables import scratch_tables
-from accounts.models import Log, LogPosition
+from accounts.models import Act, Log, LogPosition, ObjectKind
 from accounts.rebuild import scratch
 from accounts.rebuild.comparison import differences
 from accounts.rebuild.differences import Difference
 from accounts.selectors.noted import Noted, PositionKey, note
+from accounts.services.audit import Deed, Subject, record
 from streaming.archive import ArchivedLog
 from streaming.progress import Console, Progress
 from streaming.publishing import in_parts
@@ -84,7 +85,15 @@ class Rebuild:
     def put_in_place(self) -> str:
         """Let the rebuilt ledger be the live one; see ``scratch.put_in_place``."""
         live = self.noted.next_offsets() if self.noted.is_live else {}
-        return scratch.put_in_place(current_log=self.current_log.pk, expected=live)
+        with atomic():
+            former = scratch.put_in_place(current_log=self.current_log.pk, expected=live)
+            record(self._deed(former))
+        return former
+
+    def _deed(self, former: str) -> Deed:
+        after = {"messages": self.messages, **({"former_schema": former} if former else {})}
+        about = Subject(ObjectKind.LOG, str(self.current_log.pk))
+        return Deed(act=Act.REBUILD, about=about, after=after)
 
     def _post_log(self, log: Log, ranges: dict[int, tuple[int, int]], progress: Progress) -> None:
         expected = {number: start for number, (start, _end) in ranges.items()}

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,9 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from accounts.ledger.tables import LEDGER_TABLES, SCRATCH_PREFIX
+from accounts.models import Act
+from accounts.services.audit import Deed, about_file
+from streaming.audit_carrying import append_to
 from streaming.carrying_over import CarriedOver, carry_over
 from streaming.database_copy import refuse_damaged
 from streaming.manifest import BackupUnusable, Manifest, put_on_disk
@@ -63,6 +67,7 @@ def restore_database(folder: Path, database: Path) -> Restored:
     try:
         shutil.copyfile(folder / manifest.database.name, draft)
         carried, reason = _prepare(draft, database)
+        _record_restore(draft, folder, manifest, carried)
         put_on_disk(draft)
         former = _keep(database) if database.exists() else None
         draft.replace(database)
@@ -106,6 +111,19 @@ def _prepare(draft: Path, database: Path) -> tuple[CarriedOver | None, str]:
             return None, str(reason)
     finally:
         copy.close()
+
+
+def _record_restore(
+    draft: Path, folder: Path, manifest: Manifest, carried: CarriedOver | None
+) -> None:
+    after = {
+        "backup": folder.name,
+        "made_at": manifest.made_at,
+        "submissions_carried": carried.submissions if carried else 0,
+        "audit_records_carried": carried.audit_records if carried else 0,
+    }
+    with closing(sqlite3.connect(draft)) as copy, copy:
+        append_to(copy, Deed(act=Act.RESTORE, about=about_file(folder.name), after=after))
 
 
 def _keep(database: Path) -> Path:

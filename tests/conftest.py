@@ -20,6 +20,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from accounts.ledger.append_only import creating, dropping
+from accounts.services.refusals import floods
 from bankportal.prepare import bring_static_files_up_to_date
 from tests.made_once import made_once
 from tests.processes import Portal, let_children_hear_signals
@@ -101,15 +102,24 @@ def quick_passwords() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def kinds_that_come_back() -> None:
-    """Write the kinds of entries again when a transactional test has emptied every table."""
-    post_migrate.connect(_write_kinds, dispatch_uid="kinds in tests")
+def rows_that_come_back() -> None:
+    """Write again what migrations have written, when a transactional test has emptied all."""
+    post_migrate.connect(_write_rows, dispatch_uid="rows in tests")
 
 
-def _write_kinds(sender: AppConfig, using: str, **_details: object) -> None:
-    if sender.label == "accounts":
-        write = import_module("accounts.migrations.0002_entry_kinds").add_kinds
-        write(sender.apps, SimpleNamespace(connection=connections[using]))
+def _write_rows(sender: AppConfig, using: str, **_details: object) -> None:
+    # On the way through migrations the tables are not all there, and the migrations write it.
+    is_there = "accounts_audithead" in connections[using].introspection.table_names()
+    if sender.label == "accounts" and is_there:
+        editor = SimpleNamespace(connection=connections[using])
+        import_module("accounts.migrations.0002_entry_kinds").add_kinds(sender.apps, editor)
+        import_module("accounts.migrations.0012_audit").add_head(sender.apps, editor)
+
+
+@pytest.fixture(autouse=True)
+def forgotten_refusals() -> None:
+    """Let no test count on with what another one was refused."""
+    floods.forget()
 
 
 @pytest.fixture(autouse=True, scope="session")

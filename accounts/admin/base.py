@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
 from django.db import DataError
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,7 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.paging import BoundedPaginator
 from accounts.admin.shown import day
-from accounts.models import ADMIN_ROLES, Agent, Role
+from accounts.models import ADMIN_ROLES, Agent, ObjectKind, Role
+from accounts.refused_requests import keep_from_agent
+from accounts.services.audit import Subject
 
 # Django's admin takes type arguments for the type checker only.
 if TYPE_CHECKING:
@@ -70,6 +73,22 @@ class WatchedAdmin(_ModelAdmin):
         match = request.resolver_match
         is_list = match is not None and not match.kwargs
         return rows.defer(*self.left_out_of_lists) if is_list else rows
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is None and not from_field:
+            keep_from_agent(request, self._there(object_id))
+        return found
+
+    def _there(self, object_id: str) -> Subject | None:
+        """Give the row of that id, whoever may see it; None where there is none."""
+        try:
+            row = self.model._default_manager.filter(pk=object_id).only("pk").first()
+        except (OverflowError, TypeError, ValueError, DataError, ValidationError):
+            return None
+        return row and Subject(ObjectKind.TABLE, f"{self.opts.model_name}/{row.pk}")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WatchedList

@@ -1,11 +1,14 @@
 """Agents and branches in the admin: the tables that administrators keep there."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, SetUnusablePasswordMixin
 from django.db.models import QuerySet
+from django.db.transaction import atomic
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
@@ -16,9 +19,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.base import WatchedAdmin, watcher
 from accounts.admin.filters import BranchFilter
 from accounts.admin.shown import row_link
-from accounts.models import Agent, Branch, Role
+from accounts.models import Act, Agent, Branch, Role
 from accounts.selectors.scope import agents_seen_by, branches_seen_by
+from accounts.services.audit import Deed, Subject, about_agent, about_branch, changes, record
 from accounts.sign_in import is_fresh, sign_in_again
+from accounts.signals import access_changed
 
 # Django's admin takes type arguments for the type checker only.
 if TYPE_CHECKING:
@@ -32,7 +37,34 @@ _DUTY: Any = (_("Role"), {"fields": ("role", "branch")})
 
 
 class KeptAdmin(WatchedAdmin):
-    """Added and changed by administrators, seen by the others. Nothing is deleted."""
+    """Added and changed by administrators, seen by the others. Nothing is deleted.
+
+    Each change is recorded in its own transaction, with what it changed.
+    """
+
+    added: ClassVar[Act]
+    changed: ClassVar[Act]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        former = self.model._default_manager.filter(pk=obj.pk).first() if change else None
+        super().save_model(request, obj, form, change)
+        record(*self.deeds(former, obj), by=watcher(request))
+
+    def deeds(self, former: Any, row: Any) -> Iterator[Deed]:
+        """Give what is to be recorded of a row that was added, or was ``former`` before."""
+        before, after = changes(self.recorded(former) if former else {}, self.recorded(row))
+        if former is None:
+            yield Deed(act=self.added, about=self.subject(row), after=after)
+        elif after:
+            yield Deed(act=self.changed, about=self.subject(row), before=before, after=after)
+
+    def recorded(self, row: Any) -> dict[str, Any]:
+        """Give the values whose change is recorded."""
+        raise NotImplementedError
+
+    def subject(self, row: Any) -> Subject:
+        """Give the row as the audit log names it."""
+        raise NotImplementedError
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return watcher(request).role == Role.ADMINISTRATOR
@@ -45,11 +77,18 @@ class KeptAdmin(WatchedAdmin):
 class BranchAdmin(KeptAdmin):
     """The places of the bank."""
 
+    added, changed = Act.BRANCH_ADDED, Act.BRANCH_CHANGED
     seen_by = branches_seen_by
     ordering = ("name",)
     list_display = ("code", "name")
     search_fields = ("code", "name")
     fields = ("code", "name")
+
+    def recorded(self, row: Branch) -> dict[str, Any]:
+        return {"code": row.code, "name": row.name}
+
+    def subject(self, row: Branch) -> Subject:
+        return about_branch(row)
 
 
 class PasswordForm(_PasswordForm):
@@ -73,10 +112,33 @@ class PasswordForm(_PasswordForm):
         return super().save(commit)
 
 
+class RecordedPasswordAdmin(_UserAdmin):
+    """Tells, in the same transaction, that a password was given."""
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 # Django's
+        form_url: str = "",
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with atomic():
+            former = self.get_object(request, unquote(id))
+            response = super().user_change_password(request, id, form_url)
+            agent = Agent.objects.filter(pk=former.pk).first() if former else None
+            if former and agent and agent.password != former.password:
+                access_changed.send(
+                    Agent, agent=agent, act="password_given", by=watcher(request), request=request
+                )
+        return response
+
+
 @admin.register(Agent)
-class AgentAdmin(KeptAdmin, _UserAdmin):
+class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
     """An agent who leaves is set inactive: what an agent did keeps the name."""
 
+    added, changed = Act.AGENT_ADDED, Act.AGENT_CHANGED
     seen_by = agents_seen_by
     ordering = ("username",)
     list_display = ("username", "first_name", "last_name", "role", "branch_link", "is_active")
@@ -145,6 +207,28 @@ class AgentAdmin(KeptAdmin, _UserAdmin):
         # Not even the parameters of a password's hash are anybody else's business.
         return ((None, {"fields": ("username",)}), *shown[1:])
 
+    def deeds(self, former: Agent | None, row: Agent) -> Iterator[Deed]:
+        if former is None:
+            after = {**self.recorded(row), **_duty(row)}
+            yield Deed(act=Act.AGENT_ADDED, about=about_agent(row), after=after)
+            return
+        yield from super().deeds(former, row)
+        before, after = changes(_duty(former), _duty(row))
+        if after:
+            yield Deed(act=Act.ROLE_CHANGED, about=about_agent(row), before=before, after=after)
+
+    def recorded(self, row: Agent) -> dict[str, Any]:
+        names = ("username", "first_name", "last_name", "email", "is_active")
+        # Of one who is changed, role and branch are an act of their own.
+        return {name: getattr(row, name) for name in names}
+
+    def subject(self, row: Agent) -> Subject:
+        return about_agent(row)
+
     @admin.display(description=_("branch"))
     def branch_link(self, agent: Agent) -> SafeString | str:
         return row_link("branch", agent.branch.pk, agent.branch.name) if agent.branch else ""
+
+
+def _duty(agent: Agent) -> dict[str, Any]:
+    return {"role": agent.role, "branch": agent.branch.code if agent.branch else None}

@@ -40,6 +40,8 @@ KEPT_TABLES: Final = (
         fixed=("id", "topic", "key", "value", "headers", "submission_id", "queued_at_ms"),
         freed_by="is_done",
     ),
+    KeptTable("accounts_auditrecord", keys=(("id",),)),
+    KeptTable("accounts_audithead", keys=(("id",),), fixed=("id",)),
 )
 
 _POSTGRESQL_FUNCTION: Final = "accounts_keep_row"
@@ -47,7 +49,7 @@ _POSTGRESQL_FUNCTION: Final = "accounts_keep_row"
 _POSTGRESQL_BODY: Final = """
 BEGIN
     IF TG_OP = 'DELETE' AND TG_NARGS > 0 THEN
-        IF OLD.is_done THEN
+        IF (to_jsonb(OLD) ->> 'is_done')::boolean THEN
             RETURN OLD;
         END IF;
     ELSIF TG_OP = 'UPDATE' AND TG_NARGS > 0 THEN

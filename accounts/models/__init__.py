@@ -1,6 +1,7 @@
 """The tables of the bank."""
 
 from accounts.models.account import Account, AccountStatus, Balance
+from accounts.models.audit import Act, AuditHead, AuditOutcome, AuditRecord, ObjectKind
 from accounts.models.board import READER_ROLES, Board
 from accounts.models.dead_letter import DeadLetter, DeadLetterDecision, DeadReason, Decision
 from accounts.models.ledger import (
@@ -25,7 +26,11 @@ __all__ = [
     "TRANSACTION_KINDS",
     "Account",
     "AccountStatus",
+    "Act",
     "Agent",
+    "AuditHead",
+    "AuditOutcome",
+    "AuditRecord",
     "Balance",
     "Board",
     "Branch",
@@ -39,6 +44,7 @@ __all__ = [
     "Kind",
     "Log",
     "LogPosition",
+    "ObjectKind",
     "Outbox",
     "Outcome",
     "Reason",

@@ -4,8 +4,11 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+from django.db.transaction import atomic
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
+
+from accounts.signals import access_changed
 
 
 class Branch(models.Model):
@@ -39,6 +42,9 @@ BRANCH_ROLES = (Role.TELLER, Role.SUPERVISOR)
 # Who looks into the admin; what each finds there is for the pages of each table to say.
 ADMIN_ROLES = (Role.SUPERVISOR, Role.AUDITOR, Role.OPERATOR, Role.ADMINISTRATOR)
 
+# Who reads the audit log: it tells of every branch, and of what each agent did.
+AUDIT_ROLES = (Role.AUDITOR, Role.ADMINISTRATOR)
+
 
 class AgentManager(UserManager["Agent"]):
     """Makes agents; a superuser is an administrator, who needs no branch."""
@@ -51,7 +57,11 @@ class AgentManager(UserManager["Agent"]):
         **fields: Any,
     ) -> "Agent":
         fields.setdefault("role", Role.ADMINISTRATOR)
-        return super().create_superuser(username, email, password, **fields)
+        with atomic():
+            agent = super().create_superuser(username, email, password, **fields)
+            # Also from the command of Django's, which knows nothing of an audit log.
+            access_changed.send(Agent, agent=agent, act="agent_added", by=None, request=None)
+        return agent
 
 
 class Agent(AbstractUser):
@@ -117,6 +127,11 @@ class Agent(AbstractUser):
     def keeps_team(self) -> bool:
         """Whether the agent helps others to sign in: supervisors and administrators."""
         return self.is_active and self.role in {Role.SUPERVISOR, Role.ADMINISTRATOR}
+
+    @property
+    def sees_audit(self) -> bool:
+        """Whether the audit log opens: to auditors and administrators."""
+        return self.is_active and self.role in AUDIT_ROLES
 
     @property
     def sees_admin(self) -> bool:

@@ -30,7 +30,8 @@ def account_seen_by(agent: Agent, number: str) -> Account:
     """
     accounts = accounts_seen_by(agent).select_related("branch", "balance")
     number = number.strip()
-    if len(number) > NUMBER_LENGTH:
+    # No database is asked for what none of them takes.
+    if len(number) > NUMBER_LENGTH or "\0" in number:
         raise NoSuchAccount(number)
     if exact := accounts.filter(number=number).first():
         return exact
@@ -82,6 +83,15 @@ def first_accounts(agent: Agent) -> list[Account]:
 def is_number_taken(number: str) -> bool:
     """Tell whether any branch has an account of that number, in any case."""
     return Account.objects.annotate(lower=Lower("number")).filter(lower=number.lower()).exists()
+
+
+def anybodys_account(number: str) -> Account | None:
+    """Give the account that ``number`` means, whoever's it is: for what is kept of refusals."""
+    number = number.strip()
+    if not number or len(number) > NUMBER_LENGTH or "\0" in number:
+        return None
+    exact = Account.objects.filter(number=number).first()
+    return exact or Account.objects.filter(number__iexact=number).first()
 
 
 def is_anybodys(number: str) -> bool:

@@ -9,6 +9,7 @@ from accounts.models import (
     BRANCH_ROLES,
     Account,
     Agent,
+    AuditRecord,
     Branch,
     DailyTotal,
     DeadLetter,
@@ -89,6 +90,12 @@ def team_of(agent: Agent) -> QuerySet[Agent]:
 def branches_seen_by(agent: Agent) -> QuerySet[Branch]:
     """Branches: the agent's own; all of them for those who watch the whole bank."""
     return _scoped(Branch.objects.all(), agent, Q(pk=_branch_of(agent)))
+
+
+def audit_seen_by(agent: Agent) -> QuerySet[AuditRecord]:
+    """Audit records: all of them for auditors and administrators, none for anybody else."""
+    records = AuditRecord.objects.all()
+    return records if agent.sees_audit else records.none()
 
 
 def _numbers(agent: Agent) -> QuerySet[Account, str]:

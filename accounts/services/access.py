@@ -7,14 +7,11 @@ from typing import Final
 from allauth.mfa.models import Authenticator
 from axes.handlers.proxy import AxesProxyHandler
 from django.db.transaction import atomic
-from django.dispatch import Signal
 from django.http import HttpRequest
 
 from accounts.models import Agent
 from accounts.services.sessions import end_all_sessions
-
-# Sent with ``agent``, ``act``, ``by`` and ``request``, in the transaction of the act.
-access_changed = Signal()
+from accounts.signals import access_changed
 
 # Without those that are taken for one another.
 _SIGNS: Final = "abcdefghjkmnpqrstuvwxyz23456789"

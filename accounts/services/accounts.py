@@ -47,7 +47,7 @@ def open_account(  # noqa: PLR0913
     try:
         with atomic():
             _file_account(account)
-            return file_submission(wanted)
+            return file_submission(wanted, branch_id=account.branch_id)
     except IntegrityError:
         return _same_opening(wanted, account)
 

@@ -12,7 +12,9 @@ from accounts import outbox
 from accounts.ledger import sql
 from accounts.ledger.identity import current_log, differences_of, identity_of
 from accounts.ledger.messages import LogIdentity, first_links
+from accounts.models import Act, ObjectKind
 from accounts.models.log import Log, LogPosition
+from accounts.services.audit import Deed, Subject, record
 
 REASON_LENGTH = 200
 NAME_LENGTH = 150
@@ -66,6 +68,7 @@ def adopt_log(
             )
         positions = list(LogPosition.objects.filter(log=previous).order_by("partition"))
         adopted = _follow(previous, seen, positions, first_offsets, reason, by)
+        record(_deed(previous, adopted), by=by)
     return Adoption(
         previous=previous,
         adopted=adopted,
@@ -74,6 +77,16 @@ def adopt_log(
         concluded=_concluded(),
         published_again=outbox.waiting().filter(published_at_ms__isnull=False).count(),
     )
+
+
+def _deed(previous: Log, adopted: Log) -> Deed:
+    before, after = (
+        {"log": log.pk, "cluster": log.cluster_id, "topic": log.topic, "topic_id": log.topic_id}
+        for log in (previous, adopted)
+    )
+    words = {"decided_by": adopted.adopted_by, "reason": adopted.reason}
+    about = Subject(ObjectKind.LOG, str(adopted.pk))
+    return Deed(act=Act.ADOPTION, about=about, before=before, after={**after, **words})
 
 
 def _refuse_without_words(reason: str, by: str) -> None:

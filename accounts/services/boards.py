@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.transaction import atomic
 from django.utils.translation import gettext as _
 
-from accounts.models import READER_ROLES, Agent, Board
+from accounts.models import READER_ROLES, Act, Agent, Board, ObjectKind
 from accounts.models.board import (
     BOARD_NAME_LENGTH,
     LAYOUT_LENGTH,
@@ -19,6 +19,7 @@ from accounts.models.board import (
     QUERY_LENGTH,
 )
 from accounts.selectors.boards import MOST_BOARDS, board_open_to, free_board_name, own_board
+from accounts.services.audit import Deed, Subject, record
 
 Layout = Sequence[dict[str, Any]]
 
@@ -102,8 +103,11 @@ def share_board(*, board_id: int, role: str, by: Agent) -> None:
     """
     if role and role not in READER_ROLES:
         raise PermissionDenied
-    board = own_board(by, board_id)
-    Board.objects.filter(pk=board.pk).update(shared_with=role, changed_at_ms=_now_ms())
+    with _boards_held(by):
+        board = own_board(by, board_id)
+        Board.objects.filter(pk=board.pk).update(shared_with=role, changed_at_ms=_now_ms())
+        if role != board.shared_with:
+            record(_sharing(board, role), by=by)
 
 
 def open_first(*, board_id: int | None, by: Agent) -> None:
@@ -132,6 +136,15 @@ def _boards_held(by: Agent) -> Iterator[None]:
         # SQLite has one writer at a time anyway.
         Agent.objects.select_for_update().get(pk=by.pk)
         yield
+
+
+def _sharing(board: Board, role: str) -> Deed:
+    return Deed(
+        act=Act.SHARING,
+        about=Subject(ObjectKind.BOARD, str(board.pk), board.owner.branch_id),
+        before={"shared_with": board.shared_with},
+        after={"shared_with": role},
+    )
 
 
 def _created(by: Agent, name: str, layout: Layout, query: str) -> Board:

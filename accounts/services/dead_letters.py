@@ -9,9 +9,18 @@ from django.core.exceptions import PermissionDenied
 from django.db.transaction import atomic
 from django.utils.translation import gettext as _
 
-from accounts.models import Agent, DeadLetter, DeadLetterDecision, Decision, Outbox
+from accounts.models import (
+    Act,
+    Agent,
+    DeadLetter,
+    DeadLetterDecision,
+    Decision,
+    ObjectKind,
+    Outbox,
+)
 from accounts.selectors.dead_letters import Place, place_of
 from accounts.selectors.redrives import discard_refusals, redrive_refusals
+from accounts.services.audit import Deed, Subject, Values, record
 
 REASON_LENGTH = 300
 NAME_LENGTH = 150
@@ -52,6 +61,11 @@ def redrive(letter_ids: Sequence[int], *, by: Agent | str, reason: str = "") -> 
             _decision(letter, Decision.REDRIVEN, name, why, row)
             for letter, row in zip(wanted, rows, strict=True)
         )
+        deeds = [
+            _deed(letter, Act.REDRIVE, {"outbox": row.pk, **_words(name, why)})
+            for letter, row in zip(wanted, rows, strict=True)
+        ]
+        record(*deeds, by=by)
     return [Verdict(place_of(each), refusals[each.pk]) for each in letters]
 
 
@@ -66,11 +80,11 @@ def discard(letter_ids: Sequence[int], *, by: Agent | str, reason: str) -> list[
     with atomic():
         letters = _held(letter_ids, without=("key", "value"))
         refusals = discard_refusals(letters)
+        wanted = [each for each in letters if not refusals[each.pk]]
         DeadLetterDecision.objects.bulk_create(
-            _decision(each, Decision.DISCARDED, name, why)
-            for each in letters
-            if not refusals[each.pk]
+            _decision(each, Decision.DISCARDED, name, why) for each in wanted
         )
+        record(*(_deed(each, Act.DISCARD, _words(name, why)) for each in wanted), by=by)
     return [Verdict(place_of(each), refusals[each.pk]) for each in letters]
 
 
@@ -103,6 +117,15 @@ def _held(letter_ids: Sequence[int], *, without: Sequence[str] = ()) -> list[Dea
     letters = DeadLetter.objects.filter(pk__in=letter_ids).defer(*without).order_by("pk")
     # SQLite has one writer at a time anyway.
     return list(letters.select_for_update())
+
+
+def _deed(letter: DeadLetter, act: Act, after: Values) -> Deed:
+    place = f"{letter.log_id}/{letter.partition}:{letter.offset}"
+    return Deed(act=act, about=Subject(ObjectKind.DEAD_LETTER, place), after=after)
+
+
+def _words(name: str, reason: str) -> dict[str, str]:
+    return {"decided_by": name, **({"reason": reason} if reason else {})}
 
 
 def _to_publish(letter: DeadLetter) -> Outbox:

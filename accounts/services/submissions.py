@@ -11,10 +11,11 @@ from django.db.transaction import atomic
 from django.utils import timezone
 
 from accounts.events import PORTAL_SOURCE, AccountOpened, Deposit, Event, Withdrawal, encode
-from accounts.models import Agent, Entry, Kind, Outbox, Submission
+from accounts.models import Act, Agent, Entry, Kind, ObjectKind, Outbox, Submission
 from accounts.models.fields import instant
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.selectors.scope import accounts_seen_by
+from accounts.services.audit import Deed, Subject, record
 
 _SAME_CONTENT = (
     "account",
@@ -49,7 +50,8 @@ def submit_transaction(  # noqa: PLR0913
     it is for the ledger.
     """
     refuse_who_may_not_submit(by)
-    if not accounts_seen_by(by).filter(number=account).exists():
+    found = accounts_seen_by(by).filter(number=account).only("branch_id").first()
+    if found is None:
         raise NoSuchAccount(account)
     wanted = new_submission(
         transaction_id=transaction_id,
@@ -61,7 +63,7 @@ def submit_transaction(  # noqa: PLR0913
     )
     try:
         with atomic():
-            return file_submission(wanted)
+            return file_submission(wanted, branch_id=found.branch_id)
     except IntegrityError:
         return same_submission(wanted)
 
@@ -97,9 +99,10 @@ def new_submission(  # noqa: PLR0913
     )
 
 
-def file_submission(submission: Submission) -> Submission:
-    """Write a submission and its outbox row. Must run inside ``atomic``.
+def file_submission(submission: Submission, *, branch_id: int | None) -> Submission:
+    """Write a submission, its outbox row and its audit record, for an account of a branch.
 
+    Must run inside ``atomic``, and last in it.
     Raises ``IntegrityError`` when the id is taken, by a submission or in the ledger.
     """
     if Entry.objects.filter(transaction_id=submission.transaction_id).exists():
@@ -113,6 +116,7 @@ def file_submission(submission: Submission) -> Submission:
         submission=submission,
         queued_at_ms=time.time_ns() // 1_000_000,
     )
+    record(_deed(submission, branch_id), by=submission.submitted_by)
     return submission
 
 
@@ -124,6 +128,28 @@ def same_submission(wanted: Submission) -> Submission:
     ):
         raise IdAlreadyUsed(str(wanted.transaction_id))
     return filed
+
+
+def _deed(submission: Submission, branch_id: int | None) -> Deed:
+    """Give what is kept of it: the rest is in the submission itself, found by its id."""
+    identifier = str(submission.transaction_id)
+    amounts = {"amount_minor": submission.amount_minor, "currency": submission.currency}
+    if submission.kind_id == Kind.ACCOUNT_OPENED:
+        return Deed(
+            act=Act.OPENING,
+            about=Subject(ObjectKind.ACCOUNT, submission.account, branch_id),
+            after={
+                **amounts,
+                "transaction": identifier,
+                "least_balance_minor": submission.least_balance_minor,
+            },
+        )
+    kind = Kind(submission.kind_id).name.lower()
+    return Deed(
+        act=Act.SUBMISSION,
+        about=Subject(ObjectKind.TRANSACTION, identifier, branch_id),
+        after={**amounts, "account": submission.account, "kind": kind},
+    )
 
 
 def _event(submission: Submission) -> Event:

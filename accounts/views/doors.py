@@ -68,6 +68,18 @@ def for_team_keepers(page: Page[Rest]) -> Address[Rest]:
     return for_agents(cast("Page[Rest]", guarded))
 
 
+def for_auditors(page: Page[Rest]) -> Address[Rest]:
+    """Open a page to auditors and administrators; the others are refused."""
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        if not request.user.sees_audit:
+            raise PermissionDenied
+        return page(request, *args, **kwargs)
+
+    return for_agents(cast("Page[Rest]", guarded))
+
+
 def with_fresh_sign_in(page: Page[Rest]) -> Page[Rest]:
     """Ask who has not signed in a moment ago to do so again, before the page opens."""
 

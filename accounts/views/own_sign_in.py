@@ -1,8 +1,10 @@
 """An agent's own sessions and password, and how long the session of a page goes on."""
 
 from http import HTTPStatus
+from typing import Any
 
 from allauth.account import views as allauth_views
+from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase, JsonResponse
@@ -61,3 +63,11 @@ def own_password(request: AgentRequest) -> HttpResponseBase:
 def passkeys(_request: AgentRequest) -> HttpResponseBase:
     """Lead to the page that lists them with the other factors."""
     return redirect("mfa_index")
+
+
+class PasskeyAgainView(ReauthenticateWebAuthnView):  # type: ignore[misc] # allauth is untyped
+    """allauth's, which would lead to the sign-in from a passkey that is not taken."""
+
+    def form_invalid(self, form: Any) -> HttpResponseBase:
+        super().form_invalid(form)
+        return redirect(self.request.get_full_path())

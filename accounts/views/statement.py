@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from accounts.models import Account
+from accounts.models import Account, ObjectKind
 from accounts.selectors.accounts import NoSuchAccount, account_seen_by
 from accounts.selectors.months import last_month, this_month, this_year
 from accounts.selectors.periods import ALL, Period
@@ -25,6 +25,7 @@ from accounts.selectors.statements import (
     statement_part,
     whole_statement,
 )
+from accounts.services.audit import Subject, record_export
 from accounts.services.limits import Act
 from accounts.statement_csv import HEADER, statement_rows
 from accounts.statement_forms import StatementForm
@@ -75,6 +76,7 @@ def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
         context = {"statement": stated, "query": _query_of(stated.period), "most": MOST_LINES}
         too_long = HTTPStatus.UNPROCESSABLE_ENTITY
         return render(request, "accounts/statement_too_long.html", context, status=too_long)
+    _record_export(request, stated, "pdf")
     stated, lines = whole_statement(request.user, stated.account.number, stated.period)
     response = HttpResponse(statement_pdf(stated, lines), content_type="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{_file_name(stated)}.pdf"'
@@ -90,8 +92,15 @@ def statement_as_csv(request: AgentRequest, number: str) -> HttpResponseBase:
     if not form.is_valid():
         return _refused(request, form)
     stated = _found(request, number, form)
+    _record_export(request, stated, "csv")
     rows = statement_rows(stated, lines_of(stated))
     return csv_download(f"{_file_name(stated)}.csv", HEADER, rows)
+
+
+def _record_export(request: AgentRequest, stated: Statement, written: str) -> None:
+    account = stated.account
+    about = Subject(ObjectKind.ACCOUNT, account.number, account.branch_id)
+    record_export(about, written=written, query=_query_of(stated.period), by=request.user)
 
 
 def _shown(request: AgentRequest, number: str, period: Period | None) -> dict[str, object]:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.forms import IdentifiedForm, OpeningForm, Preview, TransactionForm
 from accounts.models import Submission
+from accounts.refused_requests import account_there, keep_from_agent
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.services.accounts import NumberTaken, open_account
 from accounts.services.limits import Act, seconds_to_wait
@@ -35,7 +36,8 @@ def new_transaction(request: AgentRequest) -> HttpResponse:
         return _typed_again(request, form)
     try:
         submission = submit_transaction(**_typed(request, form), by=request.user)
-    except NoSuchAccount:
+    except NoSuchAccount as unseen:
+        keep_from_agent(request, account_there(str(unseen)))
         form.add_error("account", _("There is no account of this number in your branch."))
         return _typed_again(request, form)
     except IdAlreadyUsed:

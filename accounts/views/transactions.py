@@ -11,9 +11,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.csv_rows import HEADER, entry_rows
 from accounts.filter_form import FilterForm, bar_of
+from accounts.models import ObjectKind
 from accounts.selectors.exports import exported_pages
 from accounts.selectors.orders import NEWEST_FIRST, Order, order_named
 from accounts.selectors.transactions import has_transactions, transactions_page
+from accounts.services.audit import Subject, record_export
 from accounts.services.limits import Act
 from accounts.views.account import identifier_in
 from accounts.views.csv_download import csv_download
@@ -75,6 +77,8 @@ def export_transactions(request: AgentRequest) -> HttpResponseBase:
     if not form.is_valid():
         return render(request, "accounts/filter_refused.html", {"form": form}, status=400)
     wanted = form.chosen(request.user).filter
+    about = Subject(ObjectKind.TRANSACTIONS, "")
+    record_export(about, written="csv", query=wanted.to_query(), by=request.user)
     pages = exported_pages(wanted.entries(request.user), wanted)
     name = f"transactions-{timezone.localdate().isoformat()}.csv"
     return csv_download(name, HEADER, map(entry_rows, pages))

@@ -1,5 +1,6 @@
 // The bar of filters: dates, accounts, kind, status, agent, branch. It lives in the address.
 
+import { ERRORS, foldOnNarrowScreens, unfold } from "./fold.js";
 import { fill, parse } from "./format.js";
 import { template } from "./templates.js";
 import { Travel } from "./travel.js";
@@ -13,7 +14,6 @@ import { Travel } from "./travel.js";
  */
 
 const TEXTS = /** @type {const} */ (["kind", "outcome", "agent", "branch"]);
-const ERRORS = "[data-error-of]";
 
 export class FilterBar {
   /**
@@ -197,24 +197,7 @@ function markClear(isClear) {
   }
 }
 
-/** @param {Element | null} element */
-function unfold(element) {
-  for (let fold = element?.closest("details"); fold; fold = fold.parentElement?.closest("details")) fold.open = true;
-}
-
 /** @param {string} text */
 function numbersIn(text) {
   return text.split(/[\s,;]+/).filter(Boolean);
-}
-
-function foldOnNarrowScreens() {
-  const fold = document.querySelector("[data-fold]");
-  const narrow = matchMedia("(max-width: 44rem)");
-  const set = () => {
-    fold?.toggleAttribute("open", !narrow.matches);
-    // What is to be corrected has to be seen.
-    unfold(fold?.querySelector(`${ERRORS}:not([hidden])`) ?? null);
-  };
-  narrow.addEventListener("change", set);
-  set();
 }

@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.identifiers import new_transaction_id
-from accounts.models import Account, Agent, Board, Entry, Kind
+from accounts.models import Account, Act, Agent, AuditRecord, Board, Entry, Kind
+from accounts.services.audit import Deed, record_alone
 from accounts.services.boards import create_board
 from accounts.services.dead_letters import discard
 from accounts.services.submissions import submit_transaction
@@ -150,6 +151,8 @@ def lively_bank(bank: Bank) -> Bank:
     for agent in (bank.teller, bank.supervisor, bank.administrator):
         create_board(name="Ref 14", layout=EVERY_PANEL, by=agent)
     discard([letter.pk], reason="Ref 12", by="operator")
+    deeds = (Deed(act=act, before={"x": 1}, after={"x": 2}) for act in Act)
+    record_alone(*deeds, by=bank.administrator)
     return bank
 
 
@@ -180,6 +183,9 @@ def addresses(agent: Agent) -> list[str]:
         elif "<uuid:transaction_id>" in pattern:
             for each in (entry, rejected, queued):
                 found.append(pattern.replace("<uuid:transaction_id>", str(each.transaction_id)))
+        elif "<int:record_id>" in pattern:
+            records = AuditRecord.objects.exclude(before="").order_by("-id")[:1]
+            found += [pattern.replace("<int:record_id>", str(each.pk)) for each in records]
         else:
             number, board = ("<str:number>", "C100"), ("<int:board_id>", board_id)
             member, passkey = ("<int:agent_id>", team), ("<int:pk>", key)
@@ -194,7 +200,7 @@ def addresses(agent: Agent) -> list[str]:
 # What logs out, answers in bytes or for machines, or takes any address.
 LEFT_OUT = {
     *("/admin/logout/", "/admin/jsi18n/", "/admin/(?P<url>.*)", "/i18n/setlang/"),
-    *("/health/live", "/health/ready", "/transactions/export.csv"),
+    *("/health/live", "/health/ready", "/transactions/export.csv", "/audit/export.csv"),
     *("/accounts/C100/statement.pdf", "/accounts/C100/statement.csv"),
     "/admin/(?P<app_label>accounts)/",
 }
@@ -230,7 +236,7 @@ def mistakes(client: Client) -> Iterator[Callable[[], object]]:
         *("/transactions/?account=C404", "/transactions/?from=x", "/transactions/?from=2030-01-01"),
         *("/transactions/export.csv?from=x", "/dashboard/?range=dates&from=x&accounts=C404"),
         *("/dashboard/?accounts=a,b,c,d,e,f", "/nowhere/", "/admin/nowhere/"),
-        "/admin/accounts/entry/?q=zzzz",
+        *("/admin/accounts/entry/?q=zzzz", "/audit/"),
     ):
         yield lambda address=address: client.get(address)
     yield lambda: client.get("/accounts/", headers={"host": "elsewhere.example"})
@@ -276,6 +282,7 @@ def _texts(value: object) -> Iterator[str]:
     ("role", "language", "in_admin"),
     [
         *(("teller", "fr", False), ("supervisor", "fr", False), ("supervisor", "en", False)),
+        *(("auditor", "fr", False), ("auditor", "en", False)),
         # Of the admin's tables they see all between them, and what only they may decide.
         *(("operator", "fr", True), ("administrator", "fr", True), ("administrator", "en", True)),
     ],

@@ -149,6 +149,19 @@ def test_every_page_of_the_admin(page_of, bank, signed_in):  # noqa: F811
     assert wrong_of(found) == {}
 
 
+def test_every_page_of_the_audit_log(page_of, bank, signed_in):  # noqa: F811
+    page = page_of(bank.auditor, reduced_motion="reduce")
+    found = {}
+    pages = pages_of(bank.auditor, signed_in(bank.auditor), in_admin=False)
+    states = ("/audit/?range=dates&from=x", "/audit/?agent=nobody")
+    for address in [*(each for each in pages if each.startswith("/audit/")), *states]:
+        page.goto(address)
+        found[address] = found_on(page)
+
+    assert len(found) == 4
+    assert wrong_of(found) == {}
+
+
 def test_every_state_that_an_address_does_not_bring(page_of, bank, settings):
     page = page_of(bank.supervisor, reduced_motion="reduce")
     queued = Submission.objects.filter(account="C100").latest("id").transaction_id

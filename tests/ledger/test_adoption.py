@@ -7,7 +7,7 @@ import pytest
 
 from accounts.ledger.identity import LogReplaced, current_log, identity_of, recognise_log
 from accounts.ledger.messages import NO_LINK, LogIdentity, first_links
-from accounts.models import Entry, Log, LogPosition, Outbox
+from accounts.models import AuditRecord, Entry, Log, LogPosition, Outbox
 from accounts.outbox import Publication, publish_again_what_got_lost, record_publications, waiting
 from accounts.selectors.positions import current_epoch
 from accounts.selectors.status import followed_log
@@ -42,6 +42,9 @@ def test_the_decision_is_on_record_and_the_log_is_the_ledgers(ledger):
     assert (followed_log().adopted_by, followed_log().reason) == ("ops", "The disk is lost.")
     assert re.search("cluster a cluster is now another cluster", adoption.differences[0])
     assert Log.objects.count() == 2
+    kept = AuditRecord.objects.get()
+    assert (kept.act, kept.object_id) == ("adoption", str(log.pk))
+    assert '"reason":"The disk is lost."' in kept.after
 
 
 def test_an_id_has_one_outcome_over_both_logs(ledger):

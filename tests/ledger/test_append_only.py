@@ -71,7 +71,7 @@ def test_after_all_migrations_every_trigger_is_there(db):
     assert missing_triggers(connection) == []
 
 
-@pytest.mark.parametrize("table", [table for table in TABLES if table != "accounts_outbox"])
+@pytest.mark.parametrize("table", [table.name for table in KEPT_TABLES if not table.fixed])
 def test_no_column_of_a_row_changes(filled, table):
     for column in columns_of(table):
         refused(f'UPDATE {table} SET "{column}" = "{column}"')

@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.models import Agent, Branch, Role
+from accounts.models import Agent, AuditRecord, Branch, Role
 from bankportal.data_files import history_due_path, sign_in_path
 from bankportal.first_start import furnish_empty_database
 
@@ -27,6 +27,11 @@ def test_an_empty_database_gets_an_agent_of_each_role_two_branches_and_the_histo
         "admin": Role.ADMINISTRATOR,
     }
     assert Branch.objects.count() == 2
+    kept = AuditRecord.objects.order_by("id").values_list("act", "object_id", "command")
+    assert list(kept[:2]) == [
+        ("agent_added", "teller", "first start"),
+        ("agent_added", "supervisor", "first start"),
+    ]
     assert history_due_path(data_dir).exists()
 
 

@@ -6,14 +6,28 @@ An address without a rule here fails. A new page says by its rule for whom it is
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from asgiref.sync import async_to_sync
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpResponseBase
 from django.template.backends.django import Template
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from fido2.cose import ES256
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorAttestationResponse,
+    AuthenticatorData,
+    CollectedClientData,
+    RegistrationResponse,
+)
 
 from accounts.identifiers import new_transaction_id
 from accounts.models import (
@@ -49,9 +63,10 @@ EVERYBODY = frozenset(Role)
 CUSTOMERS = EVERYBODY - {Role.OPERATOR}
 SUBMITTING = frozenset({Role.TELLER, Role.SUPERVISOR})
 IN_ADMIN = EVERYBODY - {Role.TELLER}
+AUDITORS = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
 KEEPERS = frozenset({Role.ADMINISTRATOR})
-TEAM_KEEPERS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
 DECIDERS = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
+TEAM = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
 NOBODY: frozenset[Role] = frozenset()
 OF_A_BRANCH = SUBMITTING
 
@@ -66,8 +81,7 @@ class Rule:
     writes: frozenset[Role] = NOBODY
     methods: tuple[str, ...] = ("GET",)
     is_public: bool = False
-    # For what an agent has or has not, and these have not.
-    is_missing: bool = False
+    is_own: bool = False
 
 
 def reads(roles: frozenset[Role]) -> Rule:
@@ -82,7 +96,9 @@ def both(roles: frozenset[Role]) -> Rule:
     return Rule(reads=roles, writes=roles, methods=("GET", "POST"))
 
 
-OF_A_FACTOR = Rule(EVERYBODY, EVERYBODY, ("GET", "POST"), is_missing=True)
+# What is an agent's own, as far as there is any: never another's, whatever the role.
+OWN = Rule(reads=EVERYBODY, writes=EVERYBODY, methods=("GET", "POST"), is_own=True)
+
 # An address at which nobody finds anything.
 NOTHING = Rule(methods=("GET", "POST"))
 
@@ -110,29 +126,33 @@ PAGES = {
     "dashboards/<int:board_id>/": both(CUSTOMERS),
     "dashboards/<int:board_id>/copy/": writes(CUSTOMERS),
     "dashboards/<int:board_id>/delete/": both(CUSTOMERS),
-    "team/": reads(TEAM_KEEPERS),
-    "team/<int:agent_id>/": both(TEAM_KEEPERS),
+    "audit/": reads(AUDITORS),
+    "audit/<int:record_id>/": reads(AUDITORS),
+    "audit/export.csv": reads(AUDITORS),
     "auth/login/": Rule(is_public=True),
     "auth/logout/": Rule(is_public=True),
-    # Says to a visitor that there is no session.
+    "auth/again/": OWN,
+    "auth/password/": OWN,
+    # Asked by a page whose session may be over.
     "auth/session/": Rule(is_public=True),
-    "auth/sessions/": both(EVERYBODY),
-    "auth/again/": both(EVERYBODY),
-    "auth/password/": both(EVERYBODY),
-    "auth/factors/": reads(EVERYBODY),
-    "auth/factors/login/": both(EVERYBODY),
-    "auth/factors/again/": both(EVERYBODY),
-    "auth/factors/app/": both(EVERYBODY),
-    "auth/factors/app/remove/": OF_A_FACTOR,
-    "auth/factors/codes/": Rule(EVERYBODY, is_missing=True),
-    "auth/factors/codes/new/": both(EVERYBODY),
-    "auth/factors/codes/codes.txt": OF_A_FACTOR,
-    "auth/passkeys/": reads(EVERYBODY),
-    "auth/passkeys/login/": both(EVERYBODY),
-    "auth/passkeys/again/": both(EVERYBODY),
-    "auth/passkeys/add/": both(EVERYBODY),
-    "auth/passkeys/<int:pk>/": OF_A_FACTOR,
-    "auth/passkeys/<int:pk>/remove/": OF_A_FACTOR,
+    "auth/sessions/": OWN,
+    "auth/factors/": OWN,
+    # Between the password and the second factor nobody has signed in yet.
+    "auth/factors/login/": Rule(is_public=True),
+    "auth/factors/again/": OWN,
+    "auth/factors/app/": OWN,
+    "auth/factors/app/remove/": OWN,
+    "auth/factors/codes/": OWN,
+    "auth/factors/codes/new/": OWN,
+    "auth/factors/codes/codes.txt": OWN,
+    "auth/passkeys/": OWN,
+    "auth/passkeys/login/": Rule(is_public=True),
+    "auth/passkeys/again/": OWN,
+    "auth/passkeys/add/": OWN,
+    "auth/passkeys/<int:pk>/": OWN,
+    "auth/passkeys/<int:pk>/remove/": OWN,
+    "team/": reads(TEAM),
+    "team/<int:agent_id>/": both(TEAM),
     "i18n/setlang/": Rule(is_public=True),
     "styleguide/": Rule(is_public=True),
     "health/live": Rule(is_public=True),
@@ -249,7 +269,7 @@ def objects_of(bank: Bank, number: str, owner: Agent) -> Objects:
     board, _is_new = Board.objects.get_or_create(
         owner=owner, name="Counter", defaults={"layout": [], "created_at_ms": 1, "changed_at_ms": 1}
     )
-    rows: dict[type, object] = {
+    rows: dict[type, Any] = {
         Account: Account.objects.get(number=number),
         Agent: Agent.objects.get(username="teller" if number == "C100" else "stranger"),
         Board: board,
@@ -267,10 +287,32 @@ def objects_of(bank: Bank, number: str, owner: Agent) -> Objects:
         "transaction_id": str(entry.transaction_id),
         "board_id": str(board.pk),
         "agent_id": str(rows[Agent].pk),
-        "pk": "1",
+        "pk": str(passkey_of(owner).pk),
+        "record_id": "1",
         "content_type_id": str(ContentType.objects.get_for_model(Account).pk),
     }
     return Objects(names, rows)
+
+
+def passkey_of(owner: Agent) -> Authenticator:
+    kind = Authenticator.Type.WEBAUTHN
+    kept = Authenticator.objects.filter(user=owner, type=kind).first()
+    return kept or Authenticator.objects.create(
+        user=owner, type=kind, data={"name": "Key", "credential": credential_of(owner)}
+    )
+
+
+def credential_of(owner: Agent) -> dict[str, object]:
+    """Give what a browser answers when a passkey is made."""
+    key = ES256.from_cryptography_key(generate_private_key(SECP256R1()).public_key())
+    identifier = f"passkey of {owner.pk}".encode()
+    attested = AttestedCredentialData.create(Aaguid.NONE, identifier, key)
+    data = AuthenticatorData.create(sha256(b"localhost").digest(), 0x45, 0, attested)
+    response = AuthenticatorAttestationResponse(
+        client_data=CollectedClientData.create("webauthn.create", b"challenge", "http://localhost"),
+        attestation_object=AttestationObject.create("none", data, {}),
+    )
+    return dict(RegistrationResponse(raw_id=identifier, response=response))
 
 
 def answer_of(client: Client, method: str, address: str) -> str:
@@ -298,19 +340,22 @@ def expected(route: str, rule: Rule, role: Role, method: str, is_kept_away: bool
     if method not in rule.methods:
         # Whichever is asked for first.
         return {NO_METHOD, REFUSED}
+    if rule.is_own and not is_kept_away:
+        return {ALLOWED, MISSING, NO_METHOD}
     if role in roles:
-        return {MISSING} if is_kept_away or rule.is_missing else {ALLOWED}
+        return {MISSING} if is_kept_away else {ALLOWED}
     return {REFUSED, MISSING} if is_kept_away or route.startswith("admin/") else {REFUSED}
 
 
 def is_of_one_branch(route: str) -> bool:
     if route.endswith("/<path:object_id>/"):
         return False
+    if route == "team/<int:agent_id>/":
+        return True
     model = next((each for each in TABLES if f"/{each._meta.model_name}/" in route), None)
     if model is not None:
         return "<" in route and TABLES[model].of_branches
-    kept = ("<str:number>", "<uuid:transaction_id>", "<int:agent_id>")
-    return any(each in route for each in kept)
+    return "<str:number>" in route or "<uuid:transaction_id>" in route
 
 
 def request_of(client: Client, method: str, address: str) -> HttpResponseBase:
@@ -341,6 +386,8 @@ def test_each_address_has_a_rule_and_each_rule_an_address() -> None:
     assert sorted(RULES) == sorted(ROUTES)
 
 
+GIVING_A_FACTOR = {"auth/factors/again/", "auth/passkeys/again/"}
+SETTING_ONE_UP = {"auth/factors/", "auth/factors/app/", "auth/passkeys/add/", "auth/again/"}
 GUARDED = [each for each in ROUTES if not RULES[each].is_public]
 
 
@@ -356,7 +403,7 @@ def test_each_role_may_do_what_the_rules_say_and_no_more(
     agent, client = clients[role]
     wrong = []
     for route in GUARDED:
-        is_own_thing = "<int:board_id>" in route
+        is_own_thing = "<int:board_id>" in route or "<int:pk>" in route
         is_kept = is_of_one_branch(route) and role in OF_A_BRANCH
         is_kept |= is_own_thing and role in CUSTOMERS
         places = [(objects_of(bank, "C100", owner=agent), False)]
@@ -382,6 +429,31 @@ def test_without_a_session_every_address_leads_to_the_sign_in(bank: Bank) -> Non
             answer = answer_of(visitor, method, address)
             if answer != SIGN_IN and (method == "GET" or answer != NO_METHOD):
                 wrong.append((method, address, answer))
+
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize("has_factor", [True, False])
+def test_a_password_alone_opens_nothing_where_a_second_factor_is_due(
+    bank: Bank, clients: dict[Role, tuple[Agent, Client]], settings: Any, has_factor: bool
+) -> None:
+    settings.SECOND_FACTOR_ROLES = list(Role)
+    wrong = []
+    for agent, client in clients.values():
+        objects = objects_of(bank, "C100", owner=agent)
+        if not has_factor:
+            Authenticator.objects.filter(user=agent).delete()
+        way_in = GIVING_A_FACTOR if has_factor else SETTING_ONE_UP
+        for route in GUARDED:
+            if route in way_in:
+                continue
+            for method in ("GET", "POST"):
+                response = request_of(client, method, objects.address(route))
+                location = response.headers.get("Location", "")
+                # Where the admin opens to nobody it answers as to any other stranger.
+                is_led = location.startswith(("/auth/factors/", "/admin/login/"))
+                if not is_led and response.status_code != 403:
+                    wrong.append((agent.role, method, route, response.status_code, location))
 
     assert not wrong, wrong
 

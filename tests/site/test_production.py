@@ -53,6 +53,8 @@ def test_djangos_check_for_deployment_has_nothing_to_say(tmp_path):
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
         ({"CSRF_TRUSTED_ORIGINS": "http://bank.example"}, "CSRF_TRUSTED_ORIGINS"),
         ({"DEBUG": "on"}, "DEBUG is on"),
+        ({"DATABASE_URL": "postgres://bank@db.example/bank"}, "sslmode=verify-full"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "kafka.example:9092"}, "KAFKA_SECURITY_PROTOCOL"),
     ],
 )
 def test_it_does_not_start_unsafely(tmp_path, command, changes, reason):

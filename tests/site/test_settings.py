@@ -18,6 +18,7 @@ from bankportal.setting_rules import (
     refuse_copies_without_brokers,
     refuse_half_a_sign_in,
     refuse_unsafe_production,
+    refuse_unsaid_lines,
     roles,
     server_list,
     topic_name,
@@ -137,6 +138,31 @@ def test_serving_others_unsafely_is_refused_with_the_reason(hosts, key, origins,
 
 def test_serving_others_with_a_key_and_https_is_allowed():
     refuse_unsafe_production(["bank.example"], GOOD_KEY, ["https://bank.example"])
+
+
+@pytest.mark.parametrize(
+    ("url", "servers", "reason"),
+    [
+        ("postgres://bank@db.example/bank", "", "sslmode=verify-full"),
+        ("postgres://bank@/bank", "kafka.example:9092", "KAFKA_SECURITY_PROTOCOL is not set"),
+        ("postgres://bank@/bank", "localhost:9092,kafka.example", "KAFKA_SECURITY_PROTOCOL"),
+    ],
+)
+def test_data_crosses_no_network_before_somebody_said_how(url, servers, reason):
+    with pytest.raises(ImproperlyConfigured, match=reason):
+        refuse_unsaid_lines(postgresql_database(url), servers, is_kafka_protocol_said=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "servers", "is_said"),
+    [
+        ("postgres://bank@db.example/bank?sslmode=verify-full", "", False),
+        ("postgres://bank@localhost/bank", "127.0.0.1:9092,[::1]:9093", False),
+        ("postgres://bank@/bank", "kafka.example:9092", True),
+    ],
+)
+def test_what_stays_here_or_was_said_is_allowed(url, servers, is_said):
+    refuse_unsaid_lines(postgresql_database(url), servers, is_kafka_protocol_said=is_said)
 
 
 @pytest.mark.parametrize(

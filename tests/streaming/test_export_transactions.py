@@ -1,6 +1,7 @@
 """The export: its header and order, its filters, and a reader that leaves early."""
 
 import csv
+import getpass
 import io
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.csv_rows import csv_text, safe_cell
-from accounts.models import Account
+from accounts.models import Account, AuditRecord
+from accounts.origin import acting_by_command
 from accounts.selectors import exports
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
 
@@ -44,6 +46,21 @@ def ledger() -> LedgerInTest:
 
 def test_an_empty_ledger_exports_its_header() -> None:
     assert exported() == HEADER + "\n"
+
+
+def test_an_export_is_in_the_audit_log_with_who_ran_it_and_its_filter(ledger) -> None:
+    ledger.post(opened())
+
+    with acting_by_command("export_transactions"):
+        exported("--account", "C100", "--from", "2024-01-01")
+
+    kept = AuditRecord.objects.get()
+    assert (kept.act, kept.username, kept.command) == (
+        "export",
+        getpass.getuser(),
+        "export_transactions",
+    )
+    assert '"filter":"range=dates&from=2024-01-01&account=C100"' in kept.after
 
 
 def test_a_row_says_what_was_asked_and_what_came_of_it(ledger) -> None:

@@ -80,6 +80,8 @@ def test_the_shipped_file_gives_the_same_ledger_after_one_import_and_after_three
     assert "0 new, 5 already" in second.stdout
     assert "0 new, 5 already" in third.stdout
     assert "balances of the file and of the ledger agree" in third.stdout
+    kept = bank.query("SELECT act, command, object_id FROM accounts_auditrecord")
+    assert kept == [("import", "import_transactions", "client_transactions.csv")] * 3
 
 
 def test_what_is_published_again_before_it_is_concluded_is_a_repeat(bank) -> None:

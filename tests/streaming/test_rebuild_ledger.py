@@ -138,6 +138,9 @@ def test_replaced_the_ledger_is_right_and_goes_on_with_the_same_chain(bank):
     assert bank.ledger() == right
     assert (epoch, bank.value("SELECT rebuilt_at_ms > 0 FROM accounts_log")) == (None, 1)
     assert bank.manage("migrate", "--check").returncode == 0
+    kept = bank.query("SELECT act, command FROM accounts_auditrecord ORDER BY id DESC LIMIT 1")
+    assert kept == [("rebuild", "rebuild_ledger")]
+    assert "agrees with itself" in bank.manage("verify_audit").stdout
     bank.publish(encode(submitted(5, account="C1")))
     bank.post_all(301)
     assert "Equal: 301" in bank.manage("rebuild_ledger").stdout

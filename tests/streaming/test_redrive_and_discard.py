@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from accounts.events import encode
-from accounts.models import DeadLetter, DeadLetterDecision, Log, Outbox
+from accounts.models import AuditRecord, DeadLetter, DeadLetterDecision, Log, Outbox
+from accounts.origin import acting_by_command
 from accounts.selectors import dead_letters as selectors
 from streaming.management.commands import redrive as redrive_command
 from tests.builders import LedgerInTest, opened, raw, submitted
@@ -58,6 +59,18 @@ def test_who_decides_is_the_systems_user_unless_told(ledger):
     run("redrive", "0:0")
 
     assert DeadLetterDecision.objects.get().decided_by == getpass.getuser()
+
+
+@pytest.mark.parametrize("command", ["redrive", "discard"])
+def test_the_audit_log_names_the_systems_user_whoever_is_said_to_decide(ledger, command):
+    with acting_by_command(command):
+        run(command, "0:0", "0:1", "--by", "ana", "--reason", "a test")
+
+    records = AuditRecord.objects.order_by("id")
+    assert [(each.act, each.username, each.command) for each in records] == [
+        (command, getpass.getuser(), command)
+    ] * 2
+    assert all('"decided_by":"ana"' in each.after for each in records)
 
 
 def test_all_are_redriven_and_each_refusal_is_said(ledger):

@@ -49,6 +49,16 @@ def _report(restored: Restored) -> list[str]:
             f"Carried over, of what came after the backup: {carried.submissions:,} submissions, "
             f"which wait to be published again, and {carried.accounts:,} accounts."
         )
+        if carried.audit_reason:
+            lines.append(
+                f"The audit log was not carried on: {carried.audit_reason}. Keep the former "
+                "database, which has it."
+            )
+        else:
+            lines.append(
+                f"The audit log goes on whole: {carried.audit_records:,} records are from after "
+                "the backup."
+            )
         if carried.left:
             lines.append(
                 f"Not carried over: {carried.left:,} submissions by agents whom the backup does "

@@ -6,7 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseError
 
+from accounts.database_troubles import said_plainly
+from accounts.models import Act
+from accounts.services.audit import Deed, about_file, record_alone
 from streaming.backup import make_backup
 from streaming.management.interruption import stoppable
 from streaming.management.refusals import said_in_one_line
@@ -43,6 +47,19 @@ class Command(BaseCommand):
             )
         for line in _report(made, manifest):
             self.stdout.write(line)
+        self._record(made, manifest)
+
+    def _record(self, made: Path, manifest: Manifest) -> None:
+        """Write into the audit log that all of the bank's data was copied.
+
+        The backup stays where that cannot be: it is made for bad days.
+        """
+        after = {"with_log": bool(manifest.archives)}
+        deed = Deed(act=Act.BACKUP, about=about_file(made.name), after=after)
+        try:
+            record_alone(deed)
+        except DatabaseError as reason:
+            self._say(f"The audit log could not be told of the backup. {said_plainly(reason)}")
 
     def _say(self, line: str) -> None:
         self.stderr.write(line, style_func=str)

@@ -11,11 +11,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.csv_rows import HEADER, csv_text, entry_rows
 from accounts.events import is_account_number
-from accounts.models import Entry
+from accounts.models import Entry, ObjectKind
 from accounts.selectors.accounts import is_anybodys
 from accounts.selectors.exports import exported_pages
 from accounts.selectors.filters import Filter
 from accounts.selectors.periods import DATES
+from accounts.services.audit import Subject, record_export
 from streaming.management.database import said_in_a_line
 
 
@@ -46,6 +47,8 @@ class Command(BaseCommand):
         try:
             with said_in_a_line():
                 _refuse_nobodys(options["account"])
+                about = Subject(ObjectKind.TRANSACTIONS, "")
+                record_export(about, written="csv", query=wanted.to_query())
                 self._write(wanted)
         except BrokenPipeError:
             _forget_standard_output()

@@ -15,8 +15,9 @@ from accounts.history import (
     Survey,
     open_history,
 )
-from accounts.models import Branch
+from accounts.models import Act, Branch
 from accounts.money import decimals_of
+from accounts.services.audit import Deed, about_file, record_alone
 from streaming.bulk import LedgerStands
 from streaming.counting import counted
 from streaming.importing import Imported, check_history, import_history
@@ -70,6 +71,8 @@ class Command(BaseCommand):
         branch = _branch(options["branch"])
         with open_history(path, decimals=decimals_of(settings.CURRENCY)) as history:
             found = self._checked(history, console, skip=options["skip_bad_lines"])
+            after = {"rows": found.row_count, "branch": branch.code if branch else None}
+            record_alone(Deed(act=Act.IMPORT, about=about_file(path.name), after=after))
             result = import_history(
                 history, found, branch=branch, rate=options["rate"], console=console
             )

@@ -1,0 +1,5 @@
+// The filters of the audit log.
+
+import { foldOnNarrowScreens } from "./fold.js";
+
+foldOnNarrowScreens();
