@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.forms import ChangePasswordForm
 from allauth.account.internal.userkit import get_user_by_username
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -88,18 +87,6 @@ class AgentMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc] # allauth is unt
     def generate_authenticator_name(self, user: Agent, type: Any) -> str:  # noqa: A002 # allauth's
         number = Authenticator.objects.filter(user=user, type=type).count() + 1
         return gettext("Passkey %(number)s") % {"number": number}
-
-
-class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc] # allauth is untyped
-    """allauth's, which would take the same password again."""
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean()
-        new = cleaned.get("password1")
-        if new and self.user and self.user.check_password(new):
-            adapter = AgentAdapter()
-            self.add_error("password1", adapter.validation_error("same_as_current"))
-        return cleaned
 
 
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:

@@ -193,7 +193,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_FORMS = {"change_password": "accounts.sign_in.OwnPasswordForm"}
+ACCOUNT_FORMS = {"change_password": "accounts.sign_in_forms.OwnPasswordForm"}
 # For how long a sign-in is fresh enough for what concerns the access of others, or one's own.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
 # One-time codes are limited by agent; a branch signs in from one address in the morning.
@@ -201,10 +201,10 @@ ACCOUNT_RATE_LIMITS = {"login": "300/m/ip"}
 MFA_ADAPTER = "accounts.sign_in.AgentMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
-    "add_webauthn": "accounts.passkey_forms.AddPasskeyForm",
-    "authenticate_webauthn": "accounts.passkey_forms.GivePasskeyForm",
-    "login_webauthn": "accounts.passkey_forms.PasskeyAloneForm",
-    "reauthenticate_webauthn": "accounts.passkey_forms.PasskeyAgainForm",
+    "add_webauthn": "accounts.sign_in_forms.AddPasskeyForm",
+    "authenticate_webauthn": "accounts.sign_in_forms.GivePasskeyForm",
+    "login_webauthn": "accounts.sign_in_forms.PasskeyAloneForm",
+    "reauthenticate_webauthn": "accounts.sign_in_forms.PasskeyAgainForm",
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "bankportal"
@@ -248,6 +248,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "shared_cache",
+        # Beyond it some would be forgotten: more than anybody can fill while they count.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
     },
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
