@@ -2,16 +2,18 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.admin import AdminSite
-from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+
+from accounts.models import Agent
+from accounts.selectors.sessions import Standing, standing_of
 
 
 class BankAdminSite(AdminSite):
@@ -24,11 +26,12 @@ class BankAdminSite(AdminSite):
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return getattr(request.user, "sees_admin", False)
-
-    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Django's, which would take any unknown method for GET."""
-        return super().admin_view(require_http_methods(["GET", "HEAD", "POST"])(view), cacheable)
+        agent = request.user
+        return (
+            isinstance(agent, Agent)
+            and agent.sees_admin
+            and standing_of(request.session, agent) is Standing.SIGNED_IN
+        )
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.user.is_authenticated:
@@ -36,10 +39,15 @@ class BankAdminSite(AdminSite):
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
+    def password_change(  # type: ignore[override] # a redirect, as for the sign-in
+        self, request: HttpRequest, extra_context: Any = None
+    ) -> HttpResponse:
+        return redirect("account_change_password")
+
     def logout(  # type: ignore[override] # a redirect to our own page in place of one more page
         self, request: HttpRequest, extra_context: Any = None
     ) -> HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        logout(request)
+        get_adapter().logout(request)
         return redirect(settings.LOGOUT_REDIRECT_URL)

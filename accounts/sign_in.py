@@ -1,16 +1,32 @@
 """How agents sign in: through allauth, with neither sign-up nor reset by e-mail."""
 
+import time
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from allauth.account.forms import ChangePasswordForm
+from allauth.account.internal.userkit import get_user_by_username
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.client_address import client_address
 from accounts.models import Agent, AuditOutcome
+from accounts.selectors.sessions import last_sign_in
 from accounts.services.refusals import record_failed_sign_in
+from accounts.services.sessions import end_all_sessions
+
+# Stands for an address that cannot be known, where one has to be written down.
+UNKNOWN_ADDRESS: Final = "::"
 
 
 class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is untyped
@@ -22,7 +38,11 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
         "too_many_login_attempts": _(
             "Too many failed attempts. Wait five minutes, or ask your supervisor."
         ),
+        "rate_limited": _("Too many failed attempts. Wait five minutes, or ask your supervisor."),
         "account_inactive": _("This access is closed. Ask your supervisor."),
+        "enter_current_password": _("This is not your present password."),
+        "incorrect_password": _("This is not your password."),
+        "same_as_current": _("Choose another password than the present one."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -31,3 +51,79 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
     def respond_user_inactive(self, request: HttpRequest, user: Agent) -> HttpResponse:
         record_failed_sign_in(user.username, reason="closed", outcome=AuditOutcome.REFUSED)
         return render(request, "account/account_inactive.html", status=HTTPStatus.FORBIDDEN)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Leave passwords to axes.
+
+        allauth counts them by user alone, from wherever they come, so that anybody could keep an
+        agent out. One-time codes are still counted there, and nowhere else.
+        """
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_address(request) or UNKNOWN_ADDRESS
+
+    def set_password(self, user: Agent, password: str) -> None:
+        """Take the password that an agent chose."""
+        user.must_change_password = False
+        super().set_password(user, password)
+
+    def logout(self, request: HttpRequest) -> None:
+        """Sign the agent out everywhere: also where a session was left open."""
+        if isinstance(request.user, Agent):
+            end_all_sessions(request.user)
+        super().logout(request)
+
+    def is_reauthentication_required(self, *, app: str, **_details: Any) -> bool:
+        return not is_fresh(context.request)
+
+
+class AgentMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc] # allauth is untyped
+    """Says in our words what is wrong with a second factor."""
+
+    error_messages: ClassVar[dict[str, str | Promise]] = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": _("This code is not valid, or was used before. Wait for the next one."),
+    }
+
+    def generate_authenticator_name(self, user: Agent, type: Any) -> str:  # noqa: A002 # allauth's
+        number = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return gettext("Passkey %(number)s") % {"number": number}
+
+
+class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc] # allauth is untyped
+    """allauth's, which would take the same password again."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        new = cleaned.get("password1")
+        if new and self.user and self.user.check_password(new):
+            adapter = AgentAdapter()
+            self.add_error("password1", adapter.validation_error("same_as_current"))
+        return cleaned
+
+
+def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+    """Give the name under which failed passwords are counted.
+
+    Names are found whatever their case, so each way to write one counts for the same agent.
+    """
+    typed = (credentials or {}).get("username") or request.POST.get("login", "")
+    agent = get_user_by_username(typed)
+    return agent.get_username() if agent else typed.lower()
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Tell whether the agent signed in, or signed in again, a moment ago."""
+    if not isinstance(request.user, Agent):
+        return False
+    age_s = time.time() - last_sign_in(request.session, request.user)
+    return age_s < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+
+
+def sign_in_again(request: HttpRequest) -> HttpResponseRedirect:
+    """Lead to a fresh sign-in and back to the page.
+
+    What was posted is not kept: it may hold a password.
+    """
+    query = urlencode({"next": request.get_full_path()})
+    return redirect(f"{reverse('account_reauthenticate')}?{query}")

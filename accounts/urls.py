@@ -8,6 +8,7 @@ from accounts.views.receipts import receipt, receipt_status
 from accounts.views.search import accounts, home, search_results
 from accounts.views.statement import statement, statement_as_csv, statement_as_pdf
 from accounts.views.submit import new_account, new_transaction
+from accounts.views.team import team, team_member
 from accounts.views.transactions import export_transactions, transactions
 
 urlpatterns = [
@@ -19,6 +20,8 @@ urlpatterns = [
     path("accounts/<str:number>/statement/", statement, name="statement"),
     path("accounts/<str:number>/statement.pdf", statement_as_pdf, name="statement_pdf"),
     path("accounts/<str:number>/statement.csv", statement_as_csv, name="statement_csv"),
+    path("team/", team, name="team"),
+    path("team/<int:agent_id>/", team_member, name="team_member"),
     path("transactions/", transactions, name="transactions"),
     path("transactions/new/", new_transaction, name="new_transaction"),
     path("transactions/export.csv", export_transactions, name="export_transactions"),

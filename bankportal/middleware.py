@@ -1,15 +1,43 @@
 """What every response of the portal owes its reader."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.middleware.locale import LocaleMiddleware
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import translation
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext
 
 from accounts.client_address import is_trusted_proxy
+from accounts.database_troubles import CANNOT_SERVE
+from accounts.models import Agent
 from accounts.origin import acting_for
 from accounts.refused_requests import note_refusal
+from accounts.selectors.sessions import Standing, standing_of
+from accounts.selectors.team import has_factor
+from accounts.services.sessions import note_activity
+
+
+class KnownMethodsMiddleware:
+    """Refuses the methods that no page has: some libraries' pages would take them for others."""
+
+    known = ("GET", "HEAD", "POST")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in self.known:
+            return HttpResponseNotAllowed(self.known)
+        return self.get_response(request)
 
 
 class TrustedProxiesMiddleware:
@@ -44,6 +72,81 @@ class AuditMiddleware:
             response = self.get_response(request)
             note_refusal(request, response)
         return response
+
+
+class HeldSessionsMiddleware:
+    """Lets a session open what it is worth, and no more: no page has to ask for itself.
+
+    One that has ended is forgotten. One that still owes a second factor, or a password of the
+    agent's own, opens the pages for that, and leads there from all others. Pages that somebody
+    asks for prolong a session; what they fetch by themselves does not.
+    """
+
+    # Answered while the database is away, so nothing is read for them.
+    of_nobodys_concern: Final = frozenset({"health_live", "health_ready"})
+    open_to_all: Final = frozenset({"account_logout", "set_language", "session_state"})
+    # Of each, the first is where the others lead.
+    to_change_password: Final = ("account_change_password",)
+    to_give_factor: Final = ("mfa_reauthenticate", "mfa_reauthenticate_webauthn")
+    to_set_up_factor: Final = (
+        *("mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate"),
+    )
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any
+    ) -> HttpResponse | None:
+        # Not earlier: what is typed in a form outlives a database that is away only after
+        # Django has looked where the form comes from.
+        try:
+            return self._led_elsewhere(request)
+        except CANNOT_SERVE as reason:
+            # The page meets it when it asks who is there, with what was typed at hand.
+            request.user = SimpleLazyObject(partial(_fail, reason))  # type: ignore[assignment]
+            return None
+
+    def _led_elsewhere(self, request: HttpRequest) -> HttpResponse | None:
+        name = request.resolver_match.url_name if request.resolver_match else None
+        if name in self.of_nobodys_concern or not isinstance(agent := request.user, Agent):
+            return None
+        standing = standing_of(request.session, agent)
+        if standing is Standing.ENDED:
+            self._end(request)
+            return None
+        if _is_page(request):
+            note_activity(request.session)
+        if standing is Standing.SIGNED_IN or name in self.open_to_all:
+            return None
+        first, *others = self._pages_of(agent, standing)
+        if name in {first, *others}:
+            return None
+        query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+        return redirect(f"{reverse(first)}?{query}")
+
+    def _pages_of(self, agent: Agent, standing: Standing) -> Sequence[str]:
+        """Give the names of the pages that are open; the first is where to be led."""
+        if standing is Standing.SECOND_FACTOR_DUE and has_factor(agent):
+            return self.to_give_factor
+        return self.to_change_password if agent.must_change_password else self.to_set_up_factor
+
+    def _end(self, request: HttpRequest) -> None:
+        logout(request)
+        if _is_page(request):
+            messages.info(request, gettext("Your session has ended. Sign in to go on."))
+
+
+def _is_page(request: HttpRequest) -> bool:
+    """Tell whether somebody asked for a page, rather than a page for something by itself."""
+    return request.headers.get("Sec-Fetch-Dest", "document") == "document"
+
+
+def _fail(reason: Exception) -> None:
+    raise reason
 
 
 class PrivatePagesMiddleware:

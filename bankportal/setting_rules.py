@@ -14,6 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts.currencies import DECIMALS
 
 SHORTEST_SECRET_KEY = 50
+# Those of ``accounts.models.Role``, whose module cannot be imported before the settings are.
+ROLES = ("teller", "supervisor", "auditor", "operator", "administrator")
+ALL_BUT_TELLERS = ",".join(ROLES[1:])
 _PLACEHOLDER = re.compile(r"insecure|change.?me|secret.?key|example|placeholder", re.IGNORECASE)
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _YES = frozenset({"1", "on", "true", "yes", "y"})
@@ -52,6 +55,14 @@ def one_of(name: str, text: str, choices: Sequence[str]) -> str:
     if text not in choices:
         raise _wrong(name, text, f"Set it to one of: {', '.join(choices)}.")
     return text
+
+
+def roles(name: str, text: str) -> frozenset[str]:
+    """Give the roles of ``text``, as in ``supervisor,auditor``; ``none`` is nobody's."""
+    named = {each.strip() for each in text.split(",") if each.strip()} - {"none"}
+    if not named <= set(ROLES):
+        raise _wrong(name, text, f"Set it to some of: {', '.join(ROLES)}; or to none.")
+    return frozenset(named)
 
 
 def known_currency(text: str) -> str:

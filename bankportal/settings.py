@@ -1,6 +1,7 @@
 """The only reader of the environment. Every setting that a deployment may change is read here."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bankportal.secrets import kept_secret
 from bankportal.setting_rules import (
+    ALL_BUT_TELLERS,
     certificates,
     folder,
     known_currency,
@@ -20,6 +22,7 @@ from bankportal.setting_rules import (
     refuse_half_a_sign_in,
     refuse_unsafe_production,
     refuse_unsaid_lines,
+    roles,
     server_list,
     socket_sources,
     topic_name,
@@ -97,6 +100,9 @@ INSTALLED_APPS = [
     "channels",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "axes",
     "csp",
 ]
 MIDDLEWARE = [
@@ -107,13 +113,16 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bankportal.middleware.ChosenLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "bankportal.middleware.KnownMethodsMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "bankportal.middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "bankportal.middleware.HeldSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "bankportal.middleware.PrivatePagesMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "bankportal.urls"
 ASGI_APPLICATION = "bankportal.asgi.application"
@@ -161,7 +170,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Agents and sign-in.
 AUTH_USER_MODEL = "accounts.Agent"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
@@ -179,8 +191,63 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-SESSION_COOKIE_AGE = 10 * 60 * 60
+ACCOUNT_FORMS = {"change_password": "accounts.sign_in.OwnPasswordForm"}
+# For how long a sign-in is fresh enough for what concerns the access of others, or one's own.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
+# One-time codes are limited by agent; a branch signs in from one address in the morning.
+ACCOUNT_RATE_LIMITS = {"login": "300/m/ip"}
+MFA_ADAPTER = "accounts.sign_in.AgentMFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "add_webauthn": "accounts.passkey_forms.AddPasskeyForm",
+    "authenticate_webauthn": "accounts.passkey_forms.GivePasskeyForm",
+    "login_webauthn": "accounts.passkey_forms.PasskeyAloneForm",
+    "reauthenticate_webauthn": "accounts.passkey_forms.PasskeyAgainForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "bankportal"
+SECOND_FACTOR_ROLES = roles(
+    "SECOND_FACTOR_ROLES",
+    env.str("SECOND_FACTOR_ROLES", default="") or ("none" if IS_LOCAL else ALL_BUT_TELLERS),
+)
+
+# Failed passwords count by user and address together: nobody locks an agent out from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = whole_number(
+    "LOCK_OUT_FAILURES", env.str("LOCK_OUT_FAILURES", default="5"), least=1, most=100
+)
+AXES_COOLOFF_TIME = timedelta(
+    minutes=whole_number(
+        "LOCK_OUT_MINUTES", env.str("LOCK_OUT_MINUTES", default="5"), least=1, most=1440
+    )
+)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "accounts.client_address.client_address"
+AXES_USERNAME_CALLABLE = "accounts.sign_in.counted_name"
+AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out.locked_out"
+AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+
+# Sessions end unused, and however much they are used.
+SESSION_IDLE_MINUTES = whole_number(
+    "SESSION_IDLE_MINUTES", env.str("SESSION_IDLE_MINUTES", default="15"), least=2, most=1440
+)
+SESSION_HOURS = whole_number(
+    "SESSION_HOURS", env.str("SESSION_HOURS", default="10"), least=1, most=168
+)
+SESSION_COOKIE_AGE = SESSION_HOURS * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+
+# Limits and used codes, which all web processes share; and what each may know for itself.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "shared_cache",
+    },
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
 
 # Money and the calendar.
 CURRENCY = known_currency(env.str("CURRENCY", default="EUR").upper())

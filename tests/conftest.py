@@ -113,7 +113,7 @@ def _write_rows(sender: AppConfig, using: str, **_details: object) -> None:
     if sender.label == "accounts" and is_there:
         editor = SimpleNamespace(connection=connections[using])
         import_module("accounts.migrations.0002_entry_kinds").add_kinds(sender.apps, editor)
-        import_module("accounts.migrations.0011_audit").add_head(sender.apps, editor)
+        import_module("accounts.migrations.0012_audit").add_head(sender.apps, editor)
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def sign_in(who: Agent) -> str:
     """Sign an agent in and give the key of the session."""
     request = HttpRequest()
     request.session = SessionStore()
-    login(request, who, settings.AUTHENTICATION_BACKENDS[0])
+    login(request, who, settings.AUTHENTICATION_BACKENDS[-1])
     request.session.save()
     return str(request.session.session_key)
 

@@ -10,6 +10,7 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, SetUnusablePasswo
 from django.db.models import QuerySet
 from django.db.transaction import atomic
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -21,6 +22,7 @@ from accounts.admin.shown import row_link
 from accounts.models import Act, Agent, Branch, Role
 from accounts.selectors.scope import agents_seen_by, branches_seen_by
 from accounts.services.audit import Deed, Subject, about_agent, about_branch, changes, record
+from accounts.sign_in import is_fresh, sign_in_again
 from accounts.signals import access_changed
 
 # Django's admin takes type arguments for the type checker only.
@@ -90,7 +92,10 @@ class BranchAdmin(KeptAdmin):
 
 
 class PasswordForm(_PasswordForm):
-    """Django's, with its help in the reader's language: that is put together at its import."""
+    """Django's, for others' passwords: whoever gets one must change it at first use.
+
+    Its help is in the reader's language: Django's is put together at its import.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,6 +106,10 @@ class PasswordForm(_PasswordForm):
                 SetUnusablePasswordMixin.usable_password_help_text,
                 gettext("If disabled, the agent’s present password is lost."),
             )
+
+    def save(self, commit: bool = True) -> Agent:  # Django's
+        self.user.must_change_password = True
+        return super().save(commit)
 
 
 class RecordedPasswordAdmin(_UserAdmin):
@@ -159,6 +168,37 @@ class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         return super().get_queryset(request).select_related("branch")
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        """Take a fresh sign-in of who may change agents, before the form opens and is sent."""
+        if watcher(request).role == Role.ADMINISTRATOR and not is_fresh(request):
+            return sign_in_again(request)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 # Django's
+        form_url: str = "",
+    ) -> HttpResponse:
+        """Give another agent a password, after a fresh sign-in; one's own is changed elsewhere."""
+        if id == str(watcher(request).pk):
+            return redirect("account_change_password")
+        if not is_fresh(request):
+            return sign_in_again(request)
+        return super().user_change_password(request, id, form_url)
+
+    def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
+        """Let a new agent choose a password at first use: this one was chosen for them."""
+        if not change:
+            obj.must_change_password = True
+        super().save_model(request, obj, form, change)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         shown = super().get_fieldsets(request, obj)

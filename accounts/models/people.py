@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.transaction import atomic
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.signals import access_changed
@@ -70,6 +71,12 @@ class Agent(AbstractUser):
     branch = models.ForeignKey(
         Branch, models.PROTECT, verbose_name=_("branch"), null=True, blank=True
     )
+    # A password that somebody else has given opens nothing but the page to change it.
+    must_change_password = models.BooleanField(
+        _("must change the password"), default=False, editable=False
+    )
+    # How often all sessions of the agent were ended. Each session knows the number of its time.
+    sessions_ended = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar[AgentManager] = AgentManager()
 
@@ -89,6 +96,13 @@ class Agent(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Let a session end with its password, as Django does, and when all are ended."""
+        kept = f"{self.password} {self.sessions_ended}"
+        return salted_hmac(
+            "accounts.Agent.session", kept, secret=secret, algorithm="sha256"
+        ).hexdigest()
 
     @property
     def may_submit(self) -> bool:
@@ -113,6 +127,11 @@ class Agent(AbstractUser):
     def sees_audit(self) -> bool:
         """Whether the audit log opens: to auditors and administrators."""
         return self.is_active and self.role in AUDIT_ROLES
+
+    @property
+    def keeps_team(self) -> bool:
+        """Whether the agent helps others to sign in: supervisors and administrators."""
+        return self.is_active and self.role in {Role.SUPERVISOR, Role.ADMINISTRATOR}
 
     @property
     def sees_admin(self) -> bool:

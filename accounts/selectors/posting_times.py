@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 from django.contrib.auth.models import AnonymousUser
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db.models import F, QuerySet, Subquery
 
 from accounts.models import Agent, Entry, Submission
@@ -56,10 +56,10 @@ def recent_posting_times(agent: Agent | AnonymousUser) -> PostingTimes | None:
         return None
     key = f"posting-times-{audience.branch_id}"
     # In a tuple, since the cache takes None for nothing kept.
-    kept: tuple[PostingTimes | None] | None = cache.get(key)
+    kept: tuple[PostingTimes | None] | None = caches["process"].get(key)
     if kept is None:
         kept = (posting_times(submissions_seen_by(agent)),)
-        cache.set(key, kept, _KEPT_S)
+        caches["process"].set(key, kept, _KEPT_S)
     return kept[0]
 
 

@@ -75,6 +75,18 @@ def agents_seen_by(agent: Agent) -> QuerySet[Agent]:
     return _scoped(Agent.objects.all(), agent, Q(branch_id=_branch_of(agent)))
 
 
+def team_of(agent: Agent) -> QuerySet[Agent]:
+    """Whom the agent may help to sign in.
+
+    Supervisors help the tellers of their branch, administrators everybody but themselves.
+    """
+    if not agent.keeps_team:
+        return Agent.objects.none()
+    if agent.role == Role.ADMINISTRATOR:
+        return Agent.objects.exclude(pk=agent.pk)
+    return Agent.objects.filter(role=Role.TELLER, branch_id=_branch_of(agent))
+
+
 def branches_seen_by(agent: Agent) -> QuerySet[Branch]:
     """Branches: the agent's own; all of them for those who watch the whole bank."""
     return _scoped(Branch.objects.all(), agent, Q(pk=_branch_of(agent)))

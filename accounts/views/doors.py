@@ -12,6 +12,7 @@ from django.shortcuts import render
 
 from accounts.models import Agent
 from accounts.services.limits import Act, seconds_to_wait
+from accounts.sign_in import is_fresh, sign_in_again
 
 Rest = ParamSpec("Rest")
 
@@ -65,6 +66,28 @@ def for_auditors(page: Page[Rest]) -> Address[Rest]:
         return page(request, *args, **kwargs)
 
     return for_agents(cast("Page[Rest]", guarded))
+
+
+def for_team_keepers(page: Page[Rest]) -> Address[Rest]:
+    """Open a page to agents who help others to sign in; the others are refused."""
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        if not request.user.keeps_team:
+            raise PermissionDenied
+        return page(request, *args, **kwargs)
+
+    return for_agents(cast("Page[Rest]", guarded))
+
+
+def with_fresh_sign_in(page: Page[Rest]) -> Page[Rest]:
+    """Ask who has not signed in a moment ago to do so again, before the page opens."""
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        return page(request, *args, **kwargs) if is_fresh(request) else sign_in_again(request)
+
+    return cast("Page[Rest]", guarded)
 
 
 def as_often_as_allowed(act: Act) -> Callable[[Page[Rest]], Page[Rest]]:

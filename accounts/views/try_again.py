@@ -50,6 +50,9 @@ def try_again(request: HttpRequest, *, form: IdentifiedForm | None = None) -> Ht
     """
     context = {
         "user": AnonymousUser(),
+        "signed_in": False,
+        "session_left": None,
+        "second_factor_advised": False,
         "messages": (),
         "form": form,
         "typed": _typed(request),

@@ -176,6 +176,7 @@ class Feed extends EventTarget {
     if (code === SIGNED_OUT || code === RIGHTS_CHANGED) {
       this.isOver = true;
       this.stand(code === SIGNED_OUT ? "out" : "rights");
+      if (code === SIGNED_OUT) window.dispatchEvent(new CustomEvent("bankportal:signed-out"));
       return;
     }
     this.watch();

@@ -1,15 +1,17 @@
 """A small bank for the tests of its pages: two branches, an agent of each role, two accounts."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.core.cache import cache as rate_limits
 from django.test import Client
 
 from accounts.models import Account, Agent, Branch, Role
+from accounts.selectors.sessions import RECORDS, RECORDS_OF
 from tests.builders import LedgerInTest, opened, submitted
 
 PASSWORD = "correct-horse-battery"
@@ -25,9 +27,12 @@ def plain_static_files(settings):
 
 
 @pytest.fixture(autouse=True)
-def forgotten_attempts():
-    """Let no test meet the rate limit that another one has used up."""
-    rate_limits.clear()
+def forgotten_attempts(settings):
+    """Let no test meet a limit or a figure of another one, nor need a database for it."""
+    backend = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {
+        name: {"BACKEND": backend, "LOCATION": uuid4().hex} for name in settings.CACHES
+    }
 
 
 @dataclass
@@ -88,8 +93,23 @@ def signed_in() -> Callable[..., Client]:
 
     def sign_in(agent: Agent, language: str = "fr") -> Client:
         client = Client()
-        client.force_login(agent)
+        just_signed_in(client, agent)
         client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
         return client
 
     return sign_in
+
+
+def just_signed_in(client: Client, agent: Agent, *, method: str = "password") -> None:
+    """Let ``client`` be one of an agent who has signed in a moment ago."""
+    client.force_login(agent)
+    remember(
+        client, **{RECORDS: [{"method": method, "at": time.time()}], RECORDS_OF: str(agent.pk)}
+    )
+
+
+def remember(client: Client, **values: object) -> None:
+    """Change what the session of ``client`` holds."""
+    session = client.session
+    session.update(values)
+    session.save()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -168,12 +169,16 @@ def addresses(agent: Agent) -> list[str]:
     """Every address of the site with something in place of what it asks for."""
     board = Board.objects.filter(owner=agent).first()
     board_id = str(board.pk) if board else "1"
+    team = str(Agent.objects.get(username="teller").pk)
+    keys = Authenticator.objects.filter(user=agent, type=Authenticator.Type.WEBAUTHN)
+    key = str(getattr(keys.first(), "pk", 0))
     entry = Entry.objects.filter(outcome=1, kind=Kind.DEPOSIT, account="C100").latest("id")
     rejected = Entry.objects.filter(outcome=2).latest("id")
     queued = apps.get_model("accounts", "Submission").objects.latest("id")
     found = []
     for pattern in patterns(get_resolver().url_patterns):
-        if "object_id" in pattern or pattern.endswith(("/<id>/password/", "/add/")):
+        in_admin = pattern.startswith("/admin/")
+        if "object_id" in pattern or (in_admin and pattern.endswith(("/<id>/password/", "/add/"))):
             found += _of_admin(pattern)
         elif "<uuid:transaction_id>" in pattern:
             for each in (entry, rejected, queued):
@@ -183,7 +188,9 @@ def addresses(agent: Agent) -> list[str]:
             found += [pattern.replace("<int:record_id>", str(each.pk)) for each in records]
         else:
             number, board = ("<str:number>", "C100"), ("<int:board_id>", board_id)
-            found.append(pattern.replace(*number).replace(*board))
+            member, passkey = ("<int:agent_id>", team), ("<int:pk>", key)
+            named = pattern.replace(*number).replace(*board)
+            found.append(named.replace(*member).replace(*passkey))
     found = [each for each in found if each not in LEFT_OUT]
     # A page that asks for something new in its address needs a sample of it above.
     assert not [each for each in found if "<" in each]

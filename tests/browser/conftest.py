@@ -13,6 +13,7 @@ from tests.accounts.conftest import (  # noqa: F401
     Bank,
     build_bank,
     forgotten_attempts,
+    just_signed_in,
     plain_static_files,
 )
 from tests.browser.dashboards import BADGE
@@ -55,7 +56,7 @@ def page_of(chromium, live_server, bank) -> Iterator[Callable[..., Page]]:
         cookies = {settings.LANGUAGE_COOKIE_NAME: language}
         if agent:
             client = Client()
-            client.force_login(agent)
+            just_signed_in(client, agent)
             cookies[settings.SESSION_COOKIE_NAME] = client.cookies["sessionid"].value
         context.add_cookies(
             [

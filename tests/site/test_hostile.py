@@ -41,7 +41,7 @@ account from to kind outcome agent branch range before after sort as_of panels p
 receipt amount reference transaction_id number holder opening_balance overdraft name layout query
 board version shared_with role confirm action _selected_action reason select_across q o p e _popup
 _to_field language next login password username usable_password password1 password2 is_active
-first_name id all ot act object address
+first_name id all ot act session code credential oldpassword object address
 """
 HEADERS = """
 host x-forwarded-host x-forwarded-proto x-forwarded-for x-forwarded-port forwarded accept

@@ -6,14 +6,28 @@ An address without a rule here fails. A new page says by its rule for whom it is
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from asgiref.sync import async_to_sync
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpResponseBase
 from django.template.backends.django import Template
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from fido2.cose import ES256
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorAttestationResponse,
+    AuthenticatorData,
+    CollectedClientData,
+    RegistrationResponse,
+)
 
 from accounts.identifiers import new_transaction_id
 from accounts.models import (
@@ -33,7 +47,13 @@ from accounts.models import (
     Submission,
 )
 from accounts.services.submissions import submit_transaction
-from tests.accounts.conftest import Bank, build_bank, forgotten_attempts, plain_static_files
+from tests.accounts.conftest import (
+    Bank,
+    build_bank,
+    forgotten_attempts,
+    just_signed_in,
+    plain_static_files,
+)
 from tests.builders import submitted
 
 __all__ = ["forgotten_attempts", "plain_static_files"]
@@ -46,6 +66,7 @@ IN_ADMIN = EVERYBODY - {Role.TELLER}
 AUDITORS = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
 KEEPERS = frozenset({Role.ADMINISTRATOR})
 DECIDERS = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
+TEAM = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
 NOBODY: frozenset[Role] = frozenset()
 OF_A_BRANCH = SUBMITTING
 
@@ -60,6 +81,7 @@ class Rule:
     writes: frozenset[Role] = NOBODY
     methods: tuple[str, ...] = ("GET",)
     is_public: bool = False
+    is_own: bool = False
 
 
 def reads(roles: frozenset[Role]) -> Rule:
@@ -73,6 +95,9 @@ def writes(roles: frozenset[Role]) -> Rule:
 def both(roles: frozenset[Role]) -> Rule:
     return Rule(reads=roles, writes=roles, methods=("GET", "POST"))
 
+
+# What is an agent's own, as far as there is any: never another's, whatever the role.
+OWN = Rule(reads=EVERYBODY, writes=EVERYBODY, methods=("GET", "POST"), is_own=True)
 
 # An address at which nobody finds anything.
 NOTHING = Rule(methods=("GET", "POST"))
@@ -106,6 +131,28 @@ PAGES = {
     "audit/export.csv": reads(AUDITORS),
     "auth/login/": Rule(is_public=True),
     "auth/logout/": Rule(is_public=True),
+    "auth/again/": OWN,
+    "auth/password/": OWN,
+    # Asked by a page whose session may be over.
+    "auth/session/": Rule(is_public=True),
+    "auth/sessions/": OWN,
+    "auth/factors/": OWN,
+    # Between the password and the second factor nobody has signed in yet.
+    "auth/factors/login/": Rule(is_public=True),
+    "auth/factors/again/": OWN,
+    "auth/factors/app/": OWN,
+    "auth/factors/app/remove/": OWN,
+    "auth/factors/codes/": OWN,
+    "auth/factors/codes/new/": OWN,
+    "auth/factors/codes/codes.txt": OWN,
+    "auth/passkeys/": OWN,
+    "auth/passkeys/login/": Rule(is_public=True),
+    "auth/passkeys/again/": OWN,
+    "auth/passkeys/add/": OWN,
+    "auth/passkeys/<int:pk>/": OWN,
+    "auth/passkeys/<int:pk>/remove/": OWN,
+    "team/": reads(TEAM),
+    "team/<int:agent_id>/": both(TEAM),
     "i18n/setlang/": Rule(is_public=True),
     "styleguide/": Rule(is_public=True),
     "health/live": Rule(is_public=True),
@@ -222,7 +269,7 @@ def objects_of(bank: Bank, number: str, owner: Agent) -> Objects:
     board, _is_new = Board.objects.get_or_create(
         owner=owner, name="Counter", defaults={"layout": [], "created_at_ms": 1, "changed_at_ms": 1}
     )
-    rows: dict[type, object] = {
+    rows: dict[type, Any] = {
         Account: Account.objects.get(number=number),
         Agent: Agent.objects.get(username="teller" if number == "C100" else "stranger"),
         Board: board,
@@ -240,9 +287,32 @@ def objects_of(bank: Bank, number: str, owner: Agent) -> Objects:
         "transaction_id": str(entry.transaction_id),
         "board_id": str(board.pk),
         "record_id": "1",
+        "agent_id": str(rows[Agent].pk),
+        "pk": str(passkey_of(owner).pk),
         "content_type_id": str(ContentType.objects.get_for_model(Account).pk),
     }
     return Objects(names, rows)
+
+
+def passkey_of(owner: Agent) -> Authenticator:
+    kind = Authenticator.Type.WEBAUTHN
+    kept = Authenticator.objects.filter(user=owner, type=kind).first()
+    return kept or Authenticator.objects.create(
+        user=owner, type=kind, data={"name": "Key", "credential": credential_of(owner)}
+    )
+
+
+def credential_of(owner: Agent) -> dict[str, object]:
+    """Give what a browser answers when a passkey is made."""
+    key = ES256.from_cryptography_key(generate_private_key(SECP256R1()).public_key())
+    identifier = f"passkey of {owner.pk}".encode()
+    attested = AttestedCredentialData.create(Aaguid.NONE, identifier, key)
+    data = AuthenticatorData.create(sha256(b"localhost").digest(), 0x45, 0, attested)
+    response = AuthenticatorAttestationResponse(
+        client_data=CollectedClientData.create("webauthn.create", b"challenge", "http://localhost"),
+        attestation_object=AttestationObject.create("none", data, {}),
+    )
+    return dict(RegistrationResponse(raw_id=identifier, response=response))
 
 
 def answer_of(client: Client, method: str, address: str) -> str:
@@ -270,6 +340,8 @@ def expected(route: str, rule: Rule, role: Role, method: str, is_kept_away: bool
     if method not in rule.methods:
         # Whichever is asked for first.
         return {NO_METHOD, REFUSED}
+    if rule.is_own and not is_kept_away:
+        return {ALLOWED, MISSING, NO_METHOD}
     if role in roles:
         return {MISSING} if is_kept_away else {ALLOWED}
     return {REFUSED, MISSING} if is_kept_away or route.startswith("admin/") else {REFUSED}
@@ -278,6 +350,8 @@ def expected(route: str, rule: Rule, role: Role, method: str, is_kept_away: bool
 def is_of_one_branch(route: str) -> bool:
     if route.endswith("/<path:object_id>/"):
         return False
+    if route == "team/<int:agent_id>/":
+        return True
     model = next((each for each in TABLES if f"/{each._meta.model_name}/" in route), None)
     if model is not None:
         return "<" in route and TABLES[model].of_branches
@@ -303,7 +377,7 @@ def clients(bank: Bank) -> dict[Role, tuple[Agent, Client]]:
     found = {}
     for agent in (bank.teller, bank.supervisor, bank.auditor, bank.operator, bank.administrator):
         client = Client(raise_request_exception=True)
-        client.force_login(agent)
+        just_signed_in(client, agent)
         found[Role(agent.role)] = (agent, client)
     return found
 
@@ -312,6 +386,8 @@ def test_each_address_has_a_rule_and_each_rule_an_address() -> None:
     assert sorted(RULES) == sorted(ROUTES)
 
 
+GIVING_A_FACTOR = {"auth/factors/again/", "auth/passkeys/again/"}
+SETTING_ONE_UP = {"auth/factors/", "auth/factors/app/", "auth/passkeys/add/", "auth/again/"}
 GUARDED = [each for each in ROUTES if not RULES[each].is_public]
 
 
@@ -327,7 +403,7 @@ def test_each_role_may_do_what_the_rules_say_and_no_more(
     agent, client = clients[role]
     wrong = []
     for route in GUARDED:
-        is_own_thing = "<int:board_id>" in route
+        is_own_thing = "<int:board_id>" in route or "<int:pk>" in route
         is_kept = is_of_one_branch(route) and role in OF_A_BRANCH
         is_kept |= is_own_thing and role in CUSTOMERS
         places = [(objects_of(bank, "C100", owner=agent), False)]
@@ -353,6 +429,31 @@ def test_without_a_session_every_address_leads_to_the_sign_in(bank: Bank) -> Non
             answer = answer_of(visitor, method, address)
             if answer != SIGN_IN and (method == "GET" or answer != NO_METHOD):
                 wrong.append((method, address, answer))
+
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize("has_factor", [True, False])
+def test_a_password_alone_opens_nothing_where_a_second_factor_is_due(
+    bank: Bank, clients: dict[Role, tuple[Agent, Client]], settings: Any, has_factor: bool
+) -> None:
+    settings.SECOND_FACTOR_ROLES = list(Role)
+    wrong = []
+    for agent, client in clients.values():
+        objects = objects_of(bank, "C100", owner=agent)
+        if not has_factor:
+            Authenticator.objects.filter(user=agent).delete()
+        way_in = GIVING_A_FACTOR if has_factor else SETTING_ONE_UP
+        for route in GUARDED:
+            if route in way_in:
+                continue
+            for method in ("GET", "POST"):
+                response = request_of(client, method, objects.address(route))
+                location = response.headers.get("Location", "")
+                # Where the admin opens to nobody it answers as to any other stranger.
+                is_led = location.startswith(("/auth/factors/", "/admin/login/"))
+                if not is_led and response.status_code != 403:
+                    wrong.append((agent.role, method, route, response.status_code, location))
 
     assert not wrong, wrong
 

@@ -508,11 +508,35 @@ async def test_signing_out_closes_the_socket_within_five_seconds(auditor, page):
     assert asyncio.get_running_loop().time() - began < 5
 
 
+async def test_frames_do_not_prolong_a_session_and_its_end_closes_the_socket(
+    ledger, page, auditor, settings
+):
+    settings.SESSION_IDLE_MINUTES = 1 / 20
+    await page.subscribe()
+    began = asyncio.get_running_loop().time()
+
+    await in_database(ledger.post, opened())
+    await page.next("entries")
+
+    assert await page.closed() == frames.SIGNED_OUT
+    assert asyncio.get_running_loop().time() - began < 3 + 5
+
+
+async def test_a_session_that_owes_a_second_factor_opens_no_socket(auditor, settings):
+    settings.SECOND_FACTOR_ROLES = frozenset({Role.AUDITOR})
+    browser = Browser(auditor)
+    await browser.connect()
+
+    assert await browser.closed() == frames.SIGNED_OUT
+
+
 @pytest.mark.fault("25")
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"is_active": False}, frames.SIGNED_OUT),
+        ({"sessions_ended": 1}, frames.SIGNED_OUT),
+        ({"must_change_password": True}, frames.SIGNED_OUT),
         ({"role": Role.OPERATOR}, frames.RIGHTS_CHANGED),
         ({"role": Role.TELLER, "branch": "lyon"}, frames.RIGHTS_CHANGED),
     ],

@@ -19,7 +19,7 @@ def add_head(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0010_allowance"),
+        ("accounts", "0011_sign_in"),
     ]
 
     operations = [

@@ -1,0 +1,68 @@
+"""Sessions begun, kept in use and ended."""
+
+import time
+from typing import Any, Final
+
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session
+from django.db.models import F
+from django.http import HttpRequest
+
+from accounts.models import Agent
+from accounts.selectors.sessions import ACTIVE, BEGAN, RECORDS, RECORDS_OF
+
+# Written no more often than this, since every page asks for it.
+ACTIVE_WRITTEN_S: Final = 60.0
+
+
+def begin_session(request: HttpRequest, **_details: Any) -> None:
+    """Let a session count from now: heard whenever somebody signs in."""
+    request.session[BEGAN] = request.session[ACTIVE] = time.time()
+
+
+def note_activity(session: SessionBase, *, at_least_s: float = ACTIVE_WRITTEN_S) -> None:
+    """Let the idle time begin anew; what was noted less than ``at_least_s`` ago stays."""
+    now = time.time()
+    if now - session.get(ACTIVE, 0) >= at_least_s:
+        session[ACTIVE] = now
+
+
+def end_session(key: str) -> None:
+    """End one session. Its sockets close when they next ask."""
+    Session.objects.filter(session_key=key).delete()
+
+
+def end_all_sessions(agent: Agent) -> None:
+    """End every session of the agent, on every machine, known here or not."""
+    Agent.objects.filter(pk=agent.pk).update(sessions_ended=F("sessions_ended") + 1)
+    agent.refresh_from_db(fields=["sessions_ended"])
+
+
+def end_other_sessions(request: HttpRequest, agent: Agent) -> None:
+    """End every session of the agent but the one of ``request``."""
+    end_all_sessions(agent)
+    update_session_auth_hash(request, agent)
+
+
+def note_second_factor(request: HttpRequest, user: Agent, authenticator: Any, **_: Any) -> None:
+    """Let a session in which a factor was set up count as one that used it.
+
+    Setting one up takes a first code of it, or the passkey itself. Heard from allauth.
+    """
+    if request.user == user and authenticator.type != authenticator.Type.RECOVERY_CODES:
+        record = {"method": "mfa", "at": time.time(), "id": authenticator.pk}
+        request.session[RECORDS] = [*request.session.get(RECORDS, []), record]
+        request.session[RECORDS_OF] = str(user.pk)
+
+
+def forget_second_factor(request: HttpRequest, user: Agent, authenticator: Any, **_: Any) -> None:
+    """End the sessions that a removed factor opened; in this one it no longer counts.
+
+    Heard from allauth, whose pages remove an agent's own factors.
+    """
+    if request.user == user and authenticator.type != authenticator.Type.RECOVERY_CODES:
+        left = set(type(authenticator).objects.filter(user=user).values_list("pk", flat=True))
+        records = request.session.get(RECORDS, [])
+        request.session[RECORDS] = [each for each in records if each.get("id") in {None, *left}]
+        end_other_sessions(request, user)

@@ -1,0 +1,73 @@
+"""An agent's own sessions and password, and how long the session of a page goes on."""
+
+from http import HTTPStatus
+from typing import Any
+
+from allauth.account import views as allauth_views
+from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import Agent
+from accounts.selectors.open_sessions import open_sessions
+from accounts.selectors.sessions import time_left
+from accounts.services.sessions import end_other_sessions, end_session, note_activity
+from accounts.views.doors import AgentRequest, for_agents
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def session_state(request: HttpRequest) -> JsonResponse:
+    """Tell the page how many seconds are left, without prolonging; a POST prolongs."""
+    if not isinstance(request.user, Agent):
+        return JsonResponse({"left_s": 0, "whole_s": 0}, status=HTTPStatus.UNAUTHORIZED)
+    if request.method == "POST":
+        note_activity(request.session, at_least_s=0)
+    left = time_left(request.session)
+    return JsonResponse({"left_s": left.seconds, "whole_s": left.whole_s})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_agents
+def own_sessions(request: AgentRequest) -> HttpResponseBase:
+    """List where the agent is signed in; end one of these sessions, or all but this one."""
+    found = open_sessions(request.user, current_key=request.session.session_key)
+    if request.method != "POST":
+        return render(request, "account/sessions.html", {"sessions": found})
+    wanted = request.POST.get("session", "")
+    chosen = [each for each in found if str(each.pk) == wanted]
+    if wanted == "others":
+        end_other_sessions(request, request.user)
+    elif chosen:
+        end_session(chosen[0].key)
+    else:
+        return HttpResponseBadRequest()
+    messages.info(request, gettext("Ended. Its pages are closed within seconds."))
+    return redirect("own_sessions")
+
+
+@for_agents
+def own_password(request: AgentRequest) -> HttpResponseBase:
+    """Change one's own password; who signs in by passkey alone has none to change."""
+    if not request.user.has_usable_password():
+        raise PermissionDenied
+    response: HttpResponseBase = allauth_views.password_change(request)
+    return response
+
+
+@require_safe
+@for_agents
+def passkeys(_request: AgentRequest) -> HttpResponseBase:
+    """Lead to the page that lists them with the other factors."""
+    return redirect("mfa_index")
+
+
+class PasskeyAgainView(ReauthenticateWebAuthnView):  # type: ignore[misc] # allauth is untyped
+    """allauth's, which would lead to the sign-in from a passkey that is not taken."""
+
+    def form_invalid(self, form: Any) -> HttpResponseBase:
+        super().form_invalid(form)
+        return redirect(self.request.get_full_path())

@@ -1,0 +1,111 @@
+"""Failed passwords: who is locked out, from where, for how long, and how it is said."""
+
+from datetime import timedelta
+
+import pytest
+from axes.models import AccessAttempt
+from django.test import Client, RequestFactory
+from django.utils import timezone
+
+from accounts.sign_in import AgentAdapter
+from tests.accounts.second_factors import password_given
+
+HERE, ELSEWHERE = "192.0.2.10", "198.51.100.20"
+
+
+def fail(agent, times: int, *, at: str = HERE, name: str = "") -> None:
+    for _ in range(times):
+        details = {"login": name or agent.username, "password": "not the password"}
+        Client().post("/auth/login/", details, REMOTE_ADDR=at)
+
+
+def signs_in(agent, *, at: str = HERE) -> bool:
+    client = Client()
+    password_given(client, agent, REMOTE_ADDR=at)
+    return client.get("/accounts/", REMOTE_ADDR=at).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("fr", "Attendez 5 minutes, ou"), ("en", "Wait 5 minutes, or ask")]
+)
+def test_the_sixth_try_is_told_how_long_to_wait_and_who_can_help(bank, language, words):
+    fail(bank.teller, 5)
+    client = Client()
+    client.cookies["django_language"] = language
+
+    response = password_given(client, bank.teller, REMOTE_ADDR=HERE)
+
+    assert response.status_code == 429
+    assert words in response.content.decode().replace("\u202f", " ")
+    assert client.get("/accounts/").status_code == 302
+
+
+def test_four_failures_lock_nobody_out_and_are_forgotten_by_a_success(bank):
+    fail(bank.teller, 4)
+    assert signs_in(bank.teller)
+
+    fail(bank.teller, 4)
+    assert signs_in(bank.teller)
+
+
+def test_nobody_locks_an_agent_out_from_elsewhere(bank):
+    fail(bank.teller, 30, at=ELSEWHERE)
+
+    assert signs_in(bank.teller, at=HERE)
+    assert not signs_in(bank.teller, at=ELSEWHERE)
+
+
+def test_who_forges_where_a_request_comes_from_is_counted_all_the_same(bank):
+    for number in range(5):
+        details = {"login": "teller", "password": "not the password"}
+        forged = {"REMOTE_ADDR": ELSEWHERE, "HTTP_X_FORWARDED_FOR": f"203.0.113.{number}"}
+        Client().post("/auth/login/", details, **forged)
+
+    assert not signs_in(bank.teller, at=ELSEWHERE)
+
+
+def test_others_at_the_same_address_still_sign_in(bank):
+    fail(bank.teller, 5)
+
+    assert signs_in(bank.supervisor)
+
+
+def test_each_way_to_write_a_name_counts_for_the_same_agent(bank):
+    for name in ("TELLER", "Teller", "tELLER", " teller", "teller"):
+        fail(bank.teller, 1, name=name)
+
+    assert not signs_in(bank.teller)
+
+
+def test_the_wait_ends_by_itself_and_tries_within_it_do_not_prolong_it(bank):
+    fail(bank.teller, 5)
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=4, seconds=50))
+    assert not signs_in(bank.teller)
+
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=5, seconds=1))
+    assert signs_in(bank.teller)
+
+
+def test_no_password_is_written_down(bank):
+    fail(bank.teller, 3)
+
+    kept = AccessAttempt.objects.values().get()
+    assert "not the password" not in str(kept)
+
+
+def test_a_fresh_sign_in_counts_failures_too(bank, signed_in):
+    client = signed_in(bank.supervisor)
+    address = {"REMOTE_ADDR": HERE}
+
+    said = [
+        client.post("/auth/again/", {"password": "wrong"}, **address).status_code for _ in range(6)
+    ]
+
+    assert said == [200, 200, 200, 200, 429, 429]
+
+
+def test_limits_see_the_address_that_the_audit_sees(settings):
+    request = RequestFactory().get("/", REMOTE_ADDR=HERE)
+
+    assert AgentAdapter().get_client_ip(request) == HERE
+    assert AgentAdapter().get_client_ip(RequestFactory().get("/", REMOTE_ADDR="")) == "::"

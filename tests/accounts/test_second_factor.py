@@ -1,0 +1,335 @@
+"""The second factor: set up, given at sign-in, required by role, and counted when guessed."""
+
+import re
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib import admin
+from django.test import Client, RequestFactory
+
+from accounts.models import Role
+from accounts.selectors.sessions import agents_of_sessions
+from tests.accounts.conftest import just_signed_in
+from tests.accounts.second_factors import (
+    App,
+    code_given,
+    has_factors,
+    password_given,
+    recovery_codes,
+)
+
+
+@pytest.fixture
+def required(settings):
+    settings.SECOND_FACTOR_ROLES = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
+
+
+def with_password_alone(agent) -> Client:
+    client = Client()
+    just_signed_in(client, agent)
+    return client
+
+
+@pytest.fixture
+def set_up_app(monkeypatch):
+    """Let an agent set up an app on our page, in a request that commits."""
+    monkeypatch.setattr("django.db.transaction.on_commit", lambda act: act())
+
+    def set_up(client) -> App:
+        page = client.get("/auth/factors/app/").content.decode()
+        app = App(re.search(r'<code class="secret">(\w+)</code>', page)[1])
+        response = client.post("/auth/factors/app/", {"code": app.code()})
+        assert response.headers["Location"] == "/auth/factors/codes/"
+        return app
+
+    return set_up
+
+
+def test_an_app_is_set_up_with_a_picture_that_our_pages_may_show(bank):
+    page = with_password_alone(bank.supervisor).get("/auth/factors/app/")
+
+    assert 'src="data:image/svg+xml;base64,' in page.content.decode()
+    assert "img-src 'self' data:" in page.headers["Content-Security-Policy"]
+
+
+def test_an_app_that_was_set_up_is_asked_for_at_the_next_sign_in(bank, set_up_app):
+    app = set_up_app(with_password_alone(bank.teller))
+    client = Client()
+
+    asked = password_given(client, bank.teller)
+    before = client.get("/accounts/")
+    code_given(client, app.code())
+
+    assert asked.headers["Location"] == "/auth/factors/login/"
+    assert before.headers["Location"].startswith("/auth/login/")
+    assert client.get("/accounts/").status_code == 200
+
+
+def test_a_code_is_taken_once(bank):
+    code = App.of(bank.teller).code()
+    first, second = Client(), Client()
+    for client in (first, second):
+        password_given(client, bank.teller)
+
+    code_given(first, code)
+    again = code_given(second, code)
+
+    assert first.get("/accounts/").status_code == 200
+    assert "a déjà servi" in again.content.decode()
+
+
+def test_a_code_signs_in_and_leads_where_it_was_wanted(bank):
+    app = App.of(bank.teller)
+    client = Client()
+    client.post(
+        "/auth/login/?next=/transactions/",
+        {"login": "teller", "password": "correct-horse-battery", "next": "/transactions/"},
+    )
+
+    response = code_given(client, app.code())
+
+    assert response.headers["Location"] == "/transactions/"
+
+
+def test_a_recovery_code_signs_in_once(bank):
+    App.of(bank.teller)
+    code = recovery_codes(bank.teller)[3]
+    first, second = Client(), Client()
+
+    for client in (first, second):
+        password_given(client, bank.teller)
+        code_given(client, code)
+
+    assert first.get("/accounts/").status_code == 200
+    assert second.get("/accounts/").status_code == 302
+
+
+def test_of_thirty_guesses_in_a_row_none_goes_through(bank):
+    """Meant to fail without allauth's limit on ``login_failed``: 30 of 30 were looked at then."""
+    app = App.of(bank.teller)
+    client = Client()
+    password_given(client, bank.teller)
+
+    answers = [code_given(client, code).content.decode() for code in app.wrong_codes(30)]
+    right = code_given(client, app.code())
+
+    assert sum("n’est pas valable" in answer for answer in answers) == 5
+    assert "Trop de tentatives manquées" in right.content.decode()
+    assert client.get("/accounts/").status_code == 302
+
+
+def test_guesses_are_counted_once_for_all_web_processes(bank, settings):
+    """Meant to fail with a cache of each process, as Django's default is."""
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "shared_cache",
+        },
+        "process": settings.CACHES["process"],
+    }
+    from bankportal import settings as shipped
+
+    app = App.of(bank.teller)
+    client = Client()
+    password_given(client, bank.teller)
+    for code in app.wrong_codes(5):
+        code_given(client, code)
+
+    from django.core.cache import caches
+
+    # Another process knows nothing but the database.
+    del caches["default"]
+    answer = code_given(client, app.code()).content.decode()
+
+    assert shipped.CACHES["default"] == settings.CACHES["default"]
+    assert "Trop de tentatives manquées" in answer
+
+
+@pytest.mark.usefixtures("required")
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("/", "/accounts/", "/accounts/C100/", "/transactions/export.csv", "/dashboard/"),
+        *("/admin/", "/admin/accounts/entry/", "/team/", "/auth/sessions/"),
+        "/accounts/search/?account=C1",
+    ],
+)
+def test_without_the_factor_its_role_needs_a_session_opens_nothing(bank, address):
+    client = with_password_alone(bank.supervisor)
+
+    response = client.get(address)
+
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/auth/factors/?next=")
+
+
+@pytest.mark.usefixtures("required")
+def test_what_is_sent_without_the_factor_is_not_taken(bank):
+    client = with_password_alone(bank.supervisor)
+
+    response = client.post("/transactions/new/", {"account": "C100", "amount": "1"})
+
+    assert response.headers["Location"] == "/auth/factors/?"
+    assert with_password_alone(bank.teller).get("/accounts/").status_code == 200
+
+
+@pytest.mark.usefixtures("required")
+def test_who_has_no_factor_sets_one_up_and_is_in(bank, set_up_app):
+    client = with_password_alone(bank.supervisor)
+
+    page = client.get("/", follow=True)
+    set_up_app(client)
+
+    assert "Configurez-en un pour continuer" in page.content.decode()
+    assert "/transactions/" not in page.content.decode().split("<main")[0]
+    assert client.get("/accounts/").status_code == 200
+
+
+@pytest.mark.usefixtures("required")
+def test_who_has_a_factor_must_give_it_and_cannot_add_another(bank):
+    App.of(bank.supervisor)
+    client = with_password_alone(bank.supervisor)
+
+    for address in ("/auth/factors/", "/auth/factors/app/", "/auth/passkeys/add/", "/auth/again/"):
+        where = client.get(address).headers["Location"]
+        assert where.startswith("/auth/factors/again/"), address
+    given = client.post(
+        "/auth/factors/again/", {"code": recovery_codes(bank.supervisor)[0], "next": "/accounts/"}
+    )
+
+    assert given.headers["Location"] == "/accounts/"
+    assert client.get("/accounts/").status_code == 200
+
+
+@pytest.mark.usefixtures("required")
+def test_sockets_and_the_admin_hold_a_session_to_the_same_rule(bank, set_up_app):
+    client = with_password_alone(bank.administrator)
+    key = client.session.session_key
+    request = RequestFactory().get("/admin/")
+    request.user, request.session = bank.administrator, client.session
+
+    assert agents_of_sessions([key]) == {}
+    assert not admin.site.has_permission(request)
+
+    set_up_app(client)
+
+    request.session = client.session
+    assert list(agents_of_sessions([client.session.session_key])) == [client.session.session_key]
+    assert admin.site.has_permission(request)
+
+
+@pytest.mark.usefixtures("required")
+def test_a_teller_who_becomes_a_supervisor_needs_the_factor_at_once(bank):
+    client = with_password_alone(bank.teller)
+    assert client.get("/accounts/").status_code == 200
+
+    bank.teller.role = Role.SUPERVISOR
+    bank.teller.save()
+
+    assert client.get("/accounts/").status_code == 302
+    assert agents_of_sessions([client.session.session_key]) == {}
+
+
+@pytest.mark.usefixtures("required")
+def test_the_factor_of_somebody_else_counts_for_nothing(bank):
+    client = with_password_alone(bank.supervisor)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "at": 0}]
+    session["account_authentication_methods_user"] = str(bank.teller.pk)
+    session.save()
+
+    assert client.get("/accounts/").status_code == 302
+
+
+@pytest.mark.usefixtures("required")
+def test_who_removes_the_last_factor_is_led_to_set_one_up(bank, set_up_app):
+    client = with_password_alone(bank.supervisor)
+    set_up_app(client)
+    elsewhere = Client()
+    password_given(elsewhere, bank.supervisor)
+    code_given(elsewhere, recovery_codes(bank.supervisor)[1])
+    assert elsewhere.get("/accounts/").status_code == 200
+
+    client.post("/auth/factors/app/remove/")
+
+    assert not has_factors(bank.supervisor)
+    assert client.get("/accounts/").headers["Location"].startswith("/auth/factors/")
+    assert elsewhere.get("/accounts/").headers["Location"].startswith("/auth/login/")
+
+
+def test_recovery_codes_are_shown_downloaded_and_made_anew(bank, set_up_app):
+    client = with_password_alone(bank.teller)
+    set_up_app(client)
+    shown = client.get("/auth/factors/codes/").content.decode()
+    file = client.get("/auth/factors/codes/codes.txt")
+    before = re.findall(r"\b\d{8}\b", file.content.decode())
+
+    client.post("/auth/factors/codes/new/")
+    after = re.findall(r"\b\d{8}\b", client.get("/auth/factors/codes/codes.txt").content.decode())
+
+    assert len(before) == len(after) == 10
+    assert all(code in shown for code in before)
+    assert not set(before) & set(after)
+    assert file.headers["Content-Disposition"] == 'attachment; filename="recovery-codes.txt"'
+    assert (
+        file.headers["Cache-Control"].startswith("max-age=0")
+        or "no-store" in file.headers["Cache-Control"]
+    )
+
+
+def test_setting_up_takes_a_fresh_sign_in(bank):
+    client = Client()
+    client.force_login(bank.supervisor)
+
+    asked = client.get("/auth/factors/app/")
+
+    assert asked.headers["Location"] == "/auth/again/?next=%2Fauth%2Ffactors%2Fapp%2F"
+    page = client.get(asked.headers["Location"]).content.decode()
+    assert "demande une connexion récente" in page
+    again = client.post(
+        "/auth/again/", {"password": "correct-horse-battery", "next": "/auth/factors/app/"}
+    )
+    assert again.headers["Location"] == "/auth/factors/app/"
+    assert client.get("/auth/factors/app/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "is_advised"), [("teller", False), ("supervisor", True), ("auditor", True)]
+)
+def test_where_all_is_local_who_needed_one_elsewhere_is_told(bank, role, is_advised):
+    client = with_password_alone(getattr(bank, role))
+
+    page = client.get("/accounts/").content.decode()
+
+    assert ("Ici, il peut s’en passer." in page) is is_advised
+
+
+def test_who_has_one_is_advised_no_more(bank, set_up_app):
+    client = with_password_alone(bank.supervisor)
+    set_up_app(client)
+
+    assert "Ici, il peut s’en passer." not in client.get("/accounts/").content.decode()
+
+
+NO_CREDENTIALS = (
+    *("1", '"x"', "[1]", '{"a": 1}', '{"response": {"userHandle": 1}}'),
+    '{"id": "A", "rawId": "A", "type": "public-key", "response": {}}',
+    '{"id": "AA", "rawId": "AA", "type": "public-key", "response": {"clientDataJSON": "AA",'
+    ' "authenticatorData": "AA", "signature": "AA", "attestationObject": "AA"}}',
+)
+
+
+@pytest.mark.parametrize("credential", NO_CREDENTIALS)
+@pytest.mark.parametrize("door", ["add", "again", "login"])
+def test_a_passkey_that_is_none_is_refused_in_words(bank, door, credential):
+    """Meant to fail with allauth's own forms, which fail over some of them."""
+    client = Client() if door == "login" else with_password_alone(bank.supervisor)
+    client.get(f"/auth/passkeys/{door}/", headers={"accept": "application/json"})
+
+    page = client.post(
+        f"/auth/passkeys/{door}/", {"name": "x", "credential": credential}, follow=True
+    )
+
+    assert page.status_code == 200
+    assert door == "again" or "n’est pas valable" in page.content.decode()
+    assert not Authenticator.objects.exists()
