@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import Agent, Role
-from accounts.services.access import Act, access_changed
+from accounts.services.access import Act
+from accounts.signals import access_changed
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.second_factors import App, has_factors, password_given, recovery_codes
 from tests.accounts.test_lock_out import fail, signs_in
