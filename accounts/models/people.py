@@ -124,14 +124,14 @@ class Agent(AbstractUser):
         return self.is_active and self.role in {Role.OPERATOR, Role.ADMINISTRATOR}
 
     @property
-    def sees_audit(self) -> bool:
-        """Whether the audit log opens: to auditors and administrators."""
-        return self.is_active and self.role in AUDIT_ROLES
-
-    @property
     def keeps_team(self) -> bool:
         """Whether the agent helps others to sign in: supervisors and administrators."""
         return self.is_active and self.role in {Role.SUPERVISOR, Role.ADMINISTRATOR}
+
+    @property
+    def sees_audit(self) -> bool:
+        """Whether the audit log opens: to auditors and administrators."""
+        return self.is_active and self.role in AUDIT_ROLES
 
     @property
     def sees_admin(self) -> bool:

@@ -56,24 +56,24 @@ def for_submitting_agents(page: Page[Rest]) -> Address[Rest]:
     return for_agents(cast("Page[Rest]", guarded))
 
 
-def for_auditors(page: Page[Rest]) -> Address[Rest]:
-    """Open a page to auditors and administrators; the others are refused."""
-
-    @wraps(page)
-    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
-        if not request.user.sees_audit:
-            raise PermissionDenied
-        return page(request, *args, **kwargs)
-
-    return for_agents(cast("Page[Rest]", guarded))
-
-
 def for_team_keepers(page: Page[Rest]) -> Address[Rest]:
     """Open a page to agents who help others to sign in; the others are refused."""
 
     @wraps(page)
     def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
         if not request.user.keeps_team:
+            raise PermissionDenied
+        return page(request, *args, **kwargs)
+
+    return for_agents(cast("Page[Rest]", guarded))
+
+
+def for_auditors(page: Page[Rest]) -> Address[Rest]:
+    """Open a page to auditors and administrators; the others are refused."""
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        if not request.user.sees_audit:
             raise PermissionDenied
         return page(request, *args, **kwargs)
 

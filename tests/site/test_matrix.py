@@ -286,9 +286,9 @@ def objects_of(bank: Bank, number: str, owner: Agent) -> Objects:
         "number": number,
         "transaction_id": str(entry.transaction_id),
         "board_id": str(board.pk),
-        "record_id": "1",
         "agent_id": str(rows[Agent].pk),
         "pk": str(passkey_of(owner).pk),
+        "record_id": "1",
         "content_type_id": str(ContentType.objects.get_for_model(Account).pk),
     }
     return Objects(names, rows)
