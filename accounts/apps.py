@@ -14,11 +14,9 @@ class AccountsConfig(AppConfig):
         from allauth.mfa.signals import authenticator_added, authenticator_removed  # noqa: PLC0415
         from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415
 
-        from accounts.services import sessions  # noqa: PLC0415 # tables first
+        from accounts.services import access_audit, sessions  # noqa: PLC0415 # tables first
 
+        access_audit.listen()
         user_logged_in.connect(sessions.begin_session)
         authenticator_added.connect(sessions.note_second_factor)
         authenticator_removed.connect(sessions.forget_second_factor)
-        from accounts.services.access_audit import listen  # noqa: PLC0415 # needs the models
-
-        listen()

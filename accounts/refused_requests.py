@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import Act, Agent, Board, Entry, ObjectKind, Submission
 from accounts.selectors.accounts import anybodys_account
-from accounts.services.audit import Deed, Subject
+from accounts.services.audit import Deed, Subject, about_agent
 from accounts.services.refusals import record_refusal
 
 # What a view says that it kept from the agent, though its answer looks like any other.
@@ -58,6 +58,9 @@ def _named_in(request: HttpRequest) -> Subject | None:
         return _transaction(named["transaction_id"])
     if "board_id" in named:
         return _board(named["board_id"])
+    if "agent_id" in named:
+        agent = Agent.objects.filter(pk=named["agent_id"]).first()
+        return about_agent(agent) if agent else None
     return None
 
 

@@ -7,10 +7,12 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.db.models import F
+from django.db.transaction import atomic
 from django.http import HttpRequest
 
 from accounts.models import Agent
 from accounts.selectors.sessions import ACTIVE, BEGAN, RECORDS, RECORDS_OF
+from accounts.signals import access_changed
 
 # Written no more often than this, since every page asks for it.
 ACTIVE_WRITTEN_S: Final = 60.0
@@ -28,9 +30,11 @@ def note_activity(session: SessionBase, *, at_least_s: float = ACTIVE_WRITTEN_S)
         session[ACTIVE] = now
 
 
-def end_session(key: str) -> None:
-    """End one session. Its sockets close when they next ask."""
+@atomic
+def end_session(request: HttpRequest, agent: Agent, key: str) -> None:
+    """End one of the agent's sessions. Its sockets close when they next ask."""
     Session.objects.filter(session_key=key).delete()
+    _tell_of_own(request, agent)
 
 
 def end_all_sessions(agent: Agent) -> None:
@@ -39,10 +43,16 @@ def end_all_sessions(agent: Agent) -> None:
     agent.refresh_from_db(fields=["sessions_ended"])
 
 
+@atomic
 def end_other_sessions(request: HttpRequest, agent: Agent) -> None:
     """End every session of the agent but the one of ``request``."""
     end_all_sessions(agent)
     update_session_auth_hash(request, agent)
+    _tell_of_own(request, agent)
+
+
+def _tell_of_own(request: HttpRequest, agent: Agent) -> None:
+    access_changed.send(Agent, agent=agent, act="sessions_ended", by=agent, request=request)
 
 
 def note_second_factor(request: HttpRequest, user: Agent, authenticator: Any, **_: Any) -> None:

@@ -42,7 +42,7 @@ def own_sessions(request: AgentRequest) -> HttpResponseBase:
     if wanted == "others":
         end_other_sessions(request, request.user)
     elif chosen:
-        end_session(chosen[0].key)
+        end_session(request, request.user, chosen[0].key)
     else:
         return HttpResponseBadRequest()
     messages.info(request, gettext("Ended. Its pages are closed within seconds."))

@@ -1,0 +1,102 @@
+"""The doors as they are, and the team's page: each act about access is in the audit log, once."""
+
+import json
+import re
+
+import pytest
+from django.test import Client
+
+from accounts.models import AuditRecord
+from tests.accounts.conftest import PASSWORD
+from tests.accounts.second_factors import App, code_given, password_given
+from tests.ledger.verified_audit import found_in_audit
+
+Kept = tuple[str, str, str, str]
+
+
+def kept_since(number: int) -> list[Kept]:
+    records = AuditRecord.objects.filter(id__gt=number).order_by("id")
+    return [(each.act, each.outcome, each.object_id, each.username) for each in records]
+
+
+def newest() -> int:
+    return AuditRecord.objects.count()
+
+
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        ("new_password", "password_given"),
+        ("unlocked", "unlock"),
+        ("sessions_ended", "session_end"),
+        ("second_factor_removed", "factor_removed"),
+    ],
+)
+def test_what_is_done_for_an_agent_is_recorded_with_who_did_it(bank, signed_in, act, expected):
+    App.of(bank.teller)
+    client = signed_in(bank.administrator)
+    before = newest()
+
+    page = client.post(f"/team/{bank.teller.pk}/", {"act": act}, follow=True).content.decode()
+
+    assert kept_since(before) == [(expected, "done", "teller", "admin")]
+    for given in re.findall(r"[a-z2-9]{4}(?:-[a-z2-9]{4}){3}", page):
+        assert given not in json.dumps(list(AuditRecord.objects.values_list("before", "after")))
+
+
+def test_what_is_tried_on_an_agent_of_another_branch_is_recorded_as_refused(bank, signed_in):
+    client = signed_in(bank.supervisor)
+    before = newest()
+
+    client.post(f"/team/{bank.stranger.pk}/", {"act": "new_password"})
+
+    assert kept_since(before) == [("request", "refused", "stranger", "supervisor")]
+
+
+def test_a_lock_out_is_recorded_beside_the_failures(bank):
+    for _turn in range(6):
+        password_given(Client(), bank.teller, "wrong")
+
+    acts = [act for act, _outcome, _object, _name in kept_since(0)]
+    assert acts.count("lock_out") == 2
+    assert acts.count("sign_in") == 3
+    assert set(kept_since(0)) == {
+        ("sign_in", "failed", "teller", ""),
+        ("lock_out", "refused", "teller", ""),
+    }
+
+
+def test_a_sign_in_with_a_second_factor_is_recorded_when_both_are_given(bank):
+    app = App.of(bank.teller)
+    client = Client()
+
+    password_given(client, bank.teller)
+    after_password = kept_since(0)
+    code_given(client, app.wrong_codes(1)[0])
+    code_given(client, app.code())
+
+    assert after_password == []
+    assert kept_since(0) == [
+        ("sign_in", "failed", "teller", ""),
+        ("sign_in", "done", "teller", "teller"),
+    ]
+    assert app.secret not in str(list(AuditRecord.objects.values_list()))
+
+
+def test_ones_own_password_and_sessions_are_recorded(bank):
+    client, elsewhere = Client(), Client()
+    password_given(client, bank.teller)
+    password_given(elsewhere, bank.teller)
+    before = newest()
+
+    client.post("/auth/sessions/", {"session": "others"})
+    client.post(
+        "/auth/password/",
+        {"oldpassword": PASSWORD, "password1": "another-long-phrase"}
+        | {"password2": "another-long-phrase"},
+    )
+
+    acts = [act for act, _outcome, _object, name in kept_since(before) if name == "teller"]
+    assert acts[0] == "session_end"
+    assert acts.count("password_change") == 1
+    assert found_in_audit() == []
