@@ -208,7 +208,8 @@ class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
         form_url: str = "",
     ) -> HttpResponse:
         """Give another agent a password, after a fresh sign-in; one's own is changed elsewhere."""
-        if id == str(watcher(request).pk):
+        # However the address writes the number: 5 is 05 as well.
+        if self.get_object(request, unquote(id)) == watcher(request):
             return redirect("account_change_password")
         if not is_fresh(request):
             return sign_in_again(request)
