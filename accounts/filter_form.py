@@ -137,7 +137,7 @@ class Offered(msgspec.Struct, frozen=True):
     """What the fields of a filter bar offer one agent."""
 
     ranges: Sequence[tuple[str, Promise]]
-    agents: list[Agent]
+    agents: tuple[tuple[str, str], ...]  # username, and the name to show
     branches: list[Branch]
 
 
@@ -147,9 +147,11 @@ def offered_to(agent: Agent) -> Offered:
     Who works for one branch sees nothing of another, and need not choose.
     """
     submitting = agents_seen_by(agent).filter(role__in=BRANCH_ROLES)
+    in_order = submitting.order_by("last_name", "first_name", "username")
+    named = in_order.only("username", "first_name", "last_name")
     return Offered(
         RANGES,
-        list(submitting.order_by("last_name", "first_name", "username")),
+        tuple((each.username, str(each)) for each in named),
         [] if agent.role in BRANCH_ROLES else list(branches_seen_by(agent)),
     )
 
@@ -160,7 +162,7 @@ def bar_of(
     """Give the template of the filter bar what it needs; ``action`` is where it leads."""
     typed_dates = bool(form.errors) and bool(form["from"].value() or form["to"].value())
     offered, usual = offered_to(agent), msgspec.convert({"range": usual_range}, Filter)
-    usernames = {each.username for each in offered.agents}
+    usernames = {username for username, _name in offered.agents}
     unknown = gettext("No such account: %(account)s")
     return {
         "form": form,

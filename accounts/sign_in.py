@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.forms import ChangePasswordForm
 from allauth.account.internal.userkit import get_user_by_username
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -90,18 +89,6 @@ class AgentMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc] # allauth is unt
         return gettext("Passkey %(number)s") % {"number": number}
 
 
-class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc] # allauth is untyped
-    """allauth's, which would take the same password again."""
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean()
-        new = cleaned.get("password1")
-        if new and self.user and self.user.check_password(new):
-            adapter = AgentAdapter()
-            self.add_error("password1", adapter.validation_error("same_as_current"))
-        return cleaned
-
-
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """Give the name under which failed passwords are counted.
 
@@ -110,6 +97,15 @@ def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> st
     typed = (credentials or {}).get("username") or request.POST.get("login", "")
     agent = get_user_by_username(typed)
     return agent.get_username() if agent else typed.lower()
+
+
+def client_in_logs(
+    username: str | None, ip_address: str | None, *_others: object, **_more: object
+) -> str:
+    """Name who failed to sign in for the log: never by what was typed, which may be a password."""
+    agent = get_user_by_username(username) if username else None
+    who = f"agent {agent.pk}" if agent else "an unknown name"
+    return f"{who} at {ip_address or 'an unknown address'}"
 
 
 def is_fresh(request: HttpRequest) -> bool:

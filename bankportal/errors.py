@@ -1,9 +1,10 @@
 """What a visitor gets when a page cannot be made."""
 
 import sys
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
-from django.views.defaults import server_error
+from django.template.loader import get_template
 
 from accounts.database_troubles import passes
 from accounts.views.try_again import try_again
@@ -11,4 +12,11 @@ from accounts.views.try_again import try_again
 
 def page_failed(request: HttpRequest) -> HttpResponse:
     """Ask to try again where the database cannot serve for now; else own up to a fault."""
-    return try_again(request) if passes(sys.exception()) else server_error(request)
+    return try_again(request) if passes(sys.exception()) else _fault(request)
+
+
+def _fault(request: HttpRequest) -> HttpResponse:
+    """Say that something is wrong, with no more of the site than the fault may have left whole."""
+    # Nothing that asks the database, as what every page knows does.
+    text = get_template("500.html").render({"request": request})
+    return HttpResponse(text, status=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -77,6 +77,8 @@ def _make_agents(password: str) -> None:
             password=password,
             role=role,
             branch=home if role in BRANCH_ROLES else None,
+            # One password for five is for trying things out, and nobody else may go on with it.
+            must_change_password=not settings.IS_LOCAL,
             is_staff=role in ADMIN_ROLES,
             is_superuser=role == Role.ADMINISTRATOR,
         )

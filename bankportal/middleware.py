@@ -1,5 +1,7 @@
 """What every response of the portal owes its reader."""
 
+import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -24,6 +26,10 @@ from accounts.refused_requests import note_refusal
 from accounts.selectors.sessions import Standing, standing_of
 from accounts.selectors.team import has_factor
 from accounts.services.sessions import note_activity
+from accounts.tracing import traced
+from bankportal.logs import pattern_of
+
+access_log = logging.getLogger("bankportal.access")
 
 
 class KnownMethodsMiddleware:
@@ -49,6 +55,8 @@ class TrustedProxiesMiddleware:
         "HTTP_X_FORWARDED_HOST",
         "HTTP_X_FORWARDED_PORT",
         "HTTP_X_FORWARDED_PROTO",
+        "HTTP_TRACEPARENT",
+        "HTTP_TRACESTATE",
     )
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -59,6 +67,41 @@ class TrustedProxiesMiddleware:
             for name in self.forwarded:
                 request.META.pop(name, None)
         return self.get_response(request)
+
+
+class RequestIdMiddleware:
+    """Gives each request an id, answers it in a header, and logs how the request ended.
+
+    The id is that of a trace. One that is begun by a proxy goes on; what a browser says of one
+    has been forgotten before.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        began = time.perf_counter()
+        with traced(request.META.get("HTTP_TRACEPARENT", "")) as trace:
+            request.id = trace.trace_id  # type: ignore[attr-defined]
+            response = self.get_response(request)
+            response.headers["X-Request-ID"] = trace.trace_id
+            # Files that are the same for everybody are not worth a line.
+            if not request.path_info.startswith(settings.STATIC_URL):
+                self._log(request, response, time.perf_counter() - began)
+        return response
+
+    def _log(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+        access_log.info(
+            "%s %s %d",
+            request.method,
+            pattern_of(request) or "(no page)",
+            response.status_code,
+            extra={
+                "request": request,
+                "status_code": response.status_code,
+                "duration_ms": round(seconds * 1000, 1),
+            },
+        )
 
 
 class AuditMiddleware:

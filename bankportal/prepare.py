@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.management import call_command
 
+from bankportal.logs import as_json
 from bankportal.migrations_due import migrations_due
 from bankportal.process import Refused, run_process
 from bankportal.static_storage import readable_by_all
@@ -92,14 +93,17 @@ def furnish() -> None:
     made = furnish_empty_database()
     if made:
         say(f"Made the agents {', '.join(AGENTS)}")
-        say(f"Password of each: {made.password}  (kept in {made.sign_in_file})")
+        # What programs read is kept, and by others than whoever starts the portal.
+        is_kept = settings.LOG_FORMAT == "json"
+        shown = f"kept in {made.sign_in_file}"
+        say(f"Password of each: {shown if is_kept else f'{made.password}  ({shown})'}")
         if made.weakness:
             say(made.weakness)
 
 
 def say(text: str) -> None:
     """Tell the user what happens."""
-    print(text, flush=True)
+    print(as_json("portal", text) if settings.LOG_FORMAT == "json" else text, flush=True)
 
 
 if __name__ == "__main__":

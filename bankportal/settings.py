@@ -107,6 +107,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "bankportal.middleware.TrustedProxiesMiddleware",
+    "bankportal.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -139,6 +140,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "bankportal.context.portal",
             ],
+            "builtins": ["accounts.templatetags.remembered"],
         },
     },
 ]
@@ -191,7 +193,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_FORMS = {"change_password": "accounts.sign_in.OwnPasswordForm"}
+ACCOUNT_FORMS = {"change_password": "accounts.sign_in_forms.OwnPasswordForm"}
 # For how long a sign-in is fresh enough for what concerns the access of others, or one's own.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
 # One-time codes are limited by agent; a branch signs in from one address in the morning.
@@ -199,10 +201,10 @@ ACCOUNT_RATE_LIMITS = {"login": "300/m/ip"}
 MFA_ADAPTER = "accounts.sign_in.AgentMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
-    "add_webauthn": "accounts.passkey_forms.AddPasskeyForm",
-    "authenticate_webauthn": "accounts.passkey_forms.GivePasskeyForm",
-    "login_webauthn": "accounts.passkey_forms.PasskeyAloneForm",
-    "reauthenticate_webauthn": "accounts.passkey_forms.PasskeyAgainForm",
+    "add_webauthn": "accounts.sign_in_forms.AddPasskeyForm",
+    "authenticate_webauthn": "accounts.sign_in_forms.GivePasskeyForm",
+    "login_webauthn": "accounts.sign_in_forms.PasskeyAloneForm",
+    "reauthenticate_webauthn": "accounts.sign_in_forms.PasskeyAgainForm",
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "bankportal"
@@ -229,6 +231,7 @@ AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+AXES_CLIENT_STR_CALLABLE = "accounts.sign_in.client_in_logs"
 
 # Sessions end unused, and however much they are used.
 SESSION_IDLE_MINUTES = whole_number(
@@ -245,6 +248,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "shared_cache",
+        # Beyond it some would be forgotten: more than anybody can fill while they count.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
     },
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
@@ -386,11 +391,18 @@ if not IS_LOCAL and not DEBUG:
     CSRF_COOKIE_SECURE = True
     CSRF_COOKIE_NAME = "__Host-csrftoken"
 
+# For people at this machine a line of text; beyond it for programs, with a line for each request
+# and for each step of what was submitted.
+LOG_FORMAT = one_of(
+    "LOG_FORMAT", env.str("LOG_FORMAT", default="text" if IS_LOCAL else "json"), ["text", "json"]
+)
+_STEPS = {"level": "INFO" if LOG_FORMAT == "json" else "WARNING"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
+        "json": {"()": "bankportal.logs.JsonFormatter"},
+        "text": {
             "()": "bankportal.logs.LineFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         },
@@ -402,7 +414,7 @@ LOGGING = {
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
             "filters": ["ordinary_answers", "known_troubles"],
         }
     },
@@ -411,5 +423,7 @@ LOGGING = {
         "accounts": {"level": "INFO"},
         "streaming": {"level": "INFO"},
         "bankportal": {"level": "INFO"},
+        "bankportal.access": _STEPS,
+        "streaming.steps": _STEPS,
     },
 }

@@ -14,6 +14,7 @@ from django.conf import settings
 from bankportal.announcement import Announcement
 from bankportal.data_files import address_path, run_lock_path, sign_in_path
 from bankportal.lock_watch import LockWatch
+from bankportal.logs import as_json
 from bankportal.parent import Parent
 from bankportal.plans import portal_plans
 from bankportal.ports import listening_socket
@@ -150,7 +151,13 @@ def _welcome(address: str, missing: Sequence[str]) -> None:
 
 
 def say(name: str, line: str) -> None:
-    """Print a line of ours as it is, and a child's with its name before it."""
+    """Print a line of ours as it is, and a child's with its name before it; or all as JSON."""
+    if settings.LOG_FORMAT == "json":
+        if not line.strip():
+            return
+        shown = as_json(name, line)
+    else:
+        shown = line if name == "portal" else f"{name:<8} | {line}"
     with suppress(OSError):
         # The terminal may be gone; what runs must still be ended in order.
-        print(line if name == "portal" else f"{name:<8} | {line}", flush=True)
+        print(shown, flush=True)

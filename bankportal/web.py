@@ -1,6 +1,7 @@
 """The web server as the supervisor runs it: on a socket that is bound already."""
 
 import sys
+from threading import Thread
 
 from bankportal.process import Refused, run_process
 from streaming.occupancy import Occupied, in_use
@@ -11,7 +12,9 @@ LARGEST_SOCKET_MESSAGE = 64 * 1024
 
 def main() -> None:
     """Serve pages and sockets on the listening socket whose descriptor is the first argument."""
-    # Daphne brings the reactor with it, so it is imported by nobody but the web process.
+    # Daphne brings the reactor with it, so it is imported by nobody but the web process. The
+    # application, which Daphne would import next, sets Django up.
+    import bankportal.asgi  # noqa: F401, PLC0415
     from bankportal.web_server import serve  # noqa: PLC0415
 
     words = [
@@ -24,9 +27,22 @@ def main() -> None:
     ]
     try:
         with in_use():
+            # Whoever comes meanwhile is served, and waits for no more than without it.
+            Thread(target=_read_ahead, name="reading ahead", daemon=True).start()
             serve(words)
     except Occupied as reason:
         raise Refused(str(reason)) from reason
+
+
+def _read_ahead() -> None:
+    from django.db import connection  # noqa: PLC0415
+
+    from accounts.selectors.reading_ahead import read_ahead  # noqa: PLC0415
+
+    try:
+        read_ahead()
+    finally:
+        connection.close()
 
 
 if __name__ == "__main__":

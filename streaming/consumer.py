@@ -20,6 +20,7 @@ from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooMan
 from streaming.dead_letter_words import tell_of_dead_letters
 from streaming.endpoint import has_moved
 from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
+from streaming.steps import tell_of_concluded
 from streaming.stopping import DeliberateStop, StopRequest
 from streaming.waiting import FoundLog, wait_for_log
 
@@ -179,6 +180,7 @@ class _Session:
                 self._expected |= outcomes.following
                 self._counts.add(outcomes)
                 tell_of_dead_letters(outcomes.dead_letters)
+                tell_of_concluded(outcomes)
                 self._reader.commit_hint(outcomes.following)
                 self._stop_at_the_limit(understood, outcomes)
                 return

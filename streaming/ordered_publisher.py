@@ -18,7 +18,8 @@ class OrderedPublisher:
     """What the relay publishes with, for as long as one producer is good. Reads no database.
 
     ``acknowledged`` and ``refused`` grow while ``poll`` runs; whoever records them takes them
-    out. ``failure`` says why another producer is needed, once one is.
+    out. ``failure`` says why another producer is needed, once one is; ``is_barred`` that Kafka
+    will not have that one either, until somebody puts it right.
     """
 
     def __init__(self, producer: Producer, lease: Lease, refusals: Refusals) -> None:
@@ -26,6 +27,7 @@ class OrderedPublisher:
         self.acknowledged: deque[tuple[Outbox, Acknowledged]] = deque()
         self.refused: deque[tuple[Outbox, NotDelivered]] = deque()
         self.failure = ""
+        self.is_barred = False
         self._producer = producer
         self._lease = lease
         self._refusals = refusals
@@ -54,7 +56,8 @@ class OrderedPublisher:
         try:
             self._producer.poll(timeout)
         except NotDelivered as reason:
-            self._fail(str(reason))
+            self._fail(f"{reason}. {reason.remedy}" if reason.remedy else str(reason))
+            self.is_barred = bool(reason.remedy)
         self._publish_ready()
 
     def finish(self, timeout: float) -> None:

@@ -17,8 +17,9 @@ from streaming.kafka.producer import Producer
 from streaming.lease import Lease, relay_lease
 from streaming.ordered_publisher import OrderedPublisher
 from streaming.refusals import Refusals
+from streaming.steps import tell_of_published
 from streaming.stopping import StopRequest
-from streaming.waiting import FoundLog, wait_for_lease, wait_for_log
+from streaming.waiting import KNOCK_AGAIN_S, FoundLog, wait_for_lease, wait_for_log
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,8 @@ class _Session:
             while not (self._stop.is_set() or self._has_moved or self._publisher.failure):
                 self._step()
             if self._publisher.failure:
-                log.warning("Connecting again: %s.", self._publisher.failure)
-                self._stop.wait(1)
+                log.warning("Connecting again: %s.", self._publisher.failure.rstrip("."))
+                self._stop.wait(KNOCK_AGAIN_S if self._publisher.is_barred else 1)
             elif self._has_moved:
                 log.warning("Kafka has moved; connecting again.")
         finally:
@@ -137,6 +138,7 @@ class _Session:
             for row, at in acknowledged
         ]
         outbox.record_publications(noted)
+        tell_of_published(acknowledged)
         acknowledged.clear()
         self._publisher.on_the_way.forget(each.row_id for each in noted)
         self._published += len(noted)

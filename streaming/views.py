@@ -87,7 +87,6 @@ def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpRespon
             for placed, each in zip(opened.shown, asked, strict=True)
         ],
         "shown": shown,
-        "data": msgspec.to_builtins(shown),
         "words": dashboard_words(),
         "any_transaction": _ANY_TRANSACTION,
         "blank": _blank_row(),

@@ -11,7 +11,7 @@ from accounts.ledger.messages import LogIdentity
 from accounts.models import Log
 from streaming.database_away import DatabaseAway
 from streaming.endpoint import Endpoint, current_endpoint
-from streaming.kafka.errors import KafkaUnusable, SettingsRefused
+from streaming.kafka.errors import Barred, KafkaUnusable, SettingsRefused
 from streaming.lease import Holder, Lease, lease_holder
 from streaming.log_guard import LogGuard
 from streaming.stopping import DeliberateStop, StopRequest
@@ -19,6 +19,8 @@ from streaming.stopping import DeliberateStop, StopRequest
 log = logging.getLogger(__name__)
 
 SAY_AGAIN_S = 30.0
+# Some brokers lock out who comes back with the same wrong password at once.
+KNOCK_AGAIN_S = 5.0
 # A broker that starts beside us is there by then.
 USUAL_START_S = 15.0
 # A holder of the lease that is seen to be frozen for as long is named once more.
@@ -41,8 +43,10 @@ class FoundLog(NamedTuple):
 def wait_for_log(stop: StopRequest, *, compares_itself: bool = False) -> FoundLog | None:
     """Wait, saying so, until the ledger's log can be used; None when asked to stop.
 
-    Raises ``DeliberateStop`` where Kafka has another log than the ledger's, or one that
-    forgets, or that lacks what the ledger has read. ``compares_itself`` leaves it to the
+    A Kafka that refuses us, or that we do not trust, is waited for as well: that may be put
+    right there, and then nobody has to start us again. Raises ``DeliberateStop`` where Kafka has
+    another log than the ledger's, or one that forgets, or that lacks what the ledger has read,
+    and where the settings make no client. ``compares_itself`` leaves it to the
     caller to compare the last messages read.
     """
     say, database_away = _Said(), DatabaseAway(stop)
@@ -60,6 +64,9 @@ def wait_for_log(stop: StopRequest, *, compares_itself: bool = False) -> FoundLo
                     guard.refuse_other_messages()
             except SettingsRefused as reason:
                 raise DeliberateStop(str(reason)) from reason
+            except Barred as reason:
+                say(f"Waiting for Kafka: {reason}", is_usual=False)
+                stop.wait(KNOCK_AGAIN_S)
             except KafkaUnusable as reason:
                 say(f"Waiting for Kafka: {reason}")
             except CANNOT_SERVE as reason:
@@ -112,9 +119,10 @@ class _Said:
         self._again_s = again_s
         self._last: tuple[str, float] = ("", 0.0)
 
-    def __call__(self, text: str) -> None:
+    def __call__(self, text: str, *, is_usual: bool = True) -> None:
         said, at = self._last
         now = time.monotonic()
         if text != said or now - at > self._again_s:
-            log.log(logging.INFO if now - self._began < USUAL_START_S else logging.WARNING, text)
+            is_early = is_usual and now - self._began < USUAL_START_S
+            log.log(logging.INFO if is_early else logging.WARNING, text)
             self._last = (text, now)

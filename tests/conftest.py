@@ -25,7 +25,7 @@ from bankportal.prepare import bring_static_files_up_to_date
 from tests.made_once import made_once
 from tests.processes import Portal, let_children_hear_signals
 
-pytest_plugins = ["tests.kafka_fixtures"]
+pytest_plugins = ["tests.kafka_fixtures", "tests.secured_kafka"]
 
 # Some hundreds of processes are started, and each would compile all that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

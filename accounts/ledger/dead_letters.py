@@ -25,6 +25,10 @@ _BURIED = """
 
 # Below what the relay's producer and the dead-letter topic take, headers included.
 LARGEST_COPY = 1_900_000
+# Of the message's own.
+MOST_HEADERS = 16_384
+# What we say of a copy ourselves.
+_OURS = frozenset({"omitted", "topic", "partition", "offset", "reason", "detail"})
 
 
 def buried_among(
@@ -90,6 +94,7 @@ def _copy_of(each: Dead, concluded_at_ms: int) -> Outbox:
         key=None if is_too_large else message.key,
         value=None if is_too_large else message.value,
         headers={
+            **_headers_of(message),
             **({"omitted": "too large to copy"} if is_too_large else {}),
             "topic": settings.KAFKA_TOPIC,
             "partition": str(message.partition),
@@ -99,3 +104,14 @@ def _copy_of(each: Dead, concluded_at_ms: int) -> Outbox:
         },
         queued_at_ms=concluded_at_ms,
     )
+
+
+def _headers_of(message: Delivered) -> dict[str, str]:
+    """Give the message's own headers, as text; none of them where they are too many."""
+    if sum(len(name) + len(value or b"") for name, value in message.headers) > MOST_HEADERS:
+        return {}
+    return {
+        name: (value or b"").decode("utf-8", errors="replace").replace("\0", "")
+        for name, value in message.headers
+        if name not in _OURS
+    }

@@ -13,6 +13,9 @@ _LENGTH = struct.Struct(">i")
 _BALANCE = struct.Struct(">q")
 
 
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
 class Delivered(NamedTuple):
     """One message of the log; ``logged_at_ms`` is the broker's append time."""
 
@@ -22,6 +25,8 @@ class Delivered(NamedTuple):
     key: bytes | None
     value: bytes | None
     leader_epoch: int = -1
+    # They decide nothing, and only some of those who read a log ask for them.
+    headers: Headers = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from accounts.ledger import sql
 from accounts.ledger.conclusions import (
     AccountState,
     Books,
+    Concluded,
     Dead,
     Refused,
     Tally,
@@ -50,6 +51,7 @@ class Outcomes:
     repeats: int
     following: dict[int, int]
     dead_letters: Sequence[Dead] = ()
+    entries: Sequence[Concluded] = ()
 
 
 def post_batch(  # noqa: PLR0913 each is said by name
@@ -167,4 +169,5 @@ def _outcomes(books: Books) -> Outcomes:
         repeats=sum(each.repeats for each in tallies),
         following={number: each.next_offset for number, each in books.partitions.items()},
         dead_letters=books.dead,
+        entries=books.entries,
     )

@@ -1,15 +1,16 @@
 """The course of an account's balance over business dates: step by step, or as an envelope."""
 
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any, Final
 
 import msgspec
-from django.db.models import BigIntegerField, Case, F, QuerySet, Sum, When
+from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import (
@@ -22,7 +23,8 @@ from accounts.models import (
     Kind,
     Outcome,
 )
-from accounts.selectors.known import KnownAt, known_at
+from accounts.selectors.blocks import all_below
+from accounts.selectors.known import known_at
 from accounts.selectors.periods import Period, beginning_of
 from accounts.selectors.positions import current_epoch
 from accounts.selectors.scope import accounts_seen_by
@@ -99,14 +101,12 @@ def balance_line(
     if account is None:
         return None
     balance_minor = int(account.balance.balance_minor)
-    if as_of is None:
-        start_minor, course = _kept.course(account, period)
-    else:
+    if as_of is not None:
         held = balances_at(Balance.objects.filter(account=account), as_of)
         if number not in held:
             return None
         balance_minor = held[number]
-        start_minor, course = _known_course(account, period, balance_minor, known_at(as_of))
+    start_minor, course = _kept.course(account, period, balance_minor, as_of)
     return BalanceLine(
         account=number,
         holder=account.holder,
@@ -128,14 +128,19 @@ class _Course:
     last_id: int = 0
     start_minor: int = 0
     moves: list[Move] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
     course: Course = field(default_factory=lambda: Course([], [], is_daily=False, number=0))
+
+
+_Place = tuple[str, Period, int | None]  # account, dates, moment
 
 
 class _Courses:
     """The courses that were asked for last, bounded in memory. For any thread.
 
     An account's posted entries are counted, so the same count in the same ledger is the same
-    course. A greater one is brought forward by the entries that came after the last that is known.
+    course. A greater one is brought forward by the entries that came after the last that is known;
+    that of a past moment is the same as long as the log had none of these by then.
     """
 
     def __init__(self, most_moves: int = 200_000, most_kept: int = 1_000) -> None:
@@ -143,11 +148,16 @@ class _Courses:
         # A course without a move takes room too, and a filter may name any dates.
         self._most_kept = most_kept
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, Period], _Course] = OrderedDict()
+        self._kept: OrderedDict[_Place, _Course] = OrderedDict()
 
-    def course(self, account: Account, period: Period) -> tuple[int, Course]:
-        """Give the balance at the beginning of the period, and its course in it."""
-        place, epoch = (account.number, period), current_epoch()
+    def course(
+        self, account: Account, period: Period, balance_minor: int, as_of: int | None
+    ) -> tuple[int, Course]:
+        """Give the balance at the beginning of the period, and its course in it.
+
+        ``balance_minor`` is the balance at the end of all, now or as it was known at a moment.
+        """
+        place, epoch = (account.number, period, as_of), current_epoch()
         with self._lock:
             known = self._kept.get(place)
             if known is not None:
@@ -155,11 +165,14 @@ class _Courses:
         if known is None or known.epoch != epoch or known.posted_count > _posted(account):
             known = _Course(epoch)
         if known.posted_count != _posted(account):
-            known = _brought_forward(known, account, period)
+            if as_of is None:
+                known = _brought_forward(known, account, period)
+            else:
+                known = _known_course(known, account, period, balance_minor, as_of)
             self._keep(place, known)
         return known.start_minor, known.course
 
-    def _keep(self, place: tuple[str, Period], course: _Course) -> None:
+    def _keep(self, place: _Place, course: _Course) -> None:
         with self._lock:
             self._kept[place] = course
             self._kept.move_to_end(place)
@@ -189,24 +202,45 @@ def _brought_forward(known: _Course, account: Account, period: Period) -> _Cours
         found.course = _course(start_minor, _by_day(within), is_daily=True, number=number)
         return found
     new = _moves(_entries(account, period).filter(id__gt=known.last_id))
-    found.moves = sorted([*known.moves, *new]) if known.moves else new
-    newest = Entry.objects.filter(account=account).order_by("-id").values_list("id", flat=True)
-    found.last_id = newest.first() or 0
-    moved = _at_moments(found.moves)
-    found.course = _course(start_minor, moved, is_daily=False, number=number)
+    _continue(found, known, new)
+    found.last_id = _last_id(account)
+    found.course = _course(start_minor, found.moved, is_daily=False, number=number)
     return found
 
 
+def _continue(found: _Course, known: _Course, new: list[Move]) -> None:
+    """Put new moves among those that are known; what was before their days stays as it is."""
+    cut = bisect_left(known.moves, new[0][:1]) if new else len(known.moves)
+    rest = sorted([*known.moves[cut:], *new])
+    found.moves = [*known.moves[:cut], *rest]
+    found.moved = [*known.moved[:cut], *_at_moments(rest)]
+
+
+def _last_id(account: Account) -> int:
+    newest = Entry.objects.filter(account=account).order_by("-id").values_list("id", flat=True)
+    return newest.first() or 0
+
+
 def _known_course(
-    account: Account, period: Period, balance_minor: int, known: KnownAt
-) -> tuple[int, Course]:
-    since = _entries(account, Period(period.first)).filter(known.condition)
-    start_minor = balance_minor - _moved(since)
-    within = _entries(account, period).filter(known.condition)
-    number = within.count()
+    known: _Course, account: Account, period: Period, balance_minor: int, as_of: int
+) -> _Course:
+    newer = Entry.objects.filter(account=account, id__gt=known.last_id, logged_at_ms__lte=as_of)
+    found = replace(known, posted_count=_posted(account), last_id=_last_id(account))
+    if known.last_id and not newer.exists():
+        return found
+    condition = known_at(as_of).condition
+    since = _entries(account, Period(period.first)).filter(condition)
+    within = _entries(account, period).filter(condition)
+    dated = Q(**period.lookups("business_date"))
+    sums = since.aggregate(
+        moved=Coalesce(Sum(_signed()), 0), number=Count("id", filter=dated if dated else None)
+    )
+    number = int(sums["number"])
     is_daily = number > MOST_READ
     moved = _by_day(within) if is_daily else _at_moments(_moves(within))
-    return start_minor, _course(start_minor, moved, is_daily=is_daily, number=number)
+    found.start_minor = balance_minor - int(sums["moved"])
+    found.course = _course(found.start_minor, moved, is_daily=is_daily, number=number)
+    return found
 
 
 def _moved(rows: QuerySet[Any]) -> int:
@@ -218,20 +252,23 @@ def _signed() -> Case:
     return Case(taken, default=F("amount_minor"), output_field=BigIntegerField())
 
 
-def _course(start_minor: int, moved: Iterable[Moved], *, is_daily: bool, number: int) -> Course:
-    steps = list(_added_up(start_minor, moved))
+def _course(start_minor: int, moved: Sequence[Moved], *, is_daily: bool, number: int) -> Course:
     if number <= MOST_STEPS:
-        return Course(steps, [], is_daily, number)
-    return Course([], _envelope(start_minor, steps), is_daily, number)
+        return Course(list(_added_up(start_minor, moved)), [], is_daily, number)
+    return Course([], _envelope(start_minor, moved), is_daily, number)
 
 
 def _entries(account: Account, period: Period) -> QuerySet[Entry]:
-    return Entry.objects.filter(
+    entries = Entry.objects.filter(
         account=account,
         outcome=Outcome.POSTED,
         kind__in=TRANSACTION_KINDS,
         **period.lookups("business_date"),
     )
+    if period.first is None:
+        return entries
+    # An account has no index by date: the period is looked for among its later entries.
+    return entries.filter(id__gt=all_below("business_date", period.first))
 
 
 def _moves(entries: QuerySet[Entry]) -> list[Move]:
@@ -280,15 +317,19 @@ def _added_up(start_minor: int, moved: Iterable[Moved]) -> Iterator[Step]:
         yield Step(at_ms, balance_minor, change_minor)
 
 
-def _envelope(start_minor: int, steps: Sequence[Step]) -> list[Span]:
-    """Cut the time of the steps into equal spans; leave out those in which nothing happened."""
-    begin, end = steps[0].at_ms, steps[-1].at_ms
+def _envelope(start_minor: int, moved: Sequence[Moved]) -> list[Span]:
+    """Cut the time of the moves into equal spans; leave out those in which nothing happened."""
+    moments = [at_ms for at_ms, _minor in moved]
+    # One more than there are moments: the n-th is the balance that the n-th move finds.
+    balances = list(accumulate((minor for _at_ms, minor in moved), initial=start_minor))
+    begin, end = moments[0], moments[-1]
     length = max(1, -(-(end - begin + 1) // SPANS))
     spans: list[Span] = []
-    before = start_minor
-    for _place, of_span in groupby(steps, key=lambda step: (step.at_ms - begin) // length):
-        within = list(of_span)
-        balances = [before, *(step.balance_minor for step in within)]
-        before = balances[-1]
-        spans.append(Span(within[-1].at_ms, min(balances), max(balances), before))
+    first = 0
+    while first < len(moments):
+        end_of_span = begin + ((moments[first] - begin) // length + 1) * length
+        after = bisect_left(moments, end_of_span, first)
+        within = balances[first : after + 1]
+        spans.append(Span(moments[after - 1], min(within), max(within), within[-1]))
+        first = after
     return spans

@@ -84,6 +84,11 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self == Filter()
 
     @property
+    def is_of_one_account(self) -> bool:
+        """Whether it lets through one account, and most of what that did."""
+        return len(self.accounts) == 1 and not self.agent and self.outcome != "rejected"
+
+    @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds that pass, without ``all_entries``."""
         return (KIND_BY_CODE[self.kind],) if self.kind else TRANSACTION_KINDS

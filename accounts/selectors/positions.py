@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from accounts.models import Entry, Log
+from accounts.selectors.snapshot import once_a_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Position:
         return cls(epoch, int(entry_id))
 
 
+@once_a_snapshot
 def current_epoch() -> str:
     """Name the log that the ledger is concluded from, and when its rows were put in place.
 
@@ -40,6 +42,7 @@ def current_epoch() -> str:
     return f"{log[0]}.{log[2] or log[1]:x}" if log else ""
 
 
+@once_a_snapshot
 def current_position() -> Position:
     """Give the ledger's end. Call it within a ``snapshot`` for the position of other reads."""
     epoch = current_epoch()

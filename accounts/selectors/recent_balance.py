@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
-from accounts.models import Agent, Outcome
+from accounts.models import Agent, Kind, Outcome
 from accounts.selectors.scope import entries_seen_by
 
 DAYS = 30
@@ -27,12 +27,11 @@ def recent_balance(agent: Agent, number: str) -> list[BalancePoint]:
     entries = entries_seen_by(agent).filter(
         account_id=number, outcome=Outcome.POSTED, business_date__gte=first
     )
-    latest = list(entries.order_by("-id")[:_ENTRIES_AT_MOST])
+    columns = ("business_date", "kind", "amount_minor", "balance_minor")
+    latest = list(entries.order_by("-id").values_list(*columns)[:_ENTRIES_AT_MOST])
     return [
         BalancePoint(
-            entry.business_date,
-            (entry.balance_minor or 0) - entry.signed_amount_minor,
-            entry.balance_minor or 0,
+            day, balance_minor + (minor if kind == Kind.WITHDRAWAL else -minor), balance_minor
         )
-        for entry in reversed(latest)
+        for day, kind, minor, balance_minor in reversed(latest)
     ]

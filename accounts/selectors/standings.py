@@ -6,12 +6,14 @@ looked, not with the ledger. A rebuilt or restored ledger has another epoch, and
 """
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from operator import add, sub
-from typing import Any, Final, NamedTuple
+from heapq import nsmallest
+from itertools import starmap
+from operator import add, attrgetter, sub
+from typing import Any, Final, Literal, NamedTuple
 
 from django.db.models import Count, F, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Cast
@@ -20,9 +22,15 @@ from accounts.models import TRANSACTION_KINDS, DailyTotal, Entry, Kind, Outcome
 from accounts.selectors.known import KnownAt, known_at
 from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position
+from accounts.selectors.snapshot import once_a_snapshot
 
 # Beyond this many new entries the daily totals are read sooner than these.
 _MOST_BROUGHT_FORWARD: Final = 20_000
+# Up to so many the new entries are read once for all sums of a snapshot, and beyond summed by
+# the database.
+_MOST_READ: Final = 1_000
+# How many accounts are kept in order; who looks at more pages of them waits for the rest.
+_MOST_RANKED: Final = 200
 _MOST_ACCOUNTS: Final = 200_000
 # Sums of no account take room too, and a filter may name any dates, agent and moment.
 _MOST_KEPT: Final = 1_000
@@ -30,6 +38,7 @@ _DEPOSIT: Final = Q(kind=Kind.DEPOSIT)
 _WITHDRAWAL: Final = Q(kind=Kind.WITHDRAWAL)
 
 Why = tuple[str, int, str]  # account, kind, reason
+Column = Literal["amounts_minor", "number", "deposits_minor", "withdrawals_minor"]
 
 
 class Sums(NamedTuple):
@@ -74,6 +83,11 @@ def total(each: Iterable[Sums]) -> Sums:
     return Sums(*map(sum, columns)) if columns else Sums()
 
 
+def foremost(sums: Mapping[str, Sums], column: Column, length: int) -> list[str]:
+    """Give the accounts with the most in a column of their sums; equal ones by their numbers."""
+    return _in_order(sums, sums, column, length)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Sums by account over all branches, and together; of rejected ones also how many and why."""
@@ -81,6 +95,39 @@ class Standing:
     sums: Mapping[str, Sums] = field(default_factory=dict)
     whole: Sums = _NONE
     reasons: Mapping[Why, int] = field(default_factory=dict)
+    # The accounts with the most in a column, for those that were asked for.
+    _ranked: dict[Column, list[str]] = field(default_factory=dict, compare=False)
+
+    def foremost(self, column: Column, length: int) -> list[str]:
+        """Give the same as the function ``foremost``, without going through all each time."""
+        if length > _MOST_RANKED:
+            return foremost(self.sums, column, length)
+        if column not in self._ranked:
+            self._ranked[column] = foremost(self.sums, column, _MOST_RANKED)
+        return self._ranked[column][:length]
+
+    def plus(self, gained: "Standing") -> "Standing":
+        """Add other transactions. Whoever reads the old ones goes on with them."""
+        if not gained.sums:
+            return self
+        sums, reasons = dict(self.sums), dict(self.reasons)
+        for account, each in gained.sums.items():
+            sums[account] = sums.get(account, _NONE).plus(each)
+        for why, number in gained.reasons.items():
+            reasons[why] = reasons.get(why, 0) + number
+        # Every sum only grows, so nobody else can have come among the first.
+        ranked = {
+            column: _in_order({*before, *gained.sums}, sums, column, _MOST_RANKED)
+            for column, before in self._ranked.items()
+        }
+        return Standing(sums, self.whole.plus(gained.whole), reasons, ranked)
+
+
+def _in_order(
+    accounts: Iterable[str], sums: Mapping[str, Sums], column: Column, length: int
+) -> list[str]:
+    of = attrgetter(column)
+    return nsmallest(length, accounts, key=lambda account: (-of(sums[account]), account))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +146,17 @@ class Summed:
         dated = Period(self.first, self.last).lookups("business_date")
         whole = Entry.objects.filter(kind__in=TRANSACTION_KINDS, outcome=self.outcome, **dated)
         return whole.filter(submitted_by=self.agent) if self.agent else whole
+
+    def has(self, row: "_Row") -> bool:
+        """Whether an entry is among them, which is a transaction."""
+        return (
+            (self.first is None or row.business_date >= self.first)
+            and (self.last is None or row.business_date <= self.last)
+            and row.outcome == self.outcome
+            and (not self.agent or row.submitted_by == self.agent)
+            # The log had it, and the ledger had not got so far.
+            and (self.as_of is None or row.logged_at_ms <= self.as_of)
+        )
 
     @property
     def is_of_totals(self) -> bool:
@@ -170,11 +228,45 @@ def _brought_to(position: Position, summed: Summed, kept: _Kept) -> Standing:
     gained = position.entry_id - known.entry_id
     if summed.is_of_totals and gained > _MOST_BROUGHT_FORWARD:
         return _read(summed, position)
+    if gained <= _MOST_READ:
+        rows = _rows(known.entry_id, position.entry_id)
+        return kept.standing.plus(_of_rows(filter(summed.has, rows)))
     new = summed.entries().filter(id__gt=known.entry_id, id__lte=position.entry_id)
     if summed.as_of is not None:
         # The log had it, and the ledger had not got so far.
         new = new.filter(logged_at_ms__lte=summed.as_of)
-    return _added(kept.standing, _of_entries(new, summed))
+    return kept.standing.plus(_of_entries(new, summed))
+
+
+class _Row(NamedTuple):
+    """What sums need of an entry."""
+
+    account: str
+    kind: int
+    outcome: int
+    amount_minor: int
+    business_date: date
+    submitted_by: str
+    logged_at_ms: int
+    reason: str
+
+
+@once_a_snapshot
+def _rows(after: int, until: int) -> list[_Row]:
+    entries = Entry.objects.filter(id__gt=after, id__lte=until, kind__in=TRANSACTION_KINDS)
+    return list(starmap(_Row, entries.order_by().values_list(*_Row._fields)))
+
+
+def _of_rows(rows: Iterable[_Row]) -> Standing:
+    sums: dict[str, Sums] = {}
+    reasons: Counter[Why] = Counter()
+    for row in rows:
+        counted = (1, row.amount_minor)
+        one = Sums(*counted) if row.kind == Kind.DEPOSIT else Sums(0, 0, *counted)
+        sums[row.account] = sums.get(row.account, _NONE).plus(one)
+        if row.outcome == Outcome.REJECTED:
+            reasons[row.account, row.kind, row.reason] += 1
+    return Standing(sums, total(sums.values()), reasons)
 
 
 def _read(summed: Summed, position: Position) -> Standing:
@@ -235,15 +327,3 @@ def _by_account(
         withdrawals_minor=Sum("amount_minor", filter=_WITHDRAWAL),
     )
     return {account: Sums(*(each or 0 for each in sums)) for account, *sums in found}
-
-
-def _added(standing: Standing, gained: Standing) -> Standing:
-    if not gained.sums:
-        return standing
-    # Whoever reads the old ones goes on with them.
-    sums, reasons = dict(standing.sums), dict(standing.reasons)
-    for account, each in gained.sums.items():
-        sums[account] = sums.get(account, Sums()).plus(each)
-    for why, number in gained.reasons.items():
-        reasons[why] = reasons.get(why, 0) + number
-    return Standing(sums, standing.whole.plus(gained.whole), reasons)

@@ -21,7 +21,8 @@ from accounts.models import (
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.dead_letters import Followed, is_retried, set_aside
 from accounts.selectors.filters import Filter
-from accounts.selectors.orders import NEWEST_FIRST, Order, after, in_order
+from accounts.selectors.first_rows import first_rows
+from accounts.selectors.orders import NEWEST_FIRST, Order, after
 from accounts.selectors.scope import entries_seen_by, submissions_seen_by
 
 PAGE_LENGTH = 50
@@ -112,9 +113,11 @@ def transactions_page(
 ) -> Page:
     """Give the first transactions in an order, or those after an id: further down the list."""
     entries = wanted.entries(agent)
-    if older_than and (mark := _seen_entry(agent, older_than)):
+    mark = _seen_entry(agent, older_than) if older_than else None
+    if mark:
         entries = after(entries, mark, order)
-    return _page(in_order(entries, order), agent, length=PAGE_LENGTH)
+    ordered = first_rows(entries, wanted, order, PAGE_LENGTH + 1, mark)
+    return _page(ordered, agent, length=PAGE_LENGTH)
 
 
 def account_page(

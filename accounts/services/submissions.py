@@ -16,6 +16,7 @@ from accounts.models.fields import instant
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.selectors.scope import accounts_seen_by
 from accounts.services.audit import Deed, Subject, record
+from accounts.tracing import trace_headers
 
 _SAME_CONTENT = (
     "account",
@@ -113,6 +114,7 @@ def file_submission(submission: Submission, *, branch_id: int | None) -> Submiss
         topic=settings.KAFKA_TOPIC,
         key=key,
         value=value,
+        headers=trace_headers(),
         submission=submission,
         queued_at_ms=time.time_ns() // 1_000_000,
     )

@@ -13,6 +13,8 @@ from accounts.money import format_amount
 
 register = template.Library()
 
+register.simple_tag(timezone.localdate, name="today")
+
 _ABBREVIATIONS = {"jan.": "janv.", "fév.": "févr."}
 
 

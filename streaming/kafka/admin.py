@@ -9,6 +9,7 @@ from confluent_kafka.admin import OffsetSpec
 from streaming.endpoint import Endpoint
 from streaming.kafka.connection import DEFAULT_TIMEOUT_S, Connection
 from streaming.kafka.errors import (
+    Barred,
     BrokerNotReachable,
     KafkaUnusable,
     NotPermitted,
@@ -21,6 +22,7 @@ from streaming.kafka.errors import (
 from streaming.kafka.topics import create_topic, delete_topic, ensure_topics, settings_of
 
 __all__ = [
+    "Barred",
     "BrokerNotReachable",
     "KafkaUnusable",
     "LogDescription",

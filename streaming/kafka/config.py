@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError
 from django.conf import settings
 
 from streaming.endpoint import Endpoint
+from streaming.kafka.sign_in import remedy_of
 
 log = logging.getLogger("streaming.kafka.client")
 
@@ -82,8 +83,10 @@ class _Repetitions(logging.Filter):
         text = record.getMessage()
         if _PASSING in text:
             return False
-        if _LOST.match(text) and not _SECURITY.search(text):
-            text = "The connection to Kafka is lost; waiting until it is back."
+        if _LOST.match(text):
+            trouble = _SECURITY.search(text)
+            lost = "The connection to Kafka is lost; waiting until it is back."
+            text = f"{text} {remedy_of(text)}".rstrip() if trouble else lost
         record.msg, record.args = _without_credentials(text), None
         kind, now = _kind_of(text), time.monotonic()
         if now - self._said_at.get(kind, -self.quiet_seconds) < self.quiet_seconds:

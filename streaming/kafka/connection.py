@@ -1,6 +1,5 @@
 """One administrative connection to a cluster, with a deadline and errors that have names."""
 
-import re
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -23,12 +22,21 @@ from streaming.kafka.errors import (
     TopicExists,
     TopicMissing,
 )
+from streaming.kafka.rights import FORBIDDEN, lacking
+from streaming.kafka.sign_in import reason_and_remedy
 
 _COMPLAINTS_KEPT = 20
 DEFAULT_TIMEOUT_S = 10.0
+# How long a broker may be silent before we look whether it is us that it does not like.
+_LISTEN_S = 0.5
+# Where several are named, another one may have us, and may be further away.
+_LISTEN_TO_SEVERAL_S = 3.0
 _REMEDY = (
     "Start it there, correct KAFKA_BOOTSTRAP_SERVERS, or unset that (unset "
     "KAFKA_BOOTSTRAP_SERVERS) for a Kafka on this machine."
+)
+_OTHER_PROTOCOL = (
+    "Where one runs there, see that KAFKA_SECURITY_PROTOCOL is what it speaks at that port."
 )
 
 Answer = TypeVar("Answer")
@@ -47,12 +55,6 @@ _REFUSED = {
     KafkaError._SSL,
     KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError.UNSUPPORTED_SASL_MECHANISM,
-}
-_BY_CODE: dict[int, type[NotPermitted] | type[SignInRefused]] = {
-    **dict.fromkeys(_REFUSED, SignInRefused),
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: NotPermitted,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: NotPermitted,
-    KafkaError.GROUP_AUTHORIZATION_FAILED: NotPermitted,
 }
 _BY_CODE_OF_TOPIC: dict[int, type[TopicMissing] | type[TopicExists]] = {
     KafkaError.UNKNOWN_TOPIC_OR_PART: TopicMissing,
@@ -79,7 +81,8 @@ class Connection:
         try:
             self.client = AdminClient(client_settings(endpoint, **quiet))
         except KafkaException as failure:
-            raise SettingsRefused(_reason(failure.args[0])) from failure
+            reason, _remedy = reason_and_remedy(_said(failure.args[0]))
+            raise SettingsRefused(reason) from failure
         self.cluster = self.metadata()
 
     @property
@@ -93,35 +96,52 @@ class Connection:
 
     def metadata(self, topic: str | None = None) -> ClusterMetadata:
         """Ask for brokers and topics. Naming a ``topic`` may create it, where that is on."""
-        try:
-            if topic is None:
-                return self.client.list_topics(timeout=self.seconds_left)
-            return self.client.list_topics(topic, timeout=self.seconds_left)
-        except KafkaException as failure:
-            raise self._named(failure, topic or "") from failure
+        words = () if topic is None else (topic,)
+        is_several = "," in self.endpoint.bootstrap_servers
+        listen_s = _LISTEN_TO_SEVERAL_S if is_several else _LISTEN_S
+        while True:
+            try:
+                return self.client.list_topics(*words, timeout=min(self.seconds_left, listen_s))
+            except KafkaException as failure:
+                named = self._named(failure, topic or "", "Describe")
+                # Left alone, the client would ask one that refuses us some twenty times a second.
+                if self.is_late() or not isinstance(named, BrokerNotReachable):
+                    raise named from failure
 
-    def ask(self, question: "Future[Answer]", topic: str = "") -> Answer:
-        """Wait for one answer; ``topic`` is what the question is about, if any."""
+    def ask(
+        self, question: "Future[Answer]", topic: str = "", *, needs: str = "Describe"
+    ) -> Answer:
+        """Wait for one answer; ``topic`` is what the question is about, if any.
+
+        ``needs`` is the operation that an access rule has to allow for it, by Kafka's name.
+        """
         try:
             return question.result(self.seconds_left + 1)
         except KafkaException as failure:
             # The question keeps its failure, whose traceback would keep the question and us.
-            raise self._named(failure, topic) from failure.with_traceback(None)
+            raise self._named(failure, topic, needs) from failure.with_traceback(None)
         except FutureTimeoutError as failure:
             raise self._unreachable("no answer in time") from failure
 
-    def ask_each(self, questions: Mapping[Key, "Future[Any]"], topic: str = "") -> dict[Key, Any]:
+    def ask_each(
+        self, questions: Mapping[Key, "Future[Any]"], topic: str = "", *, needs: str = "Describe"
+    ) -> dict[Key, Any]:
         """Wait for an answer each; the first failure is raised."""
-        return {key: self.ask(question, topic) for key, question in questions.items()}
+        return {key: self.ask(question, topic, needs=needs) for key, question in questions.items()}
 
-    def _named(self, failure: KafkaException, topic: str) -> KafkaUnusable:
+    def _named(self, failure: KafkaException, topic: str, needs: str) -> KafkaUnusable:
         error: KafkaError = failure.args[0]
         code, address = error.code(), self.endpoint.bootstrap_servers
         if code in _UNREACHABLE:
             return self._no_answer(error)
         if topic and code in _BY_CODE_OF_TOPIC:
             return _BY_CODE_OF_TOPIC[code](topic, address)
-        return _BY_CODE.get(code, RequestFailed)(address, _reason(error))
+        if code in FORBIDDEN:
+            return NotPermitted(address, lacking(code, needs, topic))
+        reason, remedy = reason_and_remedy(_said(error))
+        if code in _REFUSED:
+            return SignInRefused(address, reason, remedy=remedy)
+        return RequestFailed(address, reason)
 
     def _no_answer(self, error: KafkaError) -> KafkaUnusable:
         """Give the reason why nothing came, which librdkafka tells apart, and when asked."""
@@ -129,18 +149,18 @@ class Connection:
         # "All brokers are down" follows each real reason and would hide it.
         real = [each for each in self._complaints if each.code() != KafkaError._ALL_BROKERS_DOWN]
         complaint = real[-1] if real else error
-        address = self.endpoint.bootstrap_servers
+        reason, remedy = reason_and_remedy(_said(complaint))
         if complaint.code() in _REFUSED:
-            return SignInRefused(address, _reason(complaint))
-        return self._unreachable(_reason(complaint))
+            return SignInRefused(self.endpoint.bootstrap_servers, reason, remedy=remedy)
+        return self._unreachable(reason, is_told=bool(real))
 
-    def _unreachable(self, reason: str) -> BrokerNotReachable:
-        remedy = _REMEDY if self.endpoint.mode == "external" else ""
+    def _unreachable(self, reason: str, *, is_told: bool = True) -> BrokerNotReachable:
+        """Give what to do about it; who hangs up without a reason may speak another protocol."""
+        remedy = _REMEDY if is_told else f"{_REMEDY} {_OTHER_PROTOCOL}"
+        if self.endpoint.mode != "external":
+            remedy = ""
         return BrokerNotReachable(self.endpoint.bootstrap_servers, reason, remedy=remedy)
 
 
-def _reason(error: KafkaError) -> str:
-    """Give what an error says on one line, without librdkafka's own bookkeeping."""
-    text = " ".join((error.str() or error.name()).split())
-    text = re.sub(r"^\S+/(bootstrap|\d+): ", "", text)
-    return re.sub(r" \(after \d+ms in state \w+.*\)$", "", text).rstrip(".")
+def _said(error: KafkaError) -> str:
+    return error.str() or error.name()

@@ -13,18 +13,26 @@ class BrokerNotReachable(KafkaUnusable):
         super().__init__(f"{said} {remedy}".strip())
 
 
-class SignInRefused(KafkaUnusable):
-    """The broker was found but refuses our credentials, certificate or protocol."""
+class Barred(KafkaUnusable):
+    """The broker is there and not for us, until somebody puts that right, here or there.
 
-    def __init__(self, address: str, reason: str) -> None:
-        super().__init__(f"Kafka at {address} refuses the connection: {reason}.")
+    So it is waited for, but not asked again at once: some brokers lock out who does.
+    """
 
 
-class NotPermitted(KafkaUnusable):
+class SignInRefused(Barred):
+    """The broker refuses our credentials or protocol, or we refuse its certificate."""
+
+    def __init__(self, address: str, reason: str, *, remedy: str = "") -> None:
+        said = f"Kafka at {address} is not to be signed in to: {reason}."
+        super().__init__(f"{said} {remedy}".strip())
+
+
+class NotPermitted(Barred):
     """The broker knows us but forbids the operation: an access rule is missing."""
 
-    def __init__(self, address: str, reason: str) -> None:
-        super().__init__(f"Kafka at {address} forbids it: {reason}.")
+    def __init__(self, address: str, lacking: str) -> None:
+        super().__init__(f"Kafka at {address} forbids it: {lacking}.")
 
 
 class RequestFailed(KafkaUnusable):

@@ -11,8 +11,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from accounts.ledger.messages import Delivered
 from streaming.endpoint import Endpoint
 from streaming.kafka.config import client_settings
-from streaming.kafka.errors import BrokerNotReachable, SettingsRefused
+from streaming.kafka.errors import BrokerNotReachable, NotPermitted, SettingsRefused
 from streaming.kafka.reader import NOT_THERE, PASSING, LogIncomplete, ReadFailed, as_delivered
+from streaming.kafka.rights import lacking
 
 PATIENCE_S = 30.0
 # Messages taken at a time: what another partition is read in between is fetched again.
@@ -32,8 +33,9 @@ def read_log(
     a message are fine where the log goes on behind them (control records leave such gaps), so
     whoever needs each offset has to look. Raises ``LogIncomplete`` where a range begins before
     what the log still holds or ends behind what it holds; ``BrokerNotReachable`` when nothing
-    came for ``patience_s`` seconds; ``ReadFailed`` for an error of the broker, such as a batch
-    that is damaged. Memory use does not grow with the ranges.
+    came for ``patience_s`` seconds; ``NotPermitted`` where we may not read it; ``ReadFailed`` for
+    another error of the broker, such as a batch that is damaged. Memory use does not grow with the
+    ranges.
     """
     with LogReader(endpoint, topic, patience_s=patience_s) as reader:
         for partition, (start, end) in sorted(ranges.items()):
@@ -130,9 +132,13 @@ class LogReader:
             if holds_until >= end:
                 return True
             raise LogIncomplete(f"{where}: ends at offset {holds_until}, before {end}")
-        if error.code() in PASSING:
+        # We join no group, so it does not matter that we might not.
+        if error.code() in PASSING or error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             return False
         self._place = None
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            address = self._endpoint.bootstrap_servers
+            raise NotPermitted(address, lacking(error.code(), "Read", self._topic))
         if error.code() in NOT_THERE:
             raise LogIncomplete(f"{where}: offset {at} is not there any more")
         raise ReadFailed(f"{where}: {error.name()}: {error.str()}", partition)

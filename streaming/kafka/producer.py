@@ -10,6 +10,7 @@ from confluent_kafka import Producer as Client
 
 from streaming.endpoint import Endpoint
 from streaming.kafka.config import client_settings
+from streaming.kafka.rights import FORBIDDEN, lacking
 
 MEBIBYTE = 1024 * 1024
 
@@ -25,7 +26,8 @@ class NotDelivered(Exception):
     """A message was given up; messages published after it may have been written.
 
     ``remedy`` says what to do where Kafka refused just this message, or all of its topic
-    (``of_topic``), for good. Empty, the producer has failed, and another one may succeed.
+    (``of_topic``), for good, or where it refuses the producer. Empty, the producer has failed,
+    and another one may succeed.
     """
 
     def __init__(self, reason: str, *, remedy: str = "", of_topic: bool = False) -> None:
@@ -35,14 +37,11 @@ class NotDelivered(Exception):
 
 
 _AS_WANTED = "Put its settings right with: manage.py create_topics."
-_RIGHTS = "Allow the portal to write to the topic."
 _MISSING = "Make the topic with: manage.py create_topics."
 _OTHERWISE = "See what the broker's own log says of it."
 _REMEDIES: Final[Mapping[int, str]] = {
     KafkaError.MSG_SIZE_TOO_LARGE: f"The topic's max.message.bytes is too low. {_AS_WANTED}",
     KafkaError.INVALID_RECORD: f"The topic takes no such messages. {_AS_WANTED}",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: _RIGHTS,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _RIGHTS,
     KafkaError.UNKNOWN_TOPIC_OR_PART: _MISSING,
     KafkaError._UNKNOWN_TOPIC: _MISSING,
     KafkaError._UNKNOWN_PARTITION: _MISSING,
@@ -81,6 +80,7 @@ class Producer:
 
     def __init__(self, endpoint: Endpoint, **overrides: Any) -> None:
         self._process = os.getpid()
+        self._topic = ""
         self._client = Client(client_settings(endpoint, **{**_SETTINGS, **overrides}))
 
     def publish(
@@ -94,6 +94,7 @@ class Producer:
         """Queue one message. Blocks only while the queue inside is full."""
         if os.getpid() != self._process:
             raise RuntimeError("A producer cannot be used in a forked process.")
+        self._topic = topic
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             on_done(_result(error, message))
@@ -110,7 +111,7 @@ class Producer:
             except BufferError:
                 self._client.poll(0.1)
             except KafkaException as failure:
-                on_done(_refusal(failure.args[0]))
+                on_done(_refusal(failure.args[0], topic))
                 return
             else:
                 return
@@ -143,20 +144,33 @@ class Producer:
             return int(run(timeout))
         except (KafkaException, SystemError) as failure:
             # The client raises a fatal error amid whatever it is doing, as either of these.
-            raise NotDelivered(str(failure.__cause__ or failure)) from failure
+            reason = failure.__cause__ or failure
+            may_not = isinstance(reason, KafkaException) and reason.args[0].code() in FORBIDDEN
+            # Who may write to no topic at all is refused as a producer, before any message.
+            remedy = _no_right_to_write(self._topic) if may_not else ""
+            raise NotDelivered(str(reason), remedy=remedy) from failure
 
 
 def _result(error: KafkaError | None, message: Message) -> Acknowledged | NotDelivered:
     if error is not None:
-        return _refusal(error)
+        return _refusal(error, cast(str, message.topic()))
     return Acknowledged(cast(int, message.partition()), cast(int, message.offset()))
 
 
-def _refusal(error: KafkaError) -> NotDelivered:
-    code = error.code()
-    # What librdkafka itself gives up has a code below zero.
+def _refusal(error: KafkaError, topic: str) -> NotDelivered:
     return NotDelivered(
         f"{error.name()}: {error.str()}",
-        remedy=_REMEDIES.get(code, _OTHERWISE if code > 0 else ""),
-        of_topic=code in _OF_TOPIC,
+        remedy=_remedy(error.code(), topic),
+        of_topic=error.code() in _OF_TOPIC,
     )
+
+
+def _remedy(code: int, topic: str) -> str:
+    if code in FORBIDDEN:
+        return _no_right_to_write(topic)
+    # What librdkafka itself gives up has a code below zero.
+    return _REMEDIES.get(code, _OTHERWISE if code > 0 else "")
+
+
+def _no_right_to_write(topic: str) -> str:
+    return f"{lacking(KafkaError.TOPIC_AUTHORIZATION_FAILED, 'Write', topic)}."

@@ -10,9 +10,10 @@ from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from accounts.ledger.identity import Position
-from accounts.ledger.messages import Delivered, digest_of
+from accounts.ledger.messages import Delivered, Headers, digest_of
 from streaming.endpoint import Endpoint
 from streaming.kafka.config import client_settings
+from streaming.kafka.rights import FORBIDDEN, lacking
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def as_delivered(message: Message) -> Delivered:
         message.key(),
         message.value(),
         -1 if epoch is None else epoch,
+        tuple(cast(Headers, message.headers()) or ()),
     )
 
 
@@ -85,6 +87,11 @@ class Reader:
         member: str = "",
     ) -> None:
         self._topic = topic
+        self._named = {
+            KafkaError.TOPIC_AUTHORIZATION_FAILED: topic,
+            KafkaError.GROUP_AUTHORIZATION_FAILED: group,
+            KafkaError.CLUSTER_AUTHORIZATION_FAILED: "",
+        }
         self._positions = positions
         # A static member takes its partitions back at once after a kill; only sound for a
         # member that nobody else has the name of.
@@ -222,6 +229,10 @@ class Reader:
             where = f"partition {partition}" if partition is not None else ""
             if self._is_lost(message, error):
                 raise LogIncomplete(f"{self._topic} {where}: {error.str()}")
+            if error.code() in FORBIDDEN:
+                raise ReadFailed(
+                    lacking(error.code(), "Read", self._named[error.code()]), partition
+                )
             raise ReadFailed(f"{self._topic} {where}: {error.name()}: {error.str()}", partition)
         return as_delivered(message)
 

@@ -94,13 +94,14 @@ def create_topic(
 def delete_topic(endpoint: Endpoint, topic: str, timeout: float = DEFAULT_TIMEOUT_S) -> None:
     """Delete ``topic`` and all it holds."""
     connection = Connection(endpoint, timeout)
-    connection.ask(connection.client.delete_topics([topic])[topic], topic)
+    connection.ask(connection.client.delete_topics([topic])[topic], topic, needs="Delete")
 
 
 def settings_of(connection: Connection, topic: str) -> dict[str, str]:
     """Give all settings of ``topic`` that are in force, by Kafka's names."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    answers = connection.ask_each(connection.client.describe_configs([resource]), topic)
+    asked = connection.client.describe_configs([resource])
+    answers = connection.ask_each(asked, topic, needs="DescribeConfigs")
     return {name: entry.value for name, entry in answers[resource].items()}
 
 
@@ -146,7 +147,7 @@ def _create(
         config=dict(topic_settings),
     )
     asked = connection.client.create_topics([new], operation_timeout=connection.seconds_left)
-    connection.ask(asked[topic], topic)
+    connection.ask(asked[topic], topic, needs="Create")
     _wait_for_leaders(connection, topic)
 
 
@@ -187,5 +188,6 @@ def _correct(connection: Connection, topic: str, wanted: Mapping[str, str]) -> l
             for name, value in wrong.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=changes)
-        connection.ask_each(connection.client.incremental_alter_configs([resource]), topic)
+        asked = connection.client.incremental_alter_configs([resource])
+        connection.ask_each(asked, topic, needs="AlterConfigs")
     return [Difference(name, found[name], value, True) for name, value in wrong.items()]

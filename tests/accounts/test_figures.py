@@ -1,6 +1,7 @@
 """The figures of a dashboard: exact, of the period, and of what the agent may see."""
 
 import csv
+import random
 import time
 from datetime import date, timedelta
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 
+from accounts.ledger.messages import Delivered
 from accounts.models import (
     TRANSACTION_KINDS,
     Account,
@@ -18,17 +20,19 @@ from accounts.models import (
     Entry,
     Kind,
     Outbox,
+    Outcome,
     Role,
     Submission,
 )
-from accounts.selectors import balance_lines
+from accounts.selectors import balance_lines, blocks
 from accounts.selectors.filters import MOST_MOMENT_MS, Filter, usual_range
 from accounts.selectors.panels import PANELS, Asked, read_panels
 from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.snapshot import snapshot
+from accounts.selectors.standing_balances import balances_at
 from accounts.selectors.status import ledger_status
-from tests.builders import LedgerInTest, opened, submitted, withdrawn
+from tests.builders import LedgerInTest, encode, opened, submitted, withdrawn
 from tests.tampering import behind_the_back
 
 AUDITOR = Agent(role=Role.AUDITOR)
@@ -202,9 +206,34 @@ def test_lines_without_a_move_are_bounded_in_memory_too(history):
     days = [date(2025, 1, day) for day in range(1, 6)]
 
     for day in (*days[:3], days[0], *days[3:]):
-        kept.course(account, Period(day))
+        kept.course(account, Period(day), 0, None)
 
-    assert [period.first for _number, period in kept._kept] == [days[0], *days[3:]]
+    assert [period.first for _number, period, _as_of in kept._kept] == [days[0], *days[3:]]
+
+
+@pytest.mark.parametrize("most_steps", [5, 500])
+def test_a_line_that_goes_on_is_the_same_as_one_read_anew(ledger, monkeypatch, most_steps):
+    monkeypatch.setattr(balance_lines, "MOST_STEPS", most_steps)
+    monkeypatch.setattr(balance_lines, "SPANS", 4)
+    monkeypatch.setattr(blocks, "BLOCK", 2)
+    day = date(2024, 1, 1)
+    ledger.post(opened(opening_balance_minor=9_000, business_date=day))
+    posted = Entry.objects.filter(kind__in=TRANSACTION_KINDS, outcome=Outcome.POSTED)
+    kept, dice, period = balance_lines._Courses(), random.Random(5), Period(date(2024, 1, 3))
+    for n in range(15):
+        build, day = dice.choice((submitted, withdrawn)), date(2024, 1, dice.randint(1, 9))
+        offset = ledger.position().next_offset
+        event = encode(build(dice.randint(1, 900), business_date=day))
+        # The log's clock goes back and forth.
+        ledger.post_messages([Delivered(0, offset, 1_000 + dice.randrange(15), *event, 0)])
+        account = Account.objects.select_related("balance").get(number="C100")
+        for as_of in (None, 1_004, 1_010):
+            held = balances_at(Balance.objects.filter(account=account), as_of)
+            asked = (account, period, held["C100"], as_of)
+
+            entries = balance_lines._entries(account, period)
+            assert list(entries) == list(posted.filter(business_date__gte=period.first))
+            assert kept.course(*asked) == balance_lines._Courses().course(*asked), (n, as_of)
 
 
 def test_a_rejected_transaction_is_a_row_and_moves_no_figure(history):

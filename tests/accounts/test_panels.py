@@ -1,5 +1,6 @@
 """The panels that speak of a day, an hour, rejections and low accounts; and what all share."""
 
+import random
 import threading
 import time
 from dataclasses import replace
@@ -7,6 +8,7 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
+from django.db import OperationalError
 from django.template.loader import get_template
 from django.utils import timezone
 
@@ -15,6 +17,7 @@ from accounts.selectors import standings as standing_sums
 from accounts.selectors.filters import Filter
 from accounts.selectors.panels import PANELS, Asked, asked_in, read_panels
 from accounts.selectors.positions import Position, current_position
+from accounts.selectors.reading_ahead import read_ahead
 from accounts.selectors.standings import Standings, Summed, total
 from streaming.layouts import DEFAULT_LAYOUTS, PANEL_TITLES
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
@@ -214,20 +217,46 @@ def test_an_account_that_moves_to_another_branch_takes_its_sums_along(many):
     assert (before, shown("totals", by=teller).deposits) == (0, 5)
 
 
-def test_sums_in_memory_go_on_exactly_with_what_is_posted(many):
-    kept = Standings()
+@pytest.mark.parametrize("most_read", [0, 1_000])
+def test_sums_in_memory_go_on_exactly_with_what_is_posted(many, monkeypatch, most_read):
+    monkeypatch.setattr(standing_sums, "_MOST_READ", most_read)
+    kept, tomorrow = Standings(), TODAY() + timedelta(days=1)
     whole = Summed(None, None)
-    summed = [whole, replace(whole, outcome=Outcome.REJECTED), replace(whole, agent="jo")]
+    summed = [
+        *(whole, replace(whole, outcome=Outcome.REJECTED), replace(whole, agent="jo")),
+        *(replace(whole, first=tomorrow), replace(whole, last=TODAY())),
+        *(replace(whole, as_of=10**13), replace(whole, as_of=0)),
+    ]
     for each in summed:
         kept.at(each, current_position())
 
     of_jo = withdrawn(1, account="D02", submitted_by="jo")
-    many.post(submitted(50, account="D01"), withdrawn(10**7), of_jo)
+    many.post(
+        *(submitted(50, account="D01"), withdrawn(10**7), of_jo),
+        *(submitted(n, account=f"D0{n}", business_date=tomorrow) for n in range(1, 4)),
+    )
 
     for each in summed:
         brought_forward = kept.at(each, current_position())
         assert brought_forward == Standings().at(each, current_position())
         assert brought_forward.whole == total(brought_forward.sums.values())
+
+
+def test_the_foremost_accounts_are_kept_in_order_as_their_sums_grow(many, monkeypatch):
+    monkeypatch.setattr(standing_sums, "_MOST_RANKED", 4)
+    kept, summed, dice = Standings(), Summed(None, None), random.Random(4)
+    for _ in range(8):
+        standing = kept.at(summed, current_position())
+
+        for column in ("amounts_minor", "number", "deposits_minor", "withdrawals_minor"):
+            for length in (3, 4, 6):
+                found = standing.foremost(column, length)
+                assert found == standing_sums.foremost(standing.sums, column, length)
+
+        build = dice.choice((submitted, withdrawn))
+        many.post(
+            *(build(dice.randint(1, 400), account=f"D0{n}") for n in dice.sample(range(9), 3))
+        )
 
 
 def test_an_older_snapshot_gets_its_own_sums(many):
@@ -252,6 +281,25 @@ def test_another_ledger_is_read_anew(many):
         kept.at(summed, Position("another", now.entry_id))
 
     assert read.called
+
+
+def test_what_pages_begin_with_is_read_ahead(many):
+    standing_sums.standings.forget()
+
+    read_ahead()
+
+    with mock.patch.object(standing_sums, "_read") as read:
+        for chosen in (Filter("30d"), Filter("all")):
+            read_panels(AUDITOR, chosen, [Asked(name) for name in PANELS])
+    assert not read.called
+
+
+def test_nothing_is_read_ahead_while_the_database_is_away(many, caplog):
+    away = OperationalError("gone")
+    with mock.patch("accounts.selectors.reading_ahead.read_panels", side_effect=away):
+        read_ahead()
+
+    assert "gone" in caplog.text
 
 
 def test_memory_for_sums_is_bounded(many):

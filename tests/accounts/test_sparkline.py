@@ -1,5 +1,6 @@
 """The small line of an account's balance: what it names, and where its figure stands."""
 
+import re
 from datetime import date, timedelta
 
 from accounts.selectors.recent_balance import BalancePoint
@@ -22,7 +23,7 @@ def drawn(start_minor: int, *steps: tuple[int, int]) -> Sparkline:
 
 def height_of_label(line: Sparkline) -> float:
     """How far below the highest level the figure's foot stands."""
-    top = min(float(each.y1) for each in line.lines)
+    top = min(float(down) for down in re.findall(r"[ V]([0-9.]+)", line.path))
     return float(line.label.y) - top
 
 
@@ -71,3 +72,10 @@ def test_a_balance_that_never_changed_level_keeps_its_figure_in_the_drawing() ->
 
 def test_one_posting_makes_no_line() -> None:
     assert Sparkline.of([BalancePoint(FIRST_DAY, 0, 1)], today=TODAY) is None
+
+
+def test_the_line_goes_from_level_to_level_over_the_whole_width() -> None:
+    line = drawn(10_000, (1, 30_000), (16, 20_000))
+
+    # Each posting stands in the middle of its day; the drawing is from 6 to 49 pixels high.
+    assert line.path == "M0.00 49.0H1.67V6.0H51.67V27.5H100.00"

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.ledger.messages import Delivered
 from accounts.models import TRANSACTION_KINDS, Agent, Entry, Kind, Role
-from accounts.selectors import known, standings
+from accounts.selectors import blocks, standings
 from accounts.selectors.filters import Filter
 from accounts.selectors.known import known_at
 from accounts.selectors.panels import PANELS, Asked, read_panels
@@ -46,7 +46,7 @@ class TimedLedger(LedgerInTest):
 @pytest.fixture
 def ledger(db, monkeypatch) -> TimedLedger:
     """Four accounts on two partitions that run beside each other, some seconds apart."""
-    monkeypatch.setattr(known, "_BLOCK", 4)
+    monkeypatch.setattr(blocks, "BLOCK", 4)
     ledger, dice = TimedLedger(), random.Random(3)
     for place, account in enumerate(ACCOUNTS):
         ledger.post_at(BEGIN_MS + place, opened(account=account), partition=place % 2)
@@ -141,7 +141,7 @@ def compare_condition(at_ms: int) -> None:
     every = set(Entry.objects.values_list("id", flat=True))
     assert {pk for pk in every if pk <= found.sure} <= ids
     assert not any(pk > found.unsure for pk in ids)
-    assert found.unsure - found.sure <= 3 * known._BLOCK
+    assert found.unsure - found.sure <= 3 * blocks.BLOCK
 
 
 def test_both_ways_of_counting_come_to_the_same(ledger, monkeypatch):

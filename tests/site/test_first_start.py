@@ -67,6 +67,15 @@ def test_a_weak_password_is_remarked_on_here_and_refused_where_others_can_ask(se
     assert furnish_empty_database().weakness
 
 
+@pytest.mark.parametrize("is_local", [True, False])
+def test_the_one_password_is_to_be_changed_where_others_can_ask(data_dir, settings, is_local):
+    settings.IS_LOCAL = is_local
+
+    furnish_empty_database()
+
+    assert set(Agent.objects.values_list("must_change_password", flat=True)) == {not is_local}
+
+
 def test_a_database_with_an_agent_in_it_gets_nothing(data_dir):
     Agent.objects.create_superuser("somebody", password="a long enough sentence")
 

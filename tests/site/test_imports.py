@@ -8,6 +8,8 @@ import pytest
 from django.conf import settings
 
 WEB_SERVER = {"daphne", "twisted", "autobahn", "OpenSSL"}
+# What only the pages of sign-in use.
+OF_SIGN_IN = {"fido2", "cryptography", "qrcode"}
 # Loads each command that processes of the portal or its users run, as Django's start does.
 _LOAD = """
 import json, sys
@@ -38,7 +40,7 @@ def test_no_command_imports_the_web_server(loaded) -> None:
     commands, modules, _all = loaded
 
     assert {"run_relay", "run_consumer", "run_broker", "doctor"} <= commands
-    assert not modules & WEB_SERVER
+    assert not modules & (WEB_SERVER | OF_SIGN_IN)
 
 
 def test_the_development_server_has_sockets(loaded) -> None:

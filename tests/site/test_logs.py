@@ -1,11 +1,14 @@
 """What a page that fails leaves in the log of a real process."""
 
+import json
 import re
 import shutil
 
 import pytest
 
-from tests.site.test_production import under
+from bankportal.logs import as_json
+from bankportal.start import say
+from tests.site.test_production import PRODUCTION, under
 
 ASK = """
 import django; django.setup()
@@ -83,3 +86,103 @@ def test_a_refused_page_is_one_line_and_what_was_mistyped_none(empty_database, t
         "Forbidden (Permission denied): /accounts/",
         "Forbidden (Permission denied): /admin/login/",
     ]
+
+
+FORMATS = """
+import logging
+import django; django.setup()
+from accounts.models import Agent, Role
+from django.test import Client
+
+logging.getLogger("accounts").warning("a line\\nand another, with %s", "é")
+client = Client(headers={"host": "localhost"}, raise_request_exception=False)
+client.force_login(Agent.objects.create(username="operator", role=Role.OPERATOR))
+print(client.get("/accounts/?account=marked").status_code)
+print(client.get("/accounts/marked/?x=marked").status_code)
+from unittest import mock
+with mock.patch("bankportal.health.JsonResponse", side_effect=ValueError("alas")):
+    print(client.get("/health/live").status_code)
+"""
+
+
+def test_json_is_one_object_a_line_with_agent_and_pattern_and_without_what_was_asked(
+    empty_database, tmp_path
+):
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+
+    done = under(tmp_path, "-c", FORMATS, LOG_FORMAT="json", TIME_ZONE="Asia/Kolkata")
+
+    said, refused, access, *_others, fault, ended = map(json.loads, done.stderr.splitlines())
+    assert done.stdout.split()[0] == "403"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+05:30", said.pop("time"))
+    assert said == {
+        "level": "WARNING",
+        "logger": "accounts",
+        "message": "a line\nand another, with é",
+    }
+    assert (refused["logger"], refused["agent"], refused["path"]) == (
+        "django.request",
+        1,
+        "/accounts/",
+    )
+    assert (access["status"], access["method"], access["path"]) == (403, "GET", "/accounts/")
+    assert access["trace_id"] == refused["trace_id"] != ended["trace_id"]
+    assert "ValueError: alas" in fault["exception"]
+    assert (ended["status"], ended["trace_id"]) == (500, fault["trace_id"])
+    assert "x=marked" not in done.stderr
+    assert "account=marked" not in done.stderr
+
+
+def test_text_has_no_line_for_each_request(empty_database, tmp_path):
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+
+    done = under(tmp_path, "-c", FORMATS)
+
+    assert "bankportal.access" not in done.stderr
+    assert "WARNING accounts: a line" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "chosen"),
+    [
+        ({}, "text"),
+        (PRODUCTION, "json"),
+        ({**PRODUCTION, "LOG_FORMAT": "text"}, "text"),
+    ],
+)
+def test_beyond_this_machine_logs_are_for_programs(tmp_path, settings, chosen):
+    ask = "from django.conf import settings; print(settings.LOG_FORMAT)"
+
+    assert under(tmp_path, "-c", ask, **settings).stdout.split() == [chosen]
+
+
+def test_what_a_process_prints_is_made_json_and_json_is_left_as_it_is():
+    line = '{"message": "mine"}'
+
+    assert as_json("relay", line) == line
+    for plain in ("Kafka is ready at 127.0.0.1:9092", "{not json", '"quoted"'):
+        made = json.loads(as_json("broker", plain))
+        assert (made["logger"], made["message"]) == ("broker", plain)
+
+
+def test_all_that_the_supervisor_passes_on_is_json_where_that_is_wanted(capsys, settings):
+    settings.LOG_FORMAT = "json"
+
+    for name, line in (("portal", ""), ("portal", "Ctrl-C stops everything."), ("web", "{}")):
+        say(name, line)
+
+    told, passed_on = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (told["logger"], told["message"]) == ("portal", "Ctrl-C stops everything.")
+    assert passed_on == {}
+
+
+def test_the_password_of_a_first_start_is_no_line_of_a_log(empty_database, tmp_path):
+    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+
+    done = under(tmp_path, "-m", "bankportal.prepare", LOG_FORMAT="json")
+
+    said = [json.loads(line)["message"] for line in done.stdout.splitlines()]
+    kept = (tmp_path / "sign-in.txt").read_text()
+    password = re.search(r"Password of each: (\S+)", kept)[1]
+    assert said[-1] == f"Password of each: kept in {tmp_path / 'sign-in.txt'}"
+    assert password not in done.stdout + done.stderr

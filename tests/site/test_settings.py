@@ -19,6 +19,7 @@ from bankportal.setting_rules import (
     refuse_half_a_sign_in,
     refuse_unsafe_production,
     refuse_unsaid_lines,
+    roles,
     server_list,
     topic_name,
     whole_number,
@@ -49,6 +50,7 @@ def test_a_number_out_of_bounds_is_refused_by_name_and_remedy(text):
         (lambda: networks("TRUSTED_PROXIES", "proxy.example.org"), "TRUSTED_PROXIES"),
         (lambda: networks("TRUSTED_PROXIES", "10.0.0.1/8"), "TRUSTED_PROXIES"),
         (lambda: refuse_copies_without_brokers(3, servers=""), "KAFKA_REPLICATION"),
+        (lambda: roles("SECOND_FACTOR_ROLES", "supervisor,boss"), "SECOND_FACTOR_ROLES"),
         (lambda: known_currency("EURO"), "CURRENCY"),
         (lambda: known_currency("XXX"), "CURRENCY"),
         (lambda: known_currency("JPY"), "CURRENCY"),
@@ -184,3 +186,38 @@ def test_a_postgresql_that_does_not_answer_is_not_waited_for_without_end(query, 
     database = postgresql_database(f"postgres://bank@db.example/bank{query}")
 
     assert int(database["OPTIONS"]["connect_timeout"]) == seconds
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, []),
+        ({"ALLOWED_HOSTS": "127.0.0.1"}, []),
+        (
+            {"ALLOWED_HOSTS": "localhost,bank.example", "SECRET_KEY": GOOD_KEY},
+            ["administrator", "auditor", "operator", "supervisor"],
+        ),
+        ({"SECOND_FACTOR_ROLES": "teller, auditor"}, ["auditor", "teller"]),
+        (
+            {
+                "ALLOWED_HOSTS": "bank.example",
+                "SECRET_KEY": GOOD_KEY,
+                "SECOND_FACTOR_ROLES": "none",
+            },
+            [],
+        ),
+    ],
+)
+def test_beyond_this_machine_all_but_tellers_need_a_second_factor(tmp_path, changes, named):
+    ask = "from bankportal import settings; print(sorted(settings.SECOND_FACTOR_ROLES))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=ROOT,
+        env=clean_environment() | {"DATA_DIR": str(tmp_path)} | changes,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == str(named)

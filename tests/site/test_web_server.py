@@ -3,8 +3,9 @@
 import os
 import socket
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from bankportal import web
 from bankportal.web_server import ARRIVED_WITHIN_S, IDLE_S, LARGEST_BODY, BoundedFactory
 from tests.processes import wait_until
 from tests.site.test_start import on
@@ -157,3 +159,20 @@ def said(port: int, request: bytes) -> bytes:
         while part := client.recv(65536):
             answer += part
         return answer
+
+
+def test_it_reads_ahead_beside_serving(monkeypatch):
+    serves, has_read = threading.Event(), threading.Event()
+
+    def read_ahead() -> None:
+        if serves.wait(10):
+            has_read.set()
+
+    monkeypatch.setattr("accounts.selectors.reading_ahead.read_ahead", read_ahead)
+    monkeypatch.setattr("bankportal.web_server.serve", lambda _words: serves.set())
+    monkeypatch.setattr(web, "in_use", nullcontext)
+    monkeypatch.setattr(sys, "argv", ["web", "3"])
+
+    web.main()
+
+    assert has_read.wait(10)

@@ -32,13 +32,17 @@ for kind, amount_minor in {movements}:
 class Bank(Portal):
     """A portal with the shortcuts of these tests."""
 
-    def publish(self, *messages: tuple[bytes | None, bytes | None]) -> None:
+    def publish(
+        self,
+        *messages: tuple[bytes | None, bytes | None],
+        headers: dict[str, str] | None = None,
+    ) -> None:
         """Publish as another system would."""
         endpoint = Endpoint("external", self.environment["KAFKA_BOOTSTRAP_SERVERS"])
         producer = Producer(endpoint)
         results: list[object] = []
         for key, value in messages:
-            producer.publish(self.topic, key, value, results.append)
+            producer.publish(self.topic, key, value, results.append, headers)
         assert producer.flush(30) == 0
         assert len(results) == len(messages)
 

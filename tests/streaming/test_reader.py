@@ -36,6 +36,9 @@ class Message:
     def key(self):
         return b"C100"
 
+    def headers(self):
+        return None
+
     value = key
 
 

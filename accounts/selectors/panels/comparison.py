@@ -1,7 +1,6 @@
 """The panels that set accounts side by side: ``heat`` by number, ``bars`` by amount."""
 
-from collections.abc import Callable, Mapping
-from heapq import nsmallest
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -9,13 +8,13 @@ import msgspec
 from accounts.selectors.accounts import numbers_found
 from accounts.selectors.panels.asked import Asked, Measure
 from accounts.selectors.panels.reading import Reading
-from accounts.selectors.standings import Sums
+from accounts.selectors.standings import Column, Sums, foremost
 
-MEASURES: Final[Mapping[Measure, Callable[[Sums], int]]] = {
-    "amount": lambda sums: sums.amounts_minor,
-    "count": lambda sums: sums.number,
-    "in": lambda sums: sums.deposits_minor,
-    "out": lambda sums: sums.withdrawals_minor,
+COLUMNS: Final[Mapping[Measure, Column]] = {
+    "amount": "amounts_minor",
+    "count": "number",
+    "in": "deposits_minor",
+    "out": "withdrawals_minor",
 }
 
 
@@ -51,13 +50,13 @@ def compared(reading: Reading, asked: Asked) -> Compared:
     if asked.find.strip():
         numbers = numbers_found(reading.agent, asked.find)
         found = {account: each for account, each in sums.items() if account in numbers}
-    measure, length = MEASURES[asked.by], asked.rows(5, 10, 16)
+    column, length = COLUMNS[asked.by], asked.rows(5, 10, 16)
     page = min(asked.page, max(0, len(found) - 1) // length)
     first = page * length
-    ordered = nsmallest(
-        first + length, found, key=lambda account: (-measure(found[account]), account)
-    )
-    shown = ordered[first:]
+    if found is sums:
+        shown = reading.foremost(column, first + length)[first:]
+    else:
+        shown = foremost(found, column, first + length)[first:]
     holders = reading.holders(shown)
     return Compared(
         rows=[_row(account, holders.get(account, ""), found[account]) for account in shown],

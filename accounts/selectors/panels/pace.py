@@ -9,13 +9,12 @@ from django.db.models.functions import Cast
 
 from accounts.events import PORTAL_SOURCE
 from accounts.models import Entry
-from accounts.selectors.known import known_at
+from accounts.selectors.blocks import Column, all_below
 from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
 from accounts.selectors.posting_times import (
     SUBMISSIONS_LOOKED_AT,
     PostingTimes,
-    recent_delays,
     times_of,
 )
 
@@ -62,9 +61,10 @@ def rate(reading: Reading, _asked: Asked) -> Rate:
     minute = (_now_ms() if as_of is None else as_of) // MINUTE_MS
     begin = minute - MINUTES + 1
     if as_of is None:
-        moment, after = "posted_at_ms", _last_posted_before(begin * MINUTE_MS)
+        moment: Column = "posted_at_ms"
     else:
-        moment, after = "logged_at_ms", known_at(begin * MINUTE_MS - 1).sure
+        moment = "logged_at_ms"
+    after = all_below(moment, begin * MINUTE_MS)
     entries = _of_all_dates(reading).filter(
         id__gt=after, outcome=reading.outcome, **{f"{moment}__gte": begin * MINUTE_MS}
     )
@@ -77,10 +77,7 @@ def rate(reading: Reading, _asked: Asked) -> Rate:
 def delay(reading: Reading, _asked: Asked) -> DelayCourse:
     """Give the delays of what was submitted through the portal and passes the filter."""
     as_of = reading.chosen.as_of
-    if as_of is None:
-        found = recent_delays(reading.chosen.submissions(reading.agent))
-    else:
-        found = _delays_before(reading, as_of)
+    found = reading.recent_delays if as_of is None else _delays_before(reading, as_of)
     end = ((_now_ms() if as_of is None else as_of) // DELAY_SPAN_MS + 1) * DELAY_SPAN_MS
     begins = range(end - MINUTES * MINUTE_MS, end, DELAY_SPAN_MS)
     spans = {
@@ -99,7 +96,7 @@ def _delays_before(reading: Reading, as_of: int) -> list[tuple[int, int]]:
     """Give the delays of the last hour before a moment, of at most so many submissions."""
     begin = as_of - MINUTES * MINUTE_MS
     entries = _of_all_dates(reading).filter(
-        id__gt=known_at(begin).sure, source=PORTAL_SOURCE, submitted_at_ms__gt=begin
+        id__gt=all_below("logged_at_ms", begin), source=PORTAL_SOURCE, submitted_at_ms__gt=begin
     )
     took = F("posted_at_ms") - F("submitted_at_ms")
     last = entries.order_by("-id").values_list("submitted_at_ms", took)
@@ -113,21 +110,3 @@ def _of_all_dates(reading: Reading) -> QuerySet[Entry]:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _last_posted_before(moment_ms: int) -> int:
-    """Give an id such that what was posted at ``moment_ms`` or later has greater ones.
-
-    Entries are posted in the order of their ids, batch by batch, so it is found by halving:
-    twenty single reads in place of an index that posting would have to keep.
-    """
-    low, high = 0, Entry.objects.order_by("-id").values_list("id", flat=True).first() or 0
-    while low < high:
-        middle = (low + high + 1) // 2
-        nearest = Entry.objects.filter(id__lte=middle).order_by("-id").values_list("posted_at_ms")
-        posted = nearest.first()
-        if posted is None or posted[0] < moment_ms:
-            low = middle
-        else:
-            high = middle - 1
-    return low

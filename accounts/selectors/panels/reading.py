@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from heapq import nsmallest
 from typing import Final
 
 from accounts.models import TRANSACTION_KINDS, Agent, Outcome
@@ -11,8 +10,9 @@ from accounts.selectors.accounts import holders_of
 from accounts.selectors.filters import Filter
 from accounts.selectors.periods import Period
 from accounts.selectors.positions import Position, current_position
+from accounts.selectors.posting_times import recent_delays
 from accounts.selectors.scope import sees_every_branch
-from accounts.selectors.standings import Standing, Summed, Sums, standings, total
+from accounts.selectors.standings import Column, Standing, Summed, Sums, foremost, standings, total
 
 MOST_LINES: Final = 4
 LINES_AT_FIRST: Final = 2
@@ -49,9 +49,19 @@ class Reading:
         return frozenset(let_through.values_list("number", flat=True))
 
     @cached_property
+    def _of_period(self) -> Standing:
+        return self._standing(self.period, self.outcome)
+
+    @cached_property
     def by_account(self) -> Mapping[str, Sums]:
         """The sums of the filter's period for each account that has any."""
-        return self._passing(self._standing(self.period, self.outcome))
+        return self._passing(self._of_period)
+
+    def foremost(self, column: Column, length: int) -> list[str]:
+        """Give the accounts of ``by_account`` with the most in a column, at most so many."""
+        if self.by_account is self._of_period.sums:
+            return self._of_period.foremost(column, length)
+        return foremost(self.by_account, column, length)
 
     @cached_property
     def whole(self) -> Sums:
@@ -93,10 +103,12 @@ class Reading:
         """The accounts whose balance is shown: the chosen ones, else the busiest."""
         if self.chosen.accounts:
             return self.chosen.accounts[:MOST_LINES]
-        busiest = nsmallest(
-            LINES_AT_FIRST, self.by_account.items(), key=lambda each: (-each[1].number, each[0])
-        )
-        return tuple(account for account, _sums in busiest)
+        return tuple(self.foremost("number", LINES_AT_FIRST))
+
+    @cached_property
+    def recent_delays(self) -> list[tuple[int, int]]:
+        """Moment and milliseconds to the posting of the last hour's submissions that pass."""
+        return recent_delays(self.chosen.submissions(self.agent))
 
     def holders(self, numbers: Iterable[str]) -> dict[str, str]:
         """Give the holders of accounts by their numbers."""

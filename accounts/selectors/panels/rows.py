@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 from accounts.models import Outcome
+from accounts.selectors.first_rows import first_rows
 from accounts.selectors.live_rows import LiveRow, live_rows
-from accounts.selectors.orders import in_order
 from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
 
@@ -56,9 +56,10 @@ def live(reading: Reading, asked: Asked) -> Newest:
 
 def period(reading: Reading, asked: Asked) -> OfPeriod:
     """Give the first rows that pass the filter, in the order that is asked for."""
-    entries = in_order(reading.chosen.entries(reading.agent), asked.sort)
+    entries, length = reading.chosen.entries(reading.agent), asked.rows(8, 20, 40)
+    ordered = first_rows(entries, reading.chosen, asked.sort, length)
     return OfPeriod(
-        rows=live_rows(entries[: asked.rows(8, 20, 40)]),
+        rows=live_rows(ordered[:length]),
         count=reading.whole.number,
         is_of_rejected=reading.chosen.outcome == "rejected",
     )

@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from streaming.endpoint import NoKafkaRunning, required_endpoint
-from streaming.kafka.admin import KafkaUnusable, SettingsRefused, ensure_topics
+from streaming.kafka.admin import Barred, KafkaUnusable, SettingsRefused, ensure_topics
 from streaming.kafka.topics import Difference, TopicReport
 from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, StopRequest
+from streaming.waiting import KNOCK_AGAIN_S
 
 ASK_AGAIN_S = 1.0
 
@@ -54,7 +55,7 @@ class Command(BaseCommand):
                     self.stdout.write(f"Waiting for Kafka: {reason}")
                     self.stdout.flush()
                 said = True
-                stop.wait(ASK_AGAIN_S)
+                stop.wait(KNOCK_AGAIN_S if isinstance(reason, Barred) else ASK_AGAIN_S)
         raise CommandError("Asked to stop before Kafka answered.", returncode=EXIT_TRY_AGAIN)
 
 

@@ -1,18 +1,32 @@
-"""allauth's forms for passkeys, which fail over what no browser sends: it is refused instead.
+"""allauth's forms, as a bank needs them. Apart from the rest of sign-in: only pages load them.
 
-Apart from the rest of sign-in, since it imports all of fido2.
+Those for passkeys fail over what no browser sends, and import all of fido2.
 """
 
 import struct
 from collections.abc import Callable
 from typing import Any, Final
 
+from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.account.forms import ChangePasswordForm
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn import forms
 
 _NOT_UNDERSTOOD: Final = (
     *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error),
 )
+
+
+class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc] # allauth is untyped
+    """allauth's, which would take the same password again."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        new = cleaned.get("password1")
+        if new and self.user and self.user.check_password(new):
+            refusal = get_account_adapter().validation_error("same_as_current")
+            self.add_error("password1", refusal)
+        return cleaned
 
 
 def _understood(clean: Callable[[], Any]) -> Any:

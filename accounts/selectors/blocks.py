@@ -1,0 +1,91 @@
+"""What is noted once of each block of entries, in place of indexes that posting would have to keep.
+
+Entries are appended in nearly the order of their times and of their dates, and never change. So the
+least and the greatest value of each full block bound where in the ledger something can lie: closely
+in one that grew from day to day, and loosely, never wrongly, in one that did not.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from itertools import takewhile
+from typing import Any, Final, Literal
+
+from django.db.models import F, IntegerField, Max, Min
+from django.db.models.functions import Cast
+
+from accounts.models import Entry
+from accounts.selectors.positions import Position, current_position
+
+BLOCK: Final = 2_048
+
+Column = Literal["logged_at_ms", "posted_at_ms", "business_date"]
+_COLUMNS: Final[tuple[Column, ...]] = ("logged_at_ms", "posted_at_ms", "business_date")
+
+# The least and the greatest value of a column in a block; None where the block is empty.
+Range = tuple[Any, Any] | None
+
+
+class _Noted:
+    """The notes on one ledger's full blocks. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._epoch = ""
+        self._blocks: list[dict[Column, Range]] = []
+
+    def up_to(self, position: Position) -> Sequence[dict[Column, Range]]:
+        """Give the notes on each block that was full at a position."""
+        full = position.entry_id // BLOCK
+        with self._lock:
+            if self._epoch != position.epoch:
+                self._epoch, self._blocks = position.epoch, []
+            if full > len(self._blocks):
+                self._blocks = [*self._blocks, *_read(len(self._blocks), full)]
+            return self._blocks[:full]
+
+
+_noted: Final = _Noted()
+
+
+def all_below(column: Column, value: int | date) -> int:
+    """Give an id such that every entry up to it has less than ``value`` in that column."""
+    noted = (each[column] for each in _noted.up_to(current_position()))
+    return _number(noted, lambda _least, greatest: greatest < value) * BLOCK - 1
+
+
+def bounds(column: Column, value: int | date) -> tuple[int, int]:
+    """Give an id up to which every entry has ``value`` or less, and one beyond which all have more.
+
+    Call it within a ``snapshot``: the block that is still growing is looked at too.
+    """
+    position = current_position()
+    full = position.entry_id // BLOCK
+    noted = [each[column] for each in (*_noted.up_to(position), *_read(full, full + 1))]
+    first = _number(noted, lambda _least, greatest: greatest <= value)
+    last = len(noted) - _number(reversed(noted), lambda least, _greatest: least > value)
+    return first * BLOCK - 1, max(first, last) * BLOCK - 1
+
+
+def _number(noted: Iterable[Range], holds: Callable[[Any, Any], bool]) -> int:
+    """Count the blocks before the first one for which a condition does not hold.
+
+    Of an empty one anything may be said.
+    """
+    return sum(1 for _each in takewhile(lambda each: each is None or holds(*each), noted))
+
+
+def _read(first: int, end: int) -> Iterator[dict[Column, Range]]:
+    """Read the notes on the blocks from ``first`` to before ``end``."""
+    block = Cast(F("id") / BLOCK, IntegerField())
+    rows: Any = (
+        Entry.objects.filter(id__gte=first * BLOCK, id__lt=end * BLOCK)
+        .order_by()
+        .values_list(block)
+        .annotate(*(extreme(each) for each in _COLUMNS for extreme in (Min, Max)))
+    )
+    found = {number: ends for number, *ends in rows}
+    for number in range(first, end):
+        ends = found.get(number)
+        pairs = zip(ends[::2], ends[1::2], strict=True) if ends else (None for _ in _COLUMNS)
+        yield dict(zip(_COLUMNS, pairs, strict=True))
