@@ -180,7 +180,7 @@ def test_after_its_end_a_page_shows_nothing_and_leads_back(page_of, bank):
     put_back(page, **{ACTIVE: time.time() - 15 * 60 - 1})
 
     is_asked(page)
-    expect(page.locator(DIALOG)).to_contain_text("Votre session est terminée")
+    expect(page.locator(DIALOG).get_by_text("Votre session est terminée")).to_be_visible()
 
     assert page.input_value("#id_amount") == ""
     assert page.locator("main").evaluate("(each) => getComputedStyle(each).visibility") == "hidden"
@@ -202,7 +202,7 @@ def test_the_last_hour_is_said_to_be_the_last(page_of, bank):
     put_back(page, **{BEGAN: time.time() - 10 * 3600 + 40})
 
     is_asked(page)
-    expect(page.locator(DIALOG)).to_contain_text("durée maximale")
+    expect(page.locator(DIALOG).get_by_text("durée maximale")).to_be_visible()
     page.keyboard.press("Enter")
 
     expect(page.locator(DIALOG)).to_be_hidden()
