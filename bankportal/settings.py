@@ -79,6 +79,8 @@ PORT = whole_number("PORT", env.str("PORT", default="") or "8000", least=1, most
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not IS_LOCAL and not DEBUG:
     refuse_unsafe_production(ALLOWED_HOSTS, SECRET_KEY, CSRF_TRUSTED_ORIGINS)
+# Former keys, while what they signed and sealed is still about.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 if not SECRET_KEY:
     SECRET_KEY = kept_secret(DATA_DIR / "secret-key.txt")
 
