@@ -210,9 +210,10 @@ MFA_FORMS = {
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "bankportal"
+SECOND_FACTOR_ROLES_SAID = env.str("SECOND_FACTOR_ROLES", default="")
 SECOND_FACTOR_ROLES = roles(
     "SECOND_FACTOR_ROLES",
-    env.str("SECOND_FACTOR_ROLES", default="") or ("none" if IS_LOCAL else ALL_BUT_TELLERS),
+    SECOND_FACTOR_ROLES_SAID or ("none" if IS_LOCAL else ALL_BUT_TELLERS),
 )
 
 # Failed passwords count by user and address together: nobody locks an agent out from elsewhere.

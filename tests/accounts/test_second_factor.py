@@ -295,6 +295,14 @@ def test_where_all_is_local_who_needed_one_elsewhere_is_told(bank, role, is_advi
     assert ("Ici, il peut s’en passer." in page) is is_advised
 
 
+def test_where_somebody_decided_against_it_nobody_is_advised(bank, signed_in, settings):
+    settings.SECOND_FACTOR_ROLES_SAID = "none"
+
+    page = signed_in(bank.supervisor).get("/accounts/").content.decode()
+
+    assert "Ici, il peut s’en passer." not in page
+
+
 def test_who_has_one_is_advised_no_more(bank, set_up_app):
     client = with_password_alone(bank.supervisor)
     set_up_app(client)
