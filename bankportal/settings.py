@@ -111,8 +111,8 @@ MIDDLEWARE = [
     "bankportal.middleware.TrustedProxiesMiddleware",
     "bankportal.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bankportal.middleware.ChosenLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -245,6 +245,7 @@ SESSION_HOURS = whole_number(
 )
 SESSION_COOKIE_AGE = SESSION_HOURS * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+MESSAGE_STORAGE = "bankportal.message_storage.HostCookieStorage"
 
 # Limits and used codes, which all web processes share; and what each may know for itself.
 CACHES = {
@@ -393,6 +394,8 @@ if not IS_LOCAL and not DEBUG:
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_SECURE = True
     CSRF_COOKIE_NAME = "__Host-csrftoken"
+    LANGUAGE_COOKIE_SECURE = True
+    LANGUAGE_COOKIE_NAME = "__Host-language"
 
 # For people at this machine a line of text; beyond it for programs, with a line for each request
 # and for each step of what was submitted.
