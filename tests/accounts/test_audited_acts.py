@@ -240,6 +240,17 @@ def test_a_submission_for_another_branchs_account_is_recorded_as_refused(bank, q
     assert (kept.outcome, kept.object_id) == ("refused", "C900")
 
 
+def test_opening_an_account_that_another_branch_has_is_recorded_as_refused(bank, quiet):
+    client = quiet(bank.teller)
+
+    for number in ("C100", "c900"):
+        form = {"number": number, "holder": "Zoé", "transaction_id": str(new_transaction_id())}
+        assert client.post("/accounts/new/", form).status_code == 422
+
+    (kept,) = new_records()
+    assert (kept.outcome, kept.object_id) == ("refused", "C900")
+
+
 def test_who_has_not_signed_in_is_no_refusal_of_an_agent(bank):
     Client().get("/accounts/C900/")
     Client(enforce_csrf_checks=True).post("/auth/login/", {"login": "x"})
