@@ -79,6 +79,8 @@ PORT = whole_number("PORT", env.str("PORT", default="") or "8000", least=1, most
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not IS_LOCAL and not DEBUG:
     refuse_unsafe_production(ALLOWED_HOSTS, SECRET_KEY, CSRF_TRUSTED_ORIGINS)
+# Former keys, while what they signed and sealed is still about.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 if not SECRET_KEY:
     SECRET_KEY = kept_secret(DATA_DIR / "secret-key.txt")
 
@@ -109,8 +111,8 @@ MIDDLEWARE = [
     "bankportal.middleware.TrustedProxiesMiddleware",
     "bankportal.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bankportal.middleware.ChosenLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -208,9 +210,10 @@ MFA_FORMS = {
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "bankportal"
+SECOND_FACTOR_ROLES_SAID = env.str("SECOND_FACTOR_ROLES", default="")
 SECOND_FACTOR_ROLES = roles(
     "SECOND_FACTOR_ROLES",
-    env.str("SECOND_FACTOR_ROLES", default="") or ("none" if IS_LOCAL else ALL_BUT_TELLERS),
+    SECOND_FACTOR_ROLES_SAID or ("none" if IS_LOCAL else ALL_BUT_TELLERS),
 )
 
 # Failed passwords count by user and address together: nobody locks an agent out from elsewhere.
@@ -242,6 +245,7 @@ SESSION_HOURS = whole_number(
 )
 SESSION_COOKIE_AGE = SESSION_HOURS * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+MESSAGE_STORAGE = "bankportal.message_storage.HostCookieStorage"
 
 # Limits and used codes, which all web processes share; and what each may know for itself.
 CACHES = {
@@ -390,6 +394,8 @@ if not IS_LOCAL and not DEBUG:
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_SECURE = True
     CSRF_COOKIE_NAME = "__Host-csrftoken"
+    LANGUAGE_COOKIE_SECURE = True
+    LANGUAGE_COOKIE_NAME = "__Host-language"
 
 # For people at this machine a line of text; beyond it for programs, with a line for each request
 # and for each step of what was submitted.

@@ -108,6 +108,25 @@ def test_a_document_speaks_of_files_that_exist(document):
     ] == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_speaks_of_tests_that_exist(document):
+    files = list((ROOT / "tests").rglob("*.py"))
+    functions = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
+
+    named = set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))
+
+    assert named <= functions | {file.stem for file in files}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_link_within_a_document_leads_to_a_heading(document):
+    text = document.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+    assert set(re.findall(r"\]\(#([^)\s]+)\)", text)) <= anchors
+
+
 def test_the_readme_starts_with_how_to_run_it():
     assert "make run" in README[:600]
 

@@ -17,7 +17,8 @@ function toggle() {
     ? root.dataset.theme === "dark"
     : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
-  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=${YEAR_SECONDS}; samesite=lax`;
+  const safely = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=${YEAR_SECONDS}; samesite=lax${safely}`;
   // Charts read their colours from the stylesheet, and draw again when they hear this.
   window.dispatchEvent(new CustomEvent("bankportal:theme"));
 }

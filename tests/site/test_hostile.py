@@ -210,6 +210,19 @@ def test_each_page_and_each_refusal_carries_what_protects_it(
     assert not wrong, wrong
 
 
+def test_a_static_file_carries_what_protects_it_too(db, settings, tmp_path) -> None:
+    settings.STATIC_ROOT = tmp_path
+    (tmp_path / "icon.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+
+    response = Client().get("/static/icon.svg")
+    response.close()
+    headers = response.headers
+
+    assert headers["Content-Type"] == "image/svg+xml"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 @given(
     text=st.one_of(
         st.text(max_size=300),

