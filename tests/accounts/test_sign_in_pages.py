@@ -138,3 +138,11 @@ def test_memory_mode_is_said_on_every_page_even_before_sign_in(bank, signed_in, 
 
     for address, page in pages.items():
         assert "sera oublié par Kafka à l’arrêt du portail" in page.content.decode(), address
+
+
+@pytest.mark.parametrize("following", ["a\0b", "elsewhere", "//evil.example", "/\\evil.example"])
+def test_a_sign_in_leads_to_pages_of_the_portal_alone(bank, client, following):
+    form = {"login": "teller", "password": PASSWORD, "next": following}
+
+    assert client.post("/auth/login/", form).headers["Location"] == "/"
+    assert client.get("/auth/login/", {"next": following}).headers["Location"] == "/"
