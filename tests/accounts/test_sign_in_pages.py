@@ -3,8 +3,9 @@
 import pytest
 from django.conf import settings
 from django.test import Client, RequestFactory
-from django.views.defaults import bad_request, server_error
+from django.views.defaults import server_error
 
+from bankportal.errors import not_understood
 from tests.accounts.conftest import PASSWORD
 
 
@@ -118,7 +119,7 @@ def test_our_own_failure_shows_nothing_of_a_customer():
 
 
 def test_a_request_that_cannot_be_read_says_so():
-    response = bad_request(RequestFactory().get("/"), ValueError("C100"))
+    response = not_understood(RequestFactory().get("/"), ValueError("C100"))
 
     assert response.status_code == 400
     assert "Cette demande n’a pas pu être lue" in response.content.decode()
