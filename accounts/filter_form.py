@@ -128,7 +128,8 @@ class FilterForm(forms.Form):
             "account": accounts.known or accounts.unknown,
             **{each: cleaned.get(each, "") for each in ("kind", "outcome", "agent", "branch")},
             "all_entries": cleaned.get("all_entries", False),
-            "as_of": milliseconds_at(moment) if (moment := cleaned.get("as_of")) else None,
+            # Nothing was known before 1970, when the count of milliseconds begins.
+            "as_of": max(0, milliseconds_at(at)) if (at := cleaned.get("as_of")) else None,
         }
         return Chosen(msgspec.convert(wanted, Filter), accounts.unknown)
 

@@ -53,6 +53,7 @@ def _is_second_factor_advised(request: HttpRequest) -> bool:
     agent = getattr(request, "user", None)
     return (
         settings.IS_LOCAL
+        and not settings.SECOND_FACTOR_ROLES_SAID
         and isinstance(agent, Agent)
         and agent.role != Role.TELLER
         and agent.role not in settings.SECOND_FACTOR_ROLES

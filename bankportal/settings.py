@@ -79,6 +79,8 @@ PORT = whole_number("PORT", env.str("PORT", default="") or "8000", least=1, most
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not IS_LOCAL and not DEBUG:
     refuse_unsafe_production(ALLOWED_HOSTS, SECRET_KEY, CSRF_TRUSTED_ORIGINS)
+# Former keys, while what they signed and sealed is still about.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 if not SECRET_KEY:
     SECRET_KEY = kept_secret(DATA_DIR / "secret-key.txt")
 
@@ -208,9 +210,10 @@ MFA_FORMS = {
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "bankportal"
+SECOND_FACTOR_ROLES_SAID = env.str("SECOND_FACTOR_ROLES", default="")
 SECOND_FACTOR_ROLES = roles(
     "SECOND_FACTOR_ROLES",
-    env.str("SECOND_FACTOR_ROLES", default="") or ("none" if IS_LOCAL else ALL_BUT_TELLERS),
+    SECOND_FACTOR_ROLES_SAID or ("none" if IS_LOCAL else ALL_BUT_TELLERS),
 )
 
 # Failed passwords count by user and address together: nobody locks an agent out from elsewhere.

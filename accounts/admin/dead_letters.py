@@ -29,7 +29,8 @@ _FATES: dict[Fate, Any] = {
 }
 # What may be a customer's: no operator reads it, nor asks the list about it.
 _CONTENT = {"key", "value", "detail", "digest"}
-_QUOTED = re.compile(r"'[^']*'")
+# What is quoted may hold quotes itself, and be cut before its own end: only the place is ours.
+_QUOTED = re.compile(r"(?<= )'.*?(' - at `\$[\w.]*`)?$")
 
 
 class _Addressed(msgspec.Struct):
@@ -126,7 +127,7 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
     @admin.display(description=_("detail"))
     def own_detail(self, letter: DeadLetter) -> str:
         """Show an operator what is wrong, without what it quotes of the message."""
-        return _QUOTED.sub("'…'", letter.detail)
+        return _QUOTED.sub(r"'…\1", letter.detail)
 
     @admin.display(description=_("entry"))
     def entry(self, letter: DeadLetter) -> SafeString | str:

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, SetUnusablePasswordMixin
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    SetUnusablePasswordMixin,
+    UserChangeForm,
+)
 from django.db.models import QuerySet
 from django.db.transaction import atomic
 from django.http import HttpRequest, HttpResponse
@@ -29,8 +33,9 @@ from accounts.signals import access_changed
 if TYPE_CHECKING:
     _UserAdmin = UserAdmin[Agent]
     _PasswordForm = AdminPasswordChangeForm[Agent]
+    _AgentForm = UserChangeForm[Agent]
 else:
-    _UserAdmin, _PasswordForm = UserAdmin, AdminPasswordChangeForm
+    _UserAdmin, _PasswordForm, _AgentForm = UserAdmin, AdminPasswordChangeForm, UserChangeForm
 
 _ABOUT: Any = (_("Person"), {"fields": ("first_name", "last_name", "email")})
 _DUTY: Any = (_("Role"), {"fields": ("role", "branch")})
@@ -89,6 +94,20 @@ class BranchAdmin(KeptAdmin):
 
     def subject(self, row: Branch) -> Subject:
         return about_branch(row)
+
+
+class AgentForm(_AgentForm):
+    """Django's, which would give an agent the name of another in other letters.
+
+    Sign-in finds names whatever their case: neither of the two could come in any more.
+    """
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        others = Agent.objects.exclude(pk=self.instance.pk)
+        if others.filter(username__iexact=name).exists():
+            raise self.instance.unique_error_message(Agent, ["username"])
+        return name
 
 
 class PasswordForm(_PasswordForm):
@@ -163,6 +182,7 @@ class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
         _ABOUT,
         _DUTY,
     )
+    form = AgentForm
     change_password_form = PasswordForm
     readonly_fields = ("last_login", "date_joined")
 
@@ -188,7 +208,8 @@ class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
         form_url: str = "",
     ) -> HttpResponse:
         """Give another agent a password, after a fresh sign-in; one's own is changed elsewhere."""
-        if id == str(watcher(request).pk):
+        # However the address writes the number: 5 is 05 as well.
+        if self.get_object(request, unquote(id)) == watcher(request):
             return redirect("account_change_password")
         if not is_fresh(request):
             return sign_in_again(request)

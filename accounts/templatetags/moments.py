@@ -57,6 +57,13 @@ def clock(milliseconds: int) -> str:
 
 
 @register.filter
+def moment(value: datetime) -> str:
+    """Write when something was, to the minute: ``26 nov., 07:13``."""
+    milliseconds = int(value.timestamp() * 1000)
+    return f"{instant_day(milliseconds)}, {clock(milliseconds)}"
+
+
+@register.filter
 def since(text: str, milliseconds: int) -> str:
     """Fill ``%(time)s`` in a text with an instant, to the minute; its date only if not today's."""
     is_today = _local(milliseconds).date() == timezone.localdate()

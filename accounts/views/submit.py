@@ -64,6 +64,8 @@ def new_account(request: AgentRequest) -> HttpResponse:
             by=request.user,
         )
     except NumberTaken:
+        if not may_see(request.user, cleaned["number"]):
+            keep_from_agent(request, account_there(cleaned["number"]))
         form.add_error("number", _("An account of this number exists already."))
         return _opening_page(request, form)
     except IdAlreadyUsed:

@@ -411,6 +411,19 @@ def test_an_agent_who_would_break_a_rule_is_refused(bank, signed_in, changes) ->
     assert not Agent.objects.filter(username="nouvelle").exists()
 
 
+def test_no_agent_gets_the_name_of_another_in_other_letters(bank, signed_in) -> None:
+    client = signed_in(bank.administrator)
+    page = address(Agent, "change", bank.teller.pk)
+    form = {"role": "teller", "branch": bank.teller.branch_id, "is_active": "on"}
+
+    refused = client.post(page, {**form, "username": "Supervisor"})
+    own = client.post(page, {**form, "username": "Teller"})
+
+    bank.teller.refresh_from_db()
+    assert "existe déjà" in refused.text
+    assert (own.status_code, bank.teller.username) == (302, "Teller")
+
+
 def test_an_administrator_gives_a_new_password_under_the_same_rules(bank, signed_in) -> None:
     client = signed_in(bank.administrator)
     page = reverse("admin:auth_user_password_change", args=[bank.teller.pk])

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.signals import user_login_failed
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.test import AsyncClient, Client, RequestFactory
 
 from accounts.identifiers import new_transaction_id
@@ -115,6 +115,7 @@ async def test_requests_that_are_served_at_once_keep_their_addresses(transaction
 
     kept = AuditRecord.objects.filter(act="request").values_list("address", flat=True)
     found = await sync_to_async(lambda: set(kept))()
+    await sync_to_async(connections.close_all)()
     # The second, fourth, … of a run are recorded; each of them with its own.
     assert len(found) == 3
     assert found <= browsers.keys()
@@ -234,6 +235,17 @@ def test_a_submission_for_another_branchs_account_is_recorded_as_refused(bank, q
     quiet(bank.teller).post(
         "/transactions/new/", form | {"transaction_id": str(new_transaction_id())}
     )
+
+    (kept,) = new_records()
+    assert (kept.outcome, kept.object_id) == ("refused", "C900")
+
+
+def test_opening_an_account_that_another_branch_has_is_recorded_as_refused(bank, quiet):
+    client = quiet(bank.teller)
+
+    for number in ("C100", "c900"):
+        form = {"number": number, "holder": "Zoé", "transaction_id": str(new_transaction_id())}
+        assert client.post("/accounts/new/", form).status_code == 422
 
     (kept,) = new_records()
     assert (kept.outcome, kept.object_id) == ("refused", "C900")

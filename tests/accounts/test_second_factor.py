@@ -295,6 +295,14 @@ def test_where_all_is_local_who_needed_one_elsewhere_is_told(bank, role, is_advi
     assert ("Ici, il peut s’en passer." in page) is is_advised
 
 
+def test_where_somebody_decided_against_it_nobody_is_advised(bank, signed_in, settings):
+    settings.SECOND_FACTOR_ROLES_SAID = "none"
+
+    page = signed_in(bank.supervisor).get("/accounts/").content.decode()
+
+    assert "Ici, il peut s’en passer." not in page
+
+
 def test_who_has_one_is_advised_no_more(bank, set_up_app):
     client = with_password_alone(bank.supervisor)
     set_up_app(client)
@@ -324,3 +332,34 @@ def test_a_passkey_that_is_none_is_refused_in_words(bank, door, credential):
     assert page.status_code == 200
     assert door == "again" or "n’est pas valable" in page.content.decode()
     assert not Authenticator.objects.exists()
+
+
+def test_a_second_factors_secret_cannot_be_read_in_the_database(client, bank):
+    app = App.of(bank.supervisor)
+    codes = recovery_codes(bank.supervisor)
+    kept = str(list(Authenticator.objects.values_list("data", flat=True)))
+
+    assert app.secret not in kept
+    assert not any(code in kept for code in codes)
+    assert "seed" in kept
+
+
+def test_under_another_key_no_code_fits_and_nothing_breaks(client, bank, settings):
+    app = App.of(bank.supervisor)
+    codes = recovery_codes(bank.supervisor)
+    settings.SECRET_KEY = "another key " * 5
+
+    password_given(client, bank.supervisor)
+
+    for code in (app.code(), codes[0]):
+        assert code_given(client, code).status_code == 200
+    assert client.get("/accounts/").status_code == 302
+
+
+def test_a_key_that_was_changed_in_order_opens_what_the_former_one_sealed(client, bank, settings):
+    app = App.of(bank.supervisor)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key " * 5, [settings.SECRET_KEY]
+
+    password_given(client, bank.supervisor)
+
+    assert code_given(client, app.code()).status_code == 302

@@ -310,3 +310,11 @@ def test_what_nobody_submitted_at_its_time_shows_none(bank, signed_in):
 
     assert amounts(page) == ["+33,00", "+22,00", "+11,00"]
     assert re.findall(r"<span>1er mars</span>( \d\d:\d\d)?", page) == [" 10:30", "", ""]
+
+
+@pytest.mark.parametrize("address", ["/transactions/", "/transactions/export.csv", "/dashboard/"])
+@pytest.mark.parametrize("moment", ["0001-01-01 00:00", "1969-12-31 00:00"])
+def test_nothing_was_known_before_milliseconds_count(bank, signed_in, address, moment) -> None:
+    response = signed_in(bank.teller).get(address, {"as_of": moment})
+
+    assert response.status_code == 200

@@ -101,14 +101,17 @@ def test_an_operator_redrives_one_and_discards_another_saying_why(bank, page_of)
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_the_main_links_stand_in_one_line_on_a_narrow_screen(bank, page_of, language) -> None:
-    page = page_of(bank.auditor, language=language, viewport={"width": 320, "height": 640})
+@pytest.mark.parametrize(("role", "shape"), [("teller", (3, 1)), ("administrator", (6, 2))])
+def test_the_main_links_stand_in_even_lines_on_a_narrow_screen(
+    bank, page_of, language, role, shape
+) -> None:
+    page = page_of(getattr(bank, role), language=language, viewport={"width": 320, "height": 640})
     page.goto("/dashboard/")
 
-    links = page.locator(".nav a").all()
+    boxes = [link.bounding_box() for link in page.locator(".nav a").all()]
 
-    assert len(links) == 4
-    assert len({link.bounding_box()["y"] for link in links}) == 1
+    assert (len(boxes), len({box["y"] for box in boxes})) == shape
+    assert max(box["x"] + box["width"] for box in boxes) <= 320
 
 
 # Texts below 12 px, and targets lower than 24; a checkbox is as large as its label.

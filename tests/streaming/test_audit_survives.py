@@ -13,10 +13,10 @@ from tests.streaming.recovery import Bank
 
 RECORDS = "SELECT id, act, username, command, hex(hash) FROM accounts_auditrecord ORDER BY id"
 LATE = """
-from django.contrib.auth.signals import user_logged_in
-from accounts.models import Agent
+from accounts.models import Act, Agent
+from accounts.services.audit import Deed, about_agent, record_alone
 late = Agent.objects.create(username="late", role="auditor")
-user_logged_in.send(Agent, request=None, user=late)
+record_alone(Deed(act=Act.SIGN_IN, about=about_agent(late)), by=late)
 print(late.pk)
 """
 
