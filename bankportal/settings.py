@@ -269,6 +269,7 @@ LANGUAGE_CODE = one_of(
 )
 LOCALE_PATHS = [BASE_DIR / "locale"]
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+THEME_COOKIE_NAME = "theme"  # set by static/js/theme.js
 
 # Kafka.
 KAFKA_BOOTSTRAP_SERVERS = server_list(
@@ -397,6 +398,7 @@ if not IS_LOCAL and not DEBUG:
     CSRF_COOKIE_NAME = "__Host-csrftoken"
     LANGUAGE_COOKIE_SECURE = True
     LANGUAGE_COOKIE_NAME = "__Host-language"
+    THEME_COOKIE_NAME = "__Host-theme"
 
 # For people at this machine a line of text; beyond it for programs, with a line for each request
 # and for each step of what was submitted.
