@@ -61,6 +61,10 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or UNKNOWN_ADDRESS
 
+    def is_safe_url(self, url: str | None) -> bool:
+        """Lead to pages of the portal alone, named from its root as the portal names them."""
+        return bool(url and url.startswith("/") and super().is_safe_url(url))
+
     def set_password(self, user: Agent, password: str) -> None:
         """Take the password that an agent chose."""
         user.must_change_password = False

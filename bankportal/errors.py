@@ -4,10 +4,19 @@ import sys
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import get_template
 
 from accounts.database_troubles import passes
 from accounts.views.try_again import try_again
+
+
+def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Refuse a request that cannot be read.
+
+    Django's own page would read the form once more, and fail over it.
+    """
+    return render(request, "400.html", status=HTTPStatus.BAD_REQUEST)
 
 
 def page_failed(request: HttpRequest) -> HttpResponse:

@@ -91,15 +91,17 @@ class OrdinaryAnswers(logging.Filter):
     """Leaves out the answers that agents get every day, and the traceback of the other refusals.
 
     A form typed wrong and an address that nothing has are told to the agent and concern nobody
-    else; a page refused to a role is worth a line, whose cause is the line itself.
+    else; a page refused to a role, or a request that no browser sends, is worth a line, whose
+    cause is the line itself. Else anybody could fill the log with tracebacks.
     """
 
     everyday = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
+    refused = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN})
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether to log ``record``."""
         status = getattr(record, "status_code", None)
-        if record.name == "django.request" and status == HTTPStatus.FORBIDDEN:
+        if record.name.startswith("django.") and status in self.refused:
             record.exc_info = record.exc_text = None
         return record.name != "django.request" or status not in self.everyday
 

@@ -65,4 +65,5 @@ urlpatterns = [
     path("health/ready", health.ready, name="health_ready"),
 ]
 
+handler400 = "bankportal.errors.not_understood"
 handler500 = "bankportal.errors.page_failed"

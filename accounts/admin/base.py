@@ -77,7 +77,8 @@ class WatchedAdmin(_ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        found = super().get_object(request, object_id, from_field)
+        # An address may name no field for the id, which Django would look for all the same.
+        found = super().get_object(request, object_id, from_field or None)
         if found is None and not from_field:
             keep_from_agent(request, self._there(object_id))
         return found

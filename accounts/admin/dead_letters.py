@@ -17,7 +17,7 @@ from accounts.admin.filters import DeadReasonFilter, DecisionFilter
 from accounts.admin.shown import NOTHING, digest, moment, search_link, short_id, text_of
 from accounts.models import ADMIN_ROLES, BRANCH_ROLES, Agent, DeadLetter, Role
 from accounts.selectors.dead_letters import Fate, Followed, followed
-from accounts.selectors.scope import dead_letters_seen_by
+from accounts.selectors.scope import dead_letters_seen_by, sees_every_branch
 
 _FATES: dict[Fate, Any] = {
     "undecided": _("Undecided"),
@@ -27,7 +27,7 @@ _FATES: dict[Fate, Any] = {
     "rejected": _("Redriven, rejected"),
     "dead": _("Redriven, dead again"),
 }
-# What may be a customer's: no operator reads it, nor asks the list about it.
+# What may be any customer's: whoever may not see all of them asks the list nothing about it.
 _CONTENT = {"key", "value", "detail", "digest"}
 # What is quoted may hold quotes itself, and be cut before its own end: only the place is ours.
 _QUOTED = re.compile(r"(?<= )'.*?(' - at `\$[\w.]*`)?$")
@@ -62,9 +62,10 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
         return DeadLetterList
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        content = ("own_detail",) if _is_operator(watcher(request)) else ("key_shown", "detail")
+        agent = watcher(request)
+        content = () if _is_operator(agent) else ("key_shown",)
         place = ("id", "partition", "offset", "fate_shown", "decided_by", "reason")
-        return (*place, *content, "id_shown", "logged_shown")
+        return (*place, *content, _detail_for(agent), "id_shown", "logged_shown")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (
@@ -83,7 +84,7 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         is_about_content = lookup.split("__", maxsplit=1)[0] in _CONTENT
-        if request is None or (is_about_content and _is_operator(watcher(request))):
+        if request is None or (is_about_content and not sees_every_branch(watcher(request))):
             return False
         return super().lookup_allowed(lookup, value, request)
 
@@ -126,7 +127,7 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
 
     @admin.display(description=_("detail"))
     def own_detail(self, letter: DeadLetter) -> str:
-        """Show an operator what is wrong, without what it quotes of the message."""
+        """Show what is wrong, without what it quotes of a message that may be anybody's."""
         return _QUOTED.sub(r"'…\1", letter.detail)
 
     @admin.display(description=_("entry"))
@@ -179,10 +180,14 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
 
 def _content_for(agent: Agent) -> tuple[str, ...]:
     if _is_operator(agent):
-        return ("reason", "own_detail", "transaction_id")
+        return ("reason", _detail_for(agent), "transaction_id")
     value = "own_value_shown" if agent.role in BRANCH_ROLES else "value_shown"
-    about = ("reason", "detail", "transaction_id", "entry", "submission", "digest_shown")
+    about = ("reason", _detail_for(agent), "transaction_id", "entry", "submission", "digest_shown")
     return ("key_shown", value, *about)
+
+
+def _detail_for(agent: Agent) -> str:
+    return "detail" if sees_every_branch(agent) else "own_detail"
 
 
 def _with_its_decision(letter: Any) -> DeadLetter:

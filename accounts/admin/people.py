@@ -26,6 +26,7 @@ from accounts.admin.shown import row_link
 from accounts.models import Act, Agent, Branch, Role
 from accounts.selectors.scope import agents_seen_by, branches_seen_by
 from accounts.services.audit import Deed, Subject, about_agent, about_branch, changes, record
+from accounts.services.sessions import end_all_sessions
 from accounts.sign_in import is_fresh, sign_in_again
 from accounts.signals import access_changed
 
@@ -216,10 +217,15 @@ class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
         return super().user_change_password(request, id, form_url)
 
     def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
-        """Let a new agent choose a password at first use: this one was chosen for them."""
+        """Let a new agent choose a password at first use: this one was chosen for them.
+
+        The sessions of who leaves are ended, so that none goes on should the agent come back.
+        """
         if not change:
             obj.must_change_password = True
         super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            end_all_sessions(obj)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         shown = super().get_fieldsets(request, obj)

@@ -411,6 +411,28 @@ def test_an_agent_who_would_break_a_rule_is_refused(bank, signed_in, changes) ->
     assert not Agent.objects.filter(username="nouvelle").exists()
 
 
+@pytest.mark.parametrize(("page", "status"), [("change", 200), ("delete", 403)])
+def test_a_row_is_found_where_the_address_names_no_field_for_its_id(
+    bank, signed_in, page, status
+) -> None:
+    row = address(Agent, page, bank.teller.pk)
+
+    assert signed_in(bank.auditor).get(row, {"_to_field": ""}).status_code == status
+
+
+def test_a_session_from_before_an_agent_left_does_not_go_on_after(bank, signed_in) -> None:
+    teller, client = signed_in(bank.teller), signed_in(bank.administrator)
+    page = address(Agent, "change", bank.teller.pk)
+    form = {"username": "teller", "role": "teller", "branch": bank.teller.branch_id}
+
+    for state in ({}, {"is_active": "on"}):
+        assert client.post(page, form | state).status_code == 302
+
+    bank.teller.refresh_from_db()
+    assert bank.teller.is_active
+    assert teller.get("/accounts/").status_code == 302
+
+
 def test_no_agent_gets_the_name_of_another_in_other_letters(bank, signed_in) -> None:
     client = signed_in(bank.administrator)
     page = address(Agent, "change", bank.teller.pk)

@@ -3,8 +3,9 @@
 import pytest
 from django.conf import settings
 from django.test import Client, RequestFactory
-from django.views.defaults import bad_request, server_error
+from django.views.defaults import server_error
 
+from bankportal.errors import not_understood
 from tests.accounts.conftest import PASSWORD
 
 
@@ -118,7 +119,7 @@ def test_our_own_failure_shows_nothing_of_a_customer():
 
 
 def test_a_request_that_cannot_be_read_says_so():
-    response = bad_request(RequestFactory().get("/"), ValueError("C100"))
+    response = not_understood(RequestFactory().get("/"), ValueError("C100"))
 
     assert response.status_code == 400
     assert "Cette demande n’a pas pu être lue" in response.content.decode()
@@ -138,3 +139,11 @@ def test_memory_mode_is_said_on_every_page_even_before_sign_in(bank, signed_in, 
 
     for address, page in pages.items():
         assert "sera oublié par Kafka à l’arrêt du portail" in page.content.decode(), address
+
+
+@pytest.mark.parametrize("following", ["a\0b", "elsewhere", "//evil.example", "/\\evil.example"])
+def test_a_sign_in_leads_to_pages_of_the_portal_alone(bank, client, following):
+    form = {"login": "teller", "password": PASSWORD, "next": following}
+
+    assert client.post("/auth/login/", form).headers["Location"] == "/"
+    assert client.get("/auth/login/", {"next": following}).headers["Location"] == "/"

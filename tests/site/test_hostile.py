@@ -148,6 +148,15 @@ def test_no_header_makes_a_page_fail_or_lead_elsewhere(bank: Bank, clients) -> N
     ask()
 
 
+@pytest.mark.parametrize("charset", ["utf-7", "latin-1", "utf-8; boundary=a"])
+def test_no_encoding_of_a_form_makes_a_page_fail(bank: Bank, charset: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.get("/auth/login/")
+    kind = f"application/x-www-form-urlencoded; charset={charset}"
+
+    assert client.post("/auth/login/", "login=a", content_type=kind).status_code in {400, 403}
+
+
 def test_another_sites_form_changes_nothing(bank: Bank) -> None:
     teller, administrator = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
     teller.force_login(bank.teller)

@@ -73,6 +73,9 @@ def ask(role, method, path):
 
 ask(Role.OPERATOR, "get", "/accounts/ /nowhere/")
 ask(Role.TELLER, "post", "/admin/ /transactions/new/")
+for host in ("evil.example", "localhost"):
+    kind = "application/x-www-form-urlencoded; charset=utf-7"
+    print(Client(headers={"host": host}).post("/auth/login/", "a", content_type=kind).status_code)
 """
 
 
@@ -81,11 +84,14 @@ def test_a_refused_page_is_one_line_and_what_was_mistyped_none(empty_database, t
 
     done = under(tmp_path, "-c", ANSWERS)
 
-    assert done.stdout.split() == ["403", "404", "403", "422"]
-    assert [line.split(": ", 1)[1] for line in done.stderr.splitlines()] == [
+    assert done.stdout.split() == ["403", "404", "403", "422", "400", "400"]
+    *pages, host, encoding = (line.split(": ", 1)[1] for line in done.stderr.splitlines())
+    assert pages == [
         "Forbidden (Permission denied): /accounts/",
         "Forbidden (Permission denied): /admin/login/",
     ]
+    assert "Invalid HTTP_HOST header: 'evil.example'" in host
+    assert "must be UTF-8 encoded.: /auth/login/" in encoding
 
 
 FORMATS = """
