@@ -185,6 +185,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "accounts.passwords.NotOurWords"},
 ]
 LOGIN_URL = "/auth/login/"
 LOGIN_REDIRECT_URL = "/"
@@ -268,6 +269,7 @@ LANGUAGE_CODE = one_of(
 )
 LOCALE_PATHS = [BASE_DIR / "locale"]
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+THEME_COOKIE_NAME = "theme"  # set by static/js/theme.js
 
 # Kafka.
 KAFKA_BOOTSTRAP_SERVERS = server_list(
@@ -396,6 +398,7 @@ if not IS_LOCAL and not DEBUG:
     CSRF_COOKIE_NAME = "__Host-csrftoken"
     LANGUAGE_COOKIE_SECURE = True
     LANGUAGE_COOKIE_NAME = "__Host-language"
+    THEME_COOKIE_NAME = "__Host-theme"
 
 # For people at this machine a line of text; beyond it for programs, with a line for each request
 # and for each step of what was submitted.

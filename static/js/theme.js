@@ -17,8 +17,9 @@ function toggle() {
     ? root.dataset.theme === "dark"
     : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
-  const safely = location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=${YEAR_SECONDS}; samesite=lax${safely}`;
+  const isSafe = location.protocol === "https:";
+  const chosen = `${isSafe ? "__Host-theme" : "theme"}=${root.dataset.theme}`;
+  document.cookie = `${chosen}; path=/; max-age=${YEAR_SECONDS}; samesite=lax${isSafe ? "; secure" : ""}`;
   // Charts read their colours from the stylesheet, and draw again when they hear this.
   window.dispatchEvent(new CustomEvent("bankportal:theme"));
 }

@@ -51,6 +51,8 @@ def test_once_it_is_changed_everything_opens_and_leads_back(given):
         ({"new": PASSWORD}, "Choisissez un autre mot de passe que l’actuel."),
         ({"new": "trop court"}, "12 caractères"),
         ({"new": "password1234"}, "trop courant"),
+        ({"new": "Bankportal 2026!"}, "plus que des mots de la banque"),
+        ({"new": "guichet-Bellecour"}, "plus que des mots de la banque"),
         ({"old": "not the password"}, "Ce n’est pas votre mot de passe actuel."),
         ({"password2": "autre chose encore"}, '<p class="field__error" id="id_password2_error"'),
     ],
@@ -61,6 +63,12 @@ def test_a_password_that_will_not_do_is_refused_with_the_reason(given, changes, 
     assert words in page
     assert given.get("/accounts/").status_code == 302
     assert Agent.objects.get(username="teller").check_password(PASSWORD)
+
+
+def test_a_phrase_may_hold_a_word_of_the_bank(given):
+    change(given, new="correct-horse-bankportal")
+
+    assert Agent.objects.get(username="teller").check_password("correct-horse-bankportal")
 
 
 def test_a_changed_password_ends_all_other_sessions(bank):

@@ -197,6 +197,17 @@ def test_agents_end_all_other_sessions_and_keep_this_one(client, bank):
     assert [is_in(each) for each in (client, elsewhere, unlisted)] == [True, False, False]
 
 
+def test_a_session_left_open_ends_no_others(bank):
+    stolen, elsewhere = Client(), Client()
+    stolen.force_login(bank.teller)
+    password_given(elsewhere, bank.teller)
+
+    response = stolen.post("/auth/sessions/", {"session": "others"})
+
+    assert response.headers["Location"] == "/auth/again/?next=%2Fauth%2Fsessions%2F"
+    assert is_in(elsewhere)
+
+
 def test_nobody_ends_the_session_of_another_agent(client, bank):
     from allauth.usersessions.models import UserSession
 

@@ -92,6 +92,9 @@ session["active_at"] = 0
 session.save()
 # Says that the session has ended.
 client.get("/accounts/")
+client.cookies["__Host-theme"] = "dark"
+assert 'data-theme="dark"' in client.get("/auth/login/").content.decode()
+del client.cookies["__Host-theme"]
 for cookie in client.cookies.values():
     print(cookie.key, cookie["secure"], cookie["path"], cookie["domain"], cookie["samesite"])
 """
