@@ -10,6 +10,7 @@ from django.urls import include, path
 
 from accounts.views.own_sign_in import (
     PasskeyAgainView,
+    PasskeyAloneView,
     own_password,
     own_sessions,
     passkeys,
@@ -43,7 +44,7 @@ auth_urls = [
         name="mfa_download_recovery_codes",
     ),
     path("passkeys/", passkeys, name="mfa_list_webauthn"),
-    path("passkeys/login/", passkey_views.login_webauthn, name="mfa_login_webauthn"),
+    path("passkeys/login/", PasskeyAloneView.as_view(), name="mfa_login_webauthn"),
     path(
         "passkeys/again/",
         PasskeyAgainView.as_view(),

@@ -19,7 +19,11 @@ ACTIVE_WRITTEN_S: Final = 60.0
 
 
 def begin_session(request: HttpRequest, **_details: Any) -> None:
-    """Let a session count from now: heard whenever somebody signs in."""
+    """Let a session count from now: heard whenever somebody signs in.
+
+    Those that have expired are forgotten, since nothing else would remove them.
+    """
+    request.session.clear_expired()
     request.session[BEGAN] = request.session[ACTIVE] = time.time()
 
 

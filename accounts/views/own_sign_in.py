@@ -4,7 +4,8 @@ from http import HTTPStatus
 from typing import Any
 
 from allauth.account import views as allauth_views
-from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
+from allauth.core import ratelimit
+from allauth.mfa.webauthn.views import LoginWebAuthnView, ReauthenticateWebAuthnView
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase, JsonResponse
@@ -66,7 +67,17 @@ def passkeys(_request: AgentRequest) -> HttpResponseBase:
     return redirect("mfa_index")
 
 
-class PasskeyAgainView(ReauthenticateWebAuthnView):  # type: ignore[misc] # allauth is untyped
+class PasskeyAloneView(LoginWebAuthnView):  # type: ignore[misc] # allauth is untyped
+    """allauth's, which would keep a session for anybody, however often they ask for a challenge."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        refusal: HttpResponseBase | None = ratelimit.consume_or_429(
+            request, action="login", limit_get=True
+        )
+        return refusal or super().get(request, *args, **kwargs)
+
+
+class PasskeyAgainView(ReauthenticateWebAuthnView):  # type: ignore[misc]
     """allauth's, which would lead to the sign-in from a passkey that is not taken."""
 
     def form_invalid(self, form: Any) -> HttpResponseBase:

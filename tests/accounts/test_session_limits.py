@@ -1,10 +1,12 @@
 """How long sessions go on, what prolongs them, and what ends them."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Agent, Role
 from accounts.selectors.open_sessions import browser_of
@@ -230,3 +232,22 @@ def test_nobody_ends_the_session_of_another_agent(client, bank):
 )
 def test_a_browser_is_named_as_people_know_it(user_agent, name):
     assert browser_of(user_agent) == name
+
+
+def test_nobody_fills_the_table_of_sessions_by_asking_for_a_passkey(db, settings):
+    settings.ACCOUNT_RATE_LIMITS = {"login": "2/m/ip"}
+    ask = {"headers": {"x-requested-with": "XMLHttpRequest"}}
+
+    codes = [Client().get("/auth/passkeys/login/", **ask).status_code for _ in range(4)]
+
+    assert codes == [200, 200, 429, 429]
+    assert Session.objects.count() == 2
+
+
+def test_sessions_that_have_expired_are_forgotten_when_somebody_signs_in(bank):
+    Session.objects.create(session_key="old", expire_date=timezone.now() - timedelta(seconds=1))
+    client = Client()
+
+    password_given(client, bank.teller)
+
+    assert [each.session_key for each in Session.objects.all()] == [client.session.session_key]
