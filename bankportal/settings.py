@@ -201,6 +201,7 @@ ACCOUNT_FORMS = {"change_password": "accounts.sign_in_forms.OwnPasswordForm"}
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
 # One-time codes are limited by agent; a branch signs in from one address in the morning.
 ACCOUNT_RATE_LIMITS = {"login": "300/m/ip"}
+MFA_RATE_LIMITS = {"webauthn_login": "300/m/ip"}
 MFA_ADAPTER = "accounts.sign_in.AgentMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
@@ -341,6 +342,9 @@ MOST_A_MINUTE = {
         env.str("SUBMISSIONS_PER_MINUTE", default="30"),
         least=1,
         most=60_000,
+    ),
+    "figures": whole_number(
+        "FIGURES_PER_MINUTE", env.str("FIGURES_PER_MINUTE", default="300"), least=1, most=60_000
     ),
     "export": whole_number(
         "EXPORTS_PER_MINUTE", env.str("EXPORTS_PER_MINUTE", default="20"), least=1, most=60_000

@@ -20,7 +20,13 @@ from accounts.selectors.panels import PANELS, Asked, asked_in, read_panels
 from accounts.selectors.panels.low import LowAccount
 from accounts.selectors.positions import current_position
 from accounts.selectors.snapshot import snapshot
-from accounts.views.doors import AgentRequest, for_agents, with_customer_data
+from accounts.services.limits import Act
+from accounts.views.doors import (
+    AgentRequest,
+    as_often_as_allowed,
+    for_agents,
+    with_customer_data,
+)
 from streaming.boards import OpenedBoard, opened_board, stored_query
 from streaming.layouts import Placed
 from streaming.words import dashboard_words
@@ -97,6 +103,7 @@ def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpRespon
 
 @with_customer_data
 @require_safe
+@as_often_as_allowed(Act.FIGURES)
 def dashboard_figures(request: AgentRequest) -> JsonResponse:
     """Give what panels show for the same address, and the ledger's position with it.
 

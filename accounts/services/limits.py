@@ -51,6 +51,7 @@ class Act(StrEnum):
     SEARCH = "search"
     SUBMISSION = "submission"
     EXPORT = "export"
+    FIGURES = "figures"
 
 
 def most_a_minute(act: Act) -> int:

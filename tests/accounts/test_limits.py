@@ -137,6 +137,7 @@ def test_what_is_typed_wrong_is_not_counted(client, bank, clock):
     [
         "/accounts/?account=zz",
         "/transactions/export.csv",
+        "/dashboard/figures/?range=all",
         "/accounts/C100/statement.csv",
         "/accounts/C100/statement.pdf",
     ],
