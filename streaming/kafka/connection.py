@@ -103,8 +103,14 @@ class Connection:
             try:
                 return self.client.list_topics(*words, timeout=min(self.seconds_left, listen_s))
             except KafkaException as failure:
-                if not self._may_yet_answer(failure):
-                    raise self._named(failure, topic or "", "Describe") from failure
+                named = self._named(failure, topic or "", "Describe")
+                try:
+                    # Left alone, the client would ask one that refuses us twenty times a second.
+                    if self.is_late() or not isinstance(named, BrokerNotReachable):
+                        raise named from failure
+                finally:
+                    # Its traceback leads back here: together they would keep the client alive.
+                    del named
 
     def ask(
         self, question: "Future[Answer]", topic: str = "", *, needs: str = "Describe"
@@ -126,16 +132,6 @@ class Connection:
     ) -> dict[Key, Any]:
         """Wait for an answer each; the first failure is raised."""
         return {key: self.ask(question, topic, needs=needs) for key, question in questions.items()}
-
-    def _may_yet_answer(self, failure: KafkaException) -> bool:
-        """Tell whether to go on listening for who has not answered so far.
-
-        Left alone, the client would ask one that refuses us some twenty times a second.
-        """
-        # Kept in no variable: an error whose traceback leads back to it would keep the client.
-        return not self.is_late() and isinstance(
-            self._named(failure, "", "Describe"), BrokerNotReachable
-        )
 
     def _named(self, failure: KafkaException, topic: str, needs: str) -> KafkaUnusable:
         error: KafkaError = failure.args[0]

@@ -44,6 +44,8 @@ def with_key(page_of):
 def add_passkey(page: Page, name: str = "Porte-clés") -> None:
     page.goto("/auth/factors/")
     page.get_by_role("link", name="Ajouter une clé d’accès").click()
+    # Its script sends the form.
+    page.wait_for_url("**/auth/passkeys/add/")
     page.fill("#id_name", name)
     page.keyboard.press("Enter")
     page.wait_for_url("**/auth/factors/codes/")
