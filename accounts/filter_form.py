@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.dates_form import DatesForm
 from accounts.models import BRANCH_ROLES, Agent, Branch, Kind, Outcome
 from accounts.models.account import NUMBER_LENGTH
 from accounts.models.fields import instant, milliseconds_at
@@ -22,7 +23,7 @@ from accounts.selectors.filters import (
     spelled_out,
 )
 from accounts.selectors.known import first_moment
-from accounts.selectors.periods import ALL, DATES, PERIOD_NAMES
+from accounts.selectors.periods import ALL, DATES
 from accounts.selectors.scope import agents_seen_by, branches_seen_by
 
 _SEPARATORS = re.compile(r"[\s,;]+")
@@ -78,13 +79,9 @@ class Chosen(msgspec.Struct, frozen=True):
         return bool(self.unknown) and self.unknown == self.filter.accounts
 
 
-class FilterForm(forms.Form):
+class FilterForm(DatesForm):
     """The filter of a dashboard, a list or an export, as their addresses carry it."""
 
-    range = forms.ChoiceField(
-        label=_("Range"), required=False, choices=[(name, name) for name in PERIOD_NAMES]
-    )
-    to = forms.DateField(label=_("To"), required=False)
     account = AccountsField(label=_("Accounts"), required=False)
     kind = forms.ChoiceField(
         label=_("Kind"), required=False, choices=[(each.name.lower(), each.label) for each in Kind]
@@ -99,21 +96,10 @@ class FilterForm(forms.Form):
     all_entries = forms.BooleanField(label=_("With openings"), required=False)
     as_of = forms.DateTimeField(label=_("As known at"), required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # The address says "from", which Python keeps for itself.
-        self.fields["from"] = forms.DateField(label=_("From"), required=False)
-
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        first, last = cleaned.get("from"), cleaned.get("to")
-        # Two dates alone are a range; beside another one they say nothing.
-        if (first or last) and not cleaned.get("range"):
-            cleaned["range"] = DATES
+        cleaned = super().clean()
         if (moment := cleaned.get("as_of")) and moment > timezone.now():
             self.add_error("as_of", _("That moment is yet to come."))
-        if cleaned.get("range") == DATES and first and last and first > last:
-            self.add_error("to", _("The end is before the beginning."))
         return cleaned
 
     def chosen(self, agent: Agent, *, usual_range: str = ALL) -> Chosen:
