@@ -8,6 +8,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from bankportal.log_settings import log_settings
 from bankportal.secrets import kept_secret
 from bankportal.setting_rules import (
     ALL_BUT_TELLERS,
@@ -409,34 +410,4 @@ if not IS_LOCAL and not DEBUG:
 LOG_FORMAT = one_of(
     "LOG_FORMAT", env.str("LOG_FORMAT", default="text" if IS_LOCAL else "json"), ["text", "json"]
 )
-_STEPS = {"level": "INFO" if LOG_FORMAT == "json" else "WARNING"}
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {"()": "bankportal.logs.JsonFormatter"},
-        "text": {
-            "()": "bankportal.logs.LineFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
-        },
-    },
-    "filters": {
-        "ordinary_answers": {"()": "bankportal.logs.OrdinaryAnswers"},
-        "known_troubles": {"()": "bankportal.logs.KnownTroubles"},
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": LOG_FORMAT,
-            "filters": ["ordinary_answers", "known_troubles"],
-        }
-    },
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        "accounts": {"level": "INFO"},
-        "streaming": {"level": "INFO"},
-        "bankportal": {"level": "INFO"},
-        "bankportal.access": _STEPS,
-        "streaming.steps": _STEPS,
-    },
-}
+LOGGING = log_settings(LOG_FORMAT)
