@@ -20,7 +20,7 @@ from accounts.selectors.panels import PANELS, Asked, asked_in, read_panels
 from accounts.selectors.panels.low import LowAccount
 from accounts.selectors.positions import current_position
 from accounts.selectors.snapshot import snapshot
-from accounts.services.limits import Act
+from accounts.services.limits import Limited
 from accounts.views.doors import (
     AgentRequest,
     as_often_as_allowed,
@@ -103,7 +103,7 @@ def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpRespon
 
 @with_customer_data
 @require_safe
-@as_often_as_allowed(Act.FIGURES)
+@as_often_as_allowed(Limited.FIGURES)
 def dashboard_figures(request: AgentRequest) -> JsonResponse:
     """Give what panels show for the same address, and the ledger's position with it.
 

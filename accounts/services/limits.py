@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS accounts_allowance (
 """
 
 
-class Act(StrEnum):
+class Limited(StrEnum):
     """What is counted. The limits are settings."""
 
     SEARCH = "search"
@@ -54,13 +54,13 @@ class Act(StrEnum):
     FIGURES = "figures"
 
 
-def most_a_minute(act: Act) -> int:
+def most_a_minute(act: Limited) -> int:
     """Give how often an agent may do ``act`` in a minute."""
     limits: dict[str, int] = settings.MOST_A_MINUTE
     return limits[act]
 
 
-def seconds_to_wait(agent_id: int, act: Act) -> int:
+def seconds_to_wait(agent_id: int, act: Limited) -> int:
     """Count one more ``act`` of the agent; give 0, or uncounted the seconds until one is due.
 
     At once a minute's share may be used, then as much as a minute brings. Where it cannot be

@@ -23,8 +23,8 @@ from accounts.selectors.audit import (
 )
 from accounts.selectors.periods import DATES
 from accounts.selectors.scope import agents_seen_by
-from accounts.services import limits
 from accounts.services.audit import Subject, record_export
+from accounts.services.limits import Limited
 from accounts.views.csv_download import csv_download
 from accounts.views.doors import AgentRequest, as_often_as_allowed, for_auditors
 
@@ -86,7 +86,7 @@ def audit_entry(request: AgentRequest, record_id: int) -> HttpResponse:
 
 @for_auditors
 @require_safe
-@as_often_as_allowed(limits.Act.EXPORT)
+@as_often_as_allowed(Limited.EXPORT)
 def export_audit(request: AgentRequest) -> HttpResponseBase:
     """Stream the filter's records as CSV, oldest first, in bounded memory. Is recorded itself."""
     form = AuditFilterForm(request.GET)

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from accounts.models import Agent
-from accounts.services.limits import Act, seconds_to_wait
+from accounts.services.limits import Limited, seconds_to_wait
 from accounts.sign_in import is_fresh, sign_in_again
 
 Rest = ParamSpec("Rest")
@@ -90,7 +90,7 @@ def with_fresh_sign_in(page: Page[Rest]) -> Page[Rest]:
     return cast("Page[Rest]", guarded)
 
 
-def as_often_as_allowed(act: Act) -> Callable[[Page[Rest]], Page[Rest]]:
+def as_often_as_allowed(act: Limited) -> Callable[[Page[Rest]], Page[Rest]]:
     """Let an agent ask for a page so many times a minute; the next time is told when."""
 
     def decorate(page: Page[Rest]) -> Page[Rest]:

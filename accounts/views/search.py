@@ -18,7 +18,7 @@ from accounts.selectors.accounts import (
     first_accounts,
 )
 from accounts.selectors.references import Referenced, transactions_referenced
-from accounts.services.limits import Act, seconds_to_wait
+from accounts.services.limits import Limited, seconds_to_wait
 from accounts.templatetags.figures import amount, title
 from accounts.templatetags.moments import day
 from accounts.views.doors import AgentRequest, for_agents, too_often, with_customer_data
@@ -42,7 +42,7 @@ def accounts(request: AgentRequest) -> HttpResponse:
     The only account found is opened at once.
     """
     words = _words(request)
-    if words and (wait_s := seconds_to_wait(request.user.pk, Act.SEARCH)):
+    if words and (wait_s := seconds_to_wait(request.user.pk, Limited.SEARCH)):
         return too_often(request, wait_s)
     found = accounts_found(request.user, words) if words else []
     if len(found) == 1:
@@ -70,7 +70,7 @@ def accounts(request: AgentRequest) -> HttpResponse:
 def search_results(request: AgentRequest) -> HttpResponse:
     """Give what the words may come to mean, the likeliest first, for the search's script."""
     words = _words(request)
-    if words and (wait_s := seconds_to_wait(request.user.pk, Act.SEARCH)):
+    if words and (wait_s := seconds_to_wait(request.user.pk, Limited.SEARCH)):
         return _later(wait_s)
     found = accounts_suggested(request.user, words, at_most=_ACCOUNTS_SUGGESTED) if words else []
     referenced = transactions_referenced(request.user, words, at_most=_TRANSACTIONS_SUGGESTED)

@@ -26,7 +26,7 @@ from accounts.selectors.statements import (
     whole_statement,
 )
 from accounts.services.audit import Subject, record_export
-from accounts.services.limits import Act
+from accounts.services.limits import Limited
 from accounts.statement_csv import HEADER, statement_rows
 from accounts.statement_forms import StatementForm
 from accounts.statement_pdf import MOST_LINES, statement_pdf
@@ -65,7 +65,7 @@ def statement(request: AgentRequest, number: str) -> HttpResponse:
 
 @with_customer_data
 @require_safe
-@as_often_as_allowed(Act.EXPORT)
+@as_often_as_allowed(Limited.EXPORT)
 def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
     """Give the whole statement as a PDF; refuse one of more rows than paper is good for."""
     form = StatementForm(request.GET)
@@ -85,7 +85,7 @@ def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
 
 @with_customer_data
 @require_safe
-@as_often_as_allowed(Act.EXPORT)
+@as_often_as_allowed(Limited.EXPORT)
 def statement_as_csv(request: AgentRequest, number: str) -> HttpResponseBase:
     """Stream the whole statement as CSV, in bounded memory."""
     form = StatementForm(request.GET)

@@ -17,7 +17,7 @@ from accounts.models import Submission
 from accounts.refused_requests import account_there, keep_from_agent
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.services.accounts import NumberTaken, open_account
-from accounts.services.limits import Act, seconds_to_wait
+from accounts.services.limits import Limited, seconds_to_wait
 from accounts.services.submissions import IdAlreadyUsed, submit_transaction
 from accounts.views.account import account_response, balance_of, may_see, receipt_where_seen
 from accounts.views.doors import AgentRequest, for_submitting_agents
@@ -75,7 +75,7 @@ def new_account(request: AgentRequest) -> HttpResponse:
 
 def _is_too_often(request: AgentRequest, form: IdentifiedForm) -> bool:
     """Count one more submission; say in the form when it may be sent, if that is later."""
-    wait_s = seconds_to_wait(request.user.pk, Act.SUBMISSION)
+    wait_s = seconds_to_wait(request.user.pk, Limited.SUBMISSION)
     if wait_s:
         form.add_error(
             None,

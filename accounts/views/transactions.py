@@ -16,7 +16,7 @@ from accounts.selectors.exports import exported_pages
 from accounts.selectors.orders import NEWEST_FIRST, Order, order_named
 from accounts.selectors.transactions import has_transactions, transactions_page
 from accounts.services.audit import Subject, record_export
-from accounts.services.limits import Act
+from accounts.services.limits import Limited
 from accounts.views.account import identifier_in
 from accounts.views.csv_download import csv_download
 from accounts.views.doors import AgentRequest, as_often_as_allowed, with_customer_data
@@ -70,7 +70,7 @@ def _head(name: str, order: Order, query: str) -> Head:
 
 @with_customer_data
 @require_safe
-@as_often_as_allowed(Act.EXPORT)
+@as_often_as_allowed(Limited.EXPORT)
 def export_transactions(request: AgentRequest) -> HttpResponseBase:
     """Stream the filter's entries as CSV, oldest first, in bounded memory."""
     form = FilterForm(request.GET)

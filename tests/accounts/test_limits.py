@@ -9,7 +9,7 @@ from django.db import connection
 from accounts.identifiers import new_transaction_id
 from accounts.models import Submission
 from accounts.services import limits
-from accounts.services.limits import Act, seconds_to_wait
+from accounts.services.limits import Limited, seconds_to_wait
 
 SHARE_S = 20  # of a minute, at three a minute
 
@@ -24,7 +24,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch, settings) -> Clock:
-    settings.MOST_A_MINUTE = dict.fromkeys(Act, 3)
+    settings.MOST_A_MINUTE = dict.fromkeys(Limited, 3)
     clock = Clock()
     monkeypatch.setattr(limits, "time", clock)
     return clock
@@ -32,34 +32,34 @@ def clock(monkeypatch, settings) -> Clock:
 
 @pytest.mark.django_db
 def test_a_minute_brings_what_it_brings_and_no_more(clock):
-    assert [seconds_to_wait(1, Act.SEARCH) for _ in range(4)] == [0, 0, 0, SHARE_S]
+    assert [seconds_to_wait(1, Limited.SEARCH) for _ in range(4)] == [0, 0, 0, SHARE_S]
 
     clock.now_s += SHARE_S - 1
-    assert seconds_to_wait(1, Act.SEARCH) == 1
+    assert seconds_to_wait(1, Limited.SEARCH) == 1
     clock.now_s += 1
-    assert [seconds_to_wait(1, Act.SEARCH) for _ in range(2)] == [0, SHARE_S]
+    assert [seconds_to_wait(1, Limited.SEARCH) for _ in range(2)] == [0, SHARE_S]
     clock.now_s += 3600
-    assert [seconds_to_wait(1, Act.SEARCH) for _ in range(4)] == [0, 0, 0, SHARE_S]
+    assert [seconds_to_wait(1, Limited.SEARCH) for _ in range(4)] == [0, 0, 0, SHARE_S]
 
 
 @pytest.mark.django_db
 def test_each_agent_and_each_act_is_counted_by_itself(clock):
     for _ in range(4):
-        seconds_to_wait(1, Act.SEARCH)
+        seconds_to_wait(1, Limited.SEARCH)
 
-    assert seconds_to_wait(2, Act.SEARCH) == 0
-    assert seconds_to_wait(1, Act.EXPORT) == 0
-    assert seconds_to_wait(1, Act.SEARCH) > 0
+    assert seconds_to_wait(2, Limited.SEARCH) == 0
+    assert seconds_to_wait(1, Limited.EXPORT) == 0
+    assert seconds_to_wait(1, Limited.SEARCH) > 0
 
 
 @pytest.mark.django_db
 def test_a_clock_that_was_put_back_locks_nobody_out(clock):
     for _ in range(4):
-        seconds_to_wait(1, Act.SEARCH)
+        seconds_to_wait(1, Limited.SEARCH)
 
     clock.now_s -= 3600
 
-    assert seconds_to_wait(1, Act.SEARCH) == 0
+    assert seconds_to_wait(1, Limited.SEARCH) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -69,7 +69,7 @@ def test_those_who_ask_at_once_share_one_count(clock):
     def ask(_: int) -> int:
         together.wait()
         try:
-            return seconds_to_wait(1, Act.SEARCH)
+            return seconds_to_wait(1, Limited.SEARCH)
         finally:
             connection.close()
 
@@ -84,7 +84,7 @@ def test_where_nothing_can_be_counted_work_goes_on(bank, clock, settings, tmp_pa
     if connection.vendor == "postgresql":
         connection.cursor().execute("DROP TABLE accounts_allowance")
 
-    assert [seconds_to_wait(1, Act.SEARCH) for _ in range(4)] == [0, 0, 0, 0]
+    assert [seconds_to_wait(1, Limited.SEARCH) for _ in range(4)] == [0, 0, 0, 0]
     assert "Uncounted" in caplog.text
 
 
