@@ -1,6 +1,6 @@
 """Agents and branches in the admin: the tables that administrators keep there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
@@ -28,7 +28,6 @@ from accounts.selectors.scope import agents_seen_by, branches_seen_by
 from accounts.services.audit import Deed, Subject, about_agent, about_branch, changes, record
 from accounts.services.sessions import end_all_sessions
 from accounts.sign_in import is_fresh, sign_in_again
-from accounts.signals import access_changed
 
 # Django's admin takes type arguments for the type checker only.
 if TYPE_CHECKING:
@@ -50,6 +49,9 @@ class KeptAdmin(WatchedAdmin):
 
     added: ClassVar[Act]
     changed: ClassVar[Act]
+    # How the audit log names a row, and the columns whose change it keeps.
+    subject: ClassVar[Callable[[Any], Subject]]
+    recorded: ClassVar[Sequence[str]]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         former = self.model._default_manager.filter(pk=obj.pk).first() if change else None
@@ -58,19 +60,12 @@ class KeptAdmin(WatchedAdmin):
 
     def deeds(self, former: Any, row: Any) -> Iterator[Deed]:
         """Give what is to be recorded of a row that was added, or was ``former`` before."""
-        before, after = changes(self.recorded(former) if former else {}, self.recorded(row))
+        about = type(self).subject(row)
+        before, after = changes(_values(former, self.recorded), _values(row, self.recorded))
         if former is None:
-            yield Deed(act=self.added, about=self.subject(row), after=after)
+            yield Deed(act=self.added, about=about, after=after)
         elif after:
-            yield Deed(act=self.changed, about=self.subject(row), before=before, after=after)
-
-    def recorded(self, row: Any) -> dict[str, Any]:
-        """Give the values whose change is recorded."""
-        raise NotImplementedError
-
-    def subject(self, row: Any) -> Subject:
-        """Give the row as the audit log names it."""
-        raise NotImplementedError
+            yield Deed(act=self.changed, about=about, before=before, after=after)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return watcher(request).role == Role.ADMINISTRATOR
@@ -84,17 +79,12 @@ class BranchAdmin(KeptAdmin):
     """The places of the bank."""
 
     added, changed = Act.BRANCH_ADDED, Act.BRANCH_CHANGED
+    subject, recorded = about_branch, ("code", "name")
     seen_by = branches_seen_by
     ordering = ("name",)
     list_display = ("code", "name")
     search_fields = ("code", "name")
     fields = ("code", "name")
-
-    def recorded(self, row: Branch) -> dict[str, Any]:
-        return {"code": row.code, "name": row.name}
-
-    def subject(self, row: Branch) -> Subject:
-        return about_branch(row)
 
 
 class AgentForm(_AgentForm):
@@ -132,33 +122,14 @@ class PasswordForm(_PasswordForm):
         return super().save(commit)
 
 
-class RecordedPasswordAdmin(_UserAdmin):
-    """Tells, in the same transaction, that a password was given."""
-
-    def user_change_password(
-        self,
-        request: HttpRequest,
-        id: str,  # noqa: A002 # Django's
-        form_url: str = "",
-    ) -> HttpResponse:
-        if request.method != "POST":
-            return super().user_change_password(request, id, form_url)
-        with atomic():
-            former = self.get_object(request, unquote(id))
-            response = super().user_change_password(request, id, form_url)
-            agent = Agent.objects.filter(pk=former.pk).first() if former else None
-            if former and agent and agent.password != former.password:
-                access_changed.send(
-                    Agent, agent=agent, act="password_given", by=watcher(request), request=request
-                )
-        return response
-
-
 @admin.register(Agent)
-class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
+class AgentAdmin(KeptAdmin, _UserAdmin):
     """An agent who leaves is set inactive: what an agent did keeps the name."""
 
     added, changed = Act.AGENT_ADDED, Act.AGENT_CHANGED
+    # Of one who is changed, role and branch are an act of their own.
+    subject = about_agent
+    recorded = ("username", "first_name", "last_name", "email", "is_active")
     seen_by = agents_seen_by
     ordering = ("username",)
     list_display = ("username", "first_name", "last_name", "role", "branch_link", "is_active")
@@ -210,11 +181,17 @@ class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
     ) -> HttpResponse:
         """Give another agent a password, after a fresh sign-in; one's own is changed elsewhere."""
         # However the address writes the number: 5 is 05 as well.
-        if self.get_object(request, unquote(id)) == watcher(request):
+        agent = self.get_object(request, unquote(id))
+        if agent == watcher(request):
             return redirect("account_change_password")
         if not is_fresh(request):
             return sign_in_again(request)
-        return super().user_change_password(request, id, form_url)
+        with atomic():
+            response = super().user_change_password(request, id, form_url)
+            given = self.get_object(request, unquote(id))
+            if agent and given and given.password != agent.password:
+                record(Deed(act=Act.PASSWORD_GIVEN, about=about_agent(given)), by=watcher(request))
+        return response
 
     def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
         """Let a new agent choose a password at first use: this one was chosen for them.
@@ -236,7 +213,7 @@ class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
 
     def deeds(self, former: Agent | None, row: Agent) -> Iterator[Deed]:
         if former is None:
-            after = {**self.recorded(row), **_duty(row)}
+            after = {**_values(row, self.recorded), **_duty(row)}
             yield Deed(act=Act.AGENT_ADDED, about=about_agent(row), after=after)
             return
         yield from super().deeds(former, row)
@@ -244,17 +221,13 @@ class AgentAdmin(KeptAdmin, RecordedPasswordAdmin):
         if after:
             yield Deed(act=Act.ROLE_CHANGED, about=about_agent(row), before=before, after=after)
 
-    def recorded(self, row: Agent) -> dict[str, Any]:
-        names = ("username", "first_name", "last_name", "email", "is_active")
-        # Of one who is changed, role and branch are an act of their own.
-        return {name: getattr(row, name) for name in names}
-
-    def subject(self, row: Agent) -> Subject:
-        return about_agent(row)
-
     @admin.display(description=_("branch"))
     def branch_link(self, agent: Agent) -> SafeString | str:
         return row_link("branch", agent.branch.pk, agent.branch.name) if agent.branch else ""
+
+
+def _values(row: Any, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names} if row else {}
 
 
 def _duty(agent: Agent) -> dict[str, Any]:

@@ -52,7 +52,6 @@ class Act(models.TextChoices):
     BACKUP = "backup", _("Backup made")
     RESTORE = "restore", _("Backup restored")
     REBUILD = "rebuild", _("Ledger replaced")
-    OTHER = "other", _("Other change of access")
 
 
 class AuditOutcome(models.TextChoices):

@@ -4,11 +4,8 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
-from django.db.transaction import atomic
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
-
-from accounts.signals import access_changed
 
 
 class Branch(models.Model):
@@ -57,11 +54,7 @@ class AgentManager(UserManager["Agent"]):
         **fields: Any,
     ) -> "Agent":
         fields.setdefault("role", Role.ADMINISTRATOR)
-        with atomic():
-            agent = super().create_superuser(username, email, password, **fields)
-            # Also from the command of Django's, which knows nothing of an audit log.
-            access_changed.send(Agent, agent=agent, act="agent_added", by=None, request=None)
-        return agent
+        return super().create_superuser(username, email, password, **fields)
 
 
 class Agent(AbstractUser):

@@ -12,19 +12,7 @@ from django.http import HttpRequest
 from accounts.models import Act, Agent
 from accounts.services.audit import Deed, Values, about_agent, record_alone
 from accounts.services.refusals import record_failed_sign_in, record_lock_out
-from accounts.signals import access_changed
 
-# What ``access_changed`` says, by the words that its senders use.
-ACTS: Final = {
-    "agent_added": Act.AGENT_ADDED,
-    "new_password": Act.PASSWORD_GIVEN,
-    "password_given": Act.PASSWORD_GIVEN,
-    "password_changed": Act.PASSWORD_CHANGE,
-    "unlocked": Act.UNLOCK,
-    "sessions_ended": Act.SESSION_END,
-    "session_ended": Act.SESSION_END,
-    "second_factor_removed": Act.FACTOR_REMOVED,
-}
 # The names of the pages that agents sign out by: ours, and the admin's.
 _LOG_OUT: Final = ("account_logout", "logout")
 
@@ -38,7 +26,6 @@ def listen() -> None:
         (password_changed, _password_changed),
         (password_set, _password_changed),
         (password_reset, _password_changed),
-        (access_changed, _access_changed),
     ]
     if apps.is_installed("allauth.mfa"):
         from allauth.mfa import signals as factors  # noqa: PLC0415 # needs its app
@@ -95,12 +82,6 @@ def _factor_renewed(*, user: Agent, authenticator: Any, **_more: object) -> None
 
 def _factor_failed(*, user: Agent, **_more: object) -> None:
     record_failed_sign_in(user.username, reason="second_factor")
-
-
-def _access_changed(*, agent: Agent, act: str, by: Agent | None = None, **_more: object) -> None:
-    known = ACTS.get(act, Act.OTHER)
-    after = {"what": act} if known == Act.OTHER else None
-    record_alone(Deed(act=known, about=about_agent(agent), after=after), by=by)
 
 
 def _record_own(deed: Deed, user: Agent) -> None:

@@ -10,9 +10,9 @@ from django.db.models import F
 from django.db.transaction import atomic
 from django.http import HttpRequest
 
-from accounts.models import Agent
+from accounts.models import Act, Agent
 from accounts.selectors.sessions import ACTIVE, BEGAN, RECORDS, RECORDS_OF
-from accounts.signals import access_changed
+from accounts.services.audit import Deed, about_agent, record
 
 # Written no more often than this, since every page asks for it.
 ACTIVE_WRITTEN_S: Final = 60.0
@@ -35,10 +35,10 @@ def note_activity(session: SessionBase, *, at_least_s: float = ACTIVE_WRITTEN_S)
 
 
 @atomic
-def end_session(request: HttpRequest, agent: Agent, key: str) -> None:
+def end_session(agent: Agent, key: str) -> None:
     """End one of the agent's sessions. Its sockets close when they next ask."""
     Session.objects.filter(session_key=key).delete()
-    _tell_of_own(request, agent)
+    _record_end(agent)
 
 
 def end_all_sessions(agent: Agent) -> None:
@@ -52,11 +52,11 @@ def end_other_sessions(request: HttpRequest, agent: Agent) -> None:
     """End every session of the agent but the one of ``request``."""
     end_all_sessions(agent)
     update_session_auth_hash(request, agent)
-    _tell_of_own(request, agent)
+    _record_end(agent)
 
 
-def _tell_of_own(request: HttpRequest, agent: Agent) -> None:
-    access_changed.send(Agent, agent=agent, act="sessions_ended", by=agent, request=request)
+def _record_end(agent: Agent) -> None:
+    record(Deed(act=Act.SESSION_END, about=about_agent(agent)), by=agent)
 
 
 def note_second_factor(request: HttpRequest, user: Agent, authenticator: Any, **_: Any) -> None:
@@ -65,8 +65,8 @@ def note_second_factor(request: HttpRequest, user: Agent, authenticator: Any, **
     Setting one up takes a first code of it, or the passkey itself. Heard from allauth.
     """
     if request.user == user and authenticator.type != authenticator.Type.RECOVERY_CODES:
-        record = {"method": "mfa", "at": time.time(), "id": authenticator.pk}
-        request.session[RECORDS] = [*request.session.get(RECORDS, []), record]
+        given = {"method": "mfa", "at": time.time(), "id": authenticator.pk}
+        request.session[RECORDS] = [*request.session.get(RECORDS, []), given]
         request.session[RECORDS_OF] = str(user.pk)
 
 

@@ -44,7 +44,7 @@ def own_sessions(request: AgentRequest) -> HttpResponseBase:
     if wanted == "others":
         end_other_sessions(request, request.user)
     elif chosen:
-        end_session(request, request.user, chosen[0].key)
+        end_session(request.user, chosen[0].key)
     else:
         return HttpResponseBadRequest()
     messages.info(request, gettext("Ended. Its pages are closed within seconds."))

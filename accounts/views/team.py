@@ -10,11 +10,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.models import Agent, Role
+from accounts.models import Act, Agent, Role
 from accounts.selectors import team as selectors
 from accounts.selectors.team import Member
 from accounts.services.access import (
-    Act,
     end_sessions,
     give_new_password,
     remove_second_factor,
@@ -24,9 +23,9 @@ from accounts.views.doors import AgentRequest, for_team_keepers, with_fresh_sign
 
 # What is done without anything to show but that it was.
 _PLAIN: dict[str, tuple[Callable[..., None], Promise]] = {
-    Act.UNLOCKED: (unlock, _("Unlocked. The next password is looked at again.")),
-    Act.SESSIONS_ENDED: (end_sessions, _("Signed out everywhere.")),
-    Act.SECOND_FACTOR_REMOVED: (
+    Act.UNLOCK: (unlock, _("Unlocked. The next password is looked at again.")),
+    Act.SESSION_END: (end_sessions, _("Signed out everywhere.")),
+    Act.FACTOR_REMOVED: (
         remove_second_factor,
         _("The second factor is removed, and all sessions are ended."),
     ),
@@ -61,15 +60,15 @@ def _shown(request: AgentRequest, member: Member) -> dict[str, object]:
 
 
 def _done(request: AgentRequest, agent: Agent, act: str) -> HttpResponseBase:
-    if act == Act.SECOND_FACTOR_REMOVED and request.user.role != Role.ADMINISTRATOR:
+    if act == Act.FACTOR_REMOVED and request.user.role != Role.ADMINISTRATOR:
         raise PermissionDenied
-    if act == Act.NEW_PASSWORD:
+    if act == Act.PASSWORD_GIVEN:
         # In the answer itself: kept nowhere, and gone with the page.
-        password = give_new_password(agent, by=request.user, request=request)
+        password = give_new_password(agent, by=request.user)
         return render(request, "accounts/new_password.html", {"agent": agent, "new": password})
     if act not in _PLAIN:
         return HttpResponseBadRequest()
     do, words = _PLAIN[act]
-    do(agent, by=request.user, request=request)
+    do(agent, by=request.user)
     messages.info(request, str(words))
     return redirect("team_member", agent.pk)

@@ -22,7 +22,6 @@ from accounts.services.audit import Deed, record_alone
 from accounts.services.boards import create_board, share_board
 from accounts.services.dead_letters import discard, redrive
 from accounts.services.refusals import mark_of
-from accounts.signals import access_changed
 from tests.accounts.conftest import PASSWORD, build_bank
 from tests.accounts.test_try_again_page import database_away
 from tests.builders import submitted
@@ -365,23 +364,6 @@ def test_a_password_given_in_the_admin_is_recorded_without_it(bank, quiet):
     (kept,) = new_records()
     assert (kept.act, kept.username, kept.object_id) == ("password_given", "admin", "teller")
     assert (kept.before, kept.after) == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("word", "act"),
-    [
-        *(("password_given", "password_given"), ("new_password", "password_given")),
-        ("second_factor_removed", "factor_removed"),
-        ("unlocked", "unlock"),
-        ("sessions_ended", "session_end"),
-        ("something new", "other"),
-    ],
-)
-def test_what_others_tell_of_access_is_recorded(bank, word, act):
-    access_changed.send(Agent, agent=bank.teller, act=word, by=bank.supervisor, request=None)
-
-    assert (last().act, last().object_id, last().username) == (act, "teller", "supervisor")
-    assert ("something new" in last().after) == (act == "other")
 
 
 def test_second_factors_are_recorded_with_their_type_alone(bank):

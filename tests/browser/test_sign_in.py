@@ -228,7 +228,7 @@ def test_every_state_of_helping_others_and_of_ones_own_password(page_of, bank):
     fail(bank.teller, 5)
     page.goto(f"/team/{bank.teller.pk}/")
     found["locked out"] = found_on(page)
-    page.locator("button[value=new_password]").click()
+    page.locator("button[value=password_given]").click()
     page.wait_for_selector(".once")
     found["new password"] = found_on(page)
     put_back(page, **{ACTIVE: time.time() - 15 * 60 + 50})

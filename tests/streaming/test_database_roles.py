@@ -50,7 +50,7 @@ form("/accounts/new/", number="C100", holder="Camille", opening_balance="10", ov
 form("/transactions/new/", account="C100", kind="deposit", amount="5")
 new = {{"board": "", "version": "", "target": "new", "name": "Mine", "query": ""}}
 send("/dashboards/save/", layout="live-12-low", **new)
-for act in ("unlocked", "new_password"):
+for act in ("unlock", "password_given"):
     send(f"/team/{{Agent.objects.get(username='teller').pk}}/", act=act)
 for address in ("/dashboard/", "/transactions/export.csv", "/admin/accounts/entry/"):
     assert client.get(address).status_code == 200, address
