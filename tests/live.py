@@ -13,6 +13,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
 from accounts.models import Account, Agent, Branch, Role
+from accounts.selectors.positions import current_position
 from bankportal.asgi import application
 from streaming.hub import hub
 
@@ -74,7 +75,13 @@ class Browser:
     async def subscribe(
         self, position: str | None = None, *, panels: Sequence[str] = PANELS, **chosen: Any
     ) -> dict[str, Any]:
-        """Subscribe and give the server's answer. With a filter, figures are asked for too."""
+        """Subscribe and give the server's answer. With a filter, figures are asked for too.
+
+        They are asked for from the ledger's end, as a page does: a filter that is new while a
+        change is on its way sends the page back to read anew.
+        """
+        if chosen and position is None:
+            position = str(await in_database(current_position))
         message: dict[str, Any] = {"type": "subscribe", "position": position}
         if chosen:
             message |= {"filter": chosen, "panels": [{"name": name} for name in panels]}
