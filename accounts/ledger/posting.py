@@ -9,6 +9,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 from django.db.transaction import atomic
 
+from accounts.database_troubles import ended_when_standing_still
 from accounts.ledger import sql
 from accounts.ledger.conclusions import (
     AccountState,
@@ -76,7 +77,7 @@ def post_batch(  # noqa: PLR0913 each is said by name
     """
     partitions = _last_offsets(messages)
     now_ms = time.time_ns() // 1_000_000
-    with atomic(), connection.cursor() as cursor:
+    with ended_when_standing_still(), atomic(), connection.cursor() as cursor:
         if tables.are_live:
             sql.wait_for_other_writers(cursor)
             _refuse_replaced(log_id)

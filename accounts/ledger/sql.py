@@ -5,7 +5,7 @@ Each function works on the ledger that everybody reads, unless told other ``tabl
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -68,11 +68,28 @@ _ADD_TOTAL = """
         amount_minor = accounts_dailytotal.amount_minor + excluded.amount_minor
 """
 
+# The pause of a batch between two statements, and all of it with its turn. The first is not
+# asked after what psycopg has sent in a pipeline, and older versions have no other.
+_LONGEST = (
+    "SET LOCAL idle_in_transaction_session_timeout = '10s';",
+    "SET LOCAL transaction_timeout = '20s';",
+)
+_WITH_TRANSACTION_TIMEOUT: Final = (17,)
+
 
 def wait_for_other_writers(cursor: CursorWrapper) -> None:
-    """Hold back until no other batch is being written. SQLite's BEGIN IMMEDIATE has done so."""
-    if connection.vendor == "postgresql":
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POSTING_LOCK])
+    """Hold back until no other batch is being written. SQLite's BEGIN IMMEDIATE has done so.
+
+    PostgreSQL ends a session that stands still with a batch half written, so that one that is
+    frozen cannot hold up all others; on SQLite the supervisor does so.
+    """
+    if connection.vendor != "postgresql":
+        return
+    # One that is part of a larger transaction is not what bounds it.
+    if not connection.savepoint_ids:
+        is_new = connection.get_database_version() >= _WITH_TRANSACTION_TIMEOUT
+        cursor.execute("".join(_LONGEST if is_new else _LONGEST[:1]))
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POSTING_LOCK])
 
 
 def move_position(  # noqa: PLR0913, PLR0917 a place, and from where to where
