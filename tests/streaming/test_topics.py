@@ -19,6 +19,7 @@ from streaming.kafka.admin import (
     end_offsets,
 )
 from streaming.kafka.producer import Producer
+from streaming.kafka.topics import wanted_settings
 from tests.kafka_fixtures import ROOT, NewTopic, broker_environment
 
 NOBODY = Endpoint("external", "127.0.0.1:1")
@@ -215,3 +216,14 @@ def _publish(kafka: Endpoint, topic: str, values: list[bytes]) -> None:
         producer.publish(topic, b"key", value, results.append)
     assert producer.flush(30) == 0
     assert len(results) == len(values)
+
+
+@pytest.mark.parametrize(("replication", "wanted"), [(3, "2"), (2, "2"), (5, "4"), (1, None)])
+def test_what_several_brokers_keep_is_on_two_before_it_counts_as_written(
+    settings, replication, wanted
+) -> None:
+    settings.KAFKA_REPLICATION = replication
+
+    asked = wanted_settings(Endpoint("external", "kafka:9093"), "submissions")
+
+    assert asked.get("min.insync.replicas") == wanted
