@@ -4,11 +4,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import OFFSET_INVALID, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
 from streaming.endpoint import Endpoint
+from streaming.kafka import admin
 from streaming.kafka.admin import (
     BrokerNotReachable,
     TopicMissing,
@@ -227,3 +231,19 @@ def test_what_several_brokers_keep_is_on_two_before_it_counts_as_written(
     asked = wanted_settings(Endpoint("external", "kafka:9093"), "submissions")
 
     assert asked.get("min.insync.replicas") == wanted
+
+
+def test_bounds_that_are_not_known_are_asked_again_and_never_taken_for_a_short_log() -> None:
+    answered = {
+        TopicPartition("submissions", 0): SimpleNamespace(offset=7),
+        TopicPartition("submissions", 1): SimpleNamespace(offset=OFFSET_INVALID),
+    }
+    connection = SimpleNamespace(
+        endpoint=NOBODY,
+        client=SimpleNamespace(list_offsets=lambda *_words, **_more: answered),
+        ask_each=lambda asked, _topic: asked,
+        seconds_left=1,
+    )
+
+    with pytest.raises(BrokerNotReachable, match="partition 1 did not say its bounds"):
+        admin._offsets(connection, "submissions", 2, OffsetSpec.latest())
