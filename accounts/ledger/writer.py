@@ -2,10 +2,13 @@
 
 import fcntl
 import marshal
+import os
+import select
 import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +21,8 @@ COMMAND: Final = (sys.executable, "-m", "accounts.ledger.writing")
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # As ``writing`` has it, which cannot be imported here: it brings another SQLite.
 _SIZE: Final = struct.Struct(">Q")
+# Longer than it waits for the lock. One that is frozen is ended, and what it had is posted anew.
+LONGEST_ANSWER_S: Final = 30.0
 # A batch of two thousand rows fits; Linux gives no more without further rights.
 _PIPE_SIZE: Final = 1024 * 1024
 
@@ -44,6 +49,7 @@ class Writer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        self._heard = b""
         self._to_send: SimpleQueue[bytes | None] = SimpleQueue()
         assert self._process.stdin is not None  # noqa: S101 # since it was asked for
         _widen(self._process.stdin.fileno())
@@ -63,12 +69,21 @@ class Writer:
 
     def wait(self) -> Written:
         """Wait for the answer to the oldest transaction that has none yet."""
-        answers: Any = self._process.stdout
-        try:
-            word, held_s, hindrance = marshal.load(answers)  # noqa: S302 - of our own process
-        except (EOFError, ValueError, TypeError):
-            return Written(False, 0.0, "the writing process has ended")
-        return Written(word == "written", held_s, hindrance)
+        deadline = time.monotonic() + LONGEST_ANSWER_S
+        while b"\n" not in self._heard:
+            piece = self._read(deadline - time.monotonic())
+            if not piece:
+                return Written(False, 0.0, "the writing process has ended, or does not answer")
+            self._heard += piece
+        line, _end, self._heard = self._heard.partition(b"\n")
+        word, held_s, hindrance = line.decode().split(" ", 2)
+        return Written(word == "written", float(held_s), hindrance)
+
+    def _read(self, patience_s: float) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101 # since it was asked for
+        answers = self._process.stdout.fileno()
+        ready, _, _ = select.select([answers], [], [], max(0, patience_s))
+        return os.read(answers, 4_096) if ready else b""
 
     def close(self) -> None:
         """End the process. What is not answered yet may have been written or not."""

@@ -1,7 +1,8 @@
 """The process behind ``Writer``: writes prepared transactions to an SQLite file, with APSW.
 
 ``python -m accounts.ledger.writing FILE LOCK [PRAGMA...]`` reads one transaction after the other
-from standard input and answers each on standard output. It ends with its input, and with the
+from standard input and answers each on standard output with a line: what became of it, for how
+many seconds it held the lock, and what hindered it. It ends with its input, and with the
 first transaction that it could not write, so that none is written on top of one that is missing.
 
 Nothing of Django may be imported here: Django's SQLite must never open the file in this process,
@@ -62,10 +63,10 @@ def _answer_next(connection: apsw.Connection) -> bool:
     except EOFError:
         # It was cut short: whoever sent it has ended in the midst of it.
         return False
-    answer = _written(connection, prepared)
-    marshal.dump(answer, sys.stdout.buffer)
-    sys.stdout.buffer.flush()
-    return answer[0] == WRITTEN
+    word, held_s, hindrance = _written(connection, prepared)
+    sys.stdout.write(f"{word} {held_s} {' '.join(hindrance.split())}\n")
+    sys.stdout.flush()
+    return word == WRITTEN
 
 
 def _connected(path: str, pragmas: Sequence[str]) -> apsw.Connection:

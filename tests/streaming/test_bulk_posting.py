@@ -285,6 +285,19 @@ def test_a_process_that_is_killed_loses_nothing(ledger, ahead) -> None:
     assert (posted(), ledger.position().next_offset) == (1, 1)
 
 
+def test_a_process_that_is_frozen_is_given_up(ledger, ahead, monkeypatch) -> None:
+    """Red where an answer is waited for without a limit."""
+    monkeypatch.setattr(writer, "LONGEST_ANSWER_S", 0.2)
+    ahead.take(opened())
+    ahead.bulk.finish()
+    process = ahead.bulk._writer._process
+    os.kill(process.pid, signal.SIGSTOP)
+    ahead.take(submitted())
+
+    assert hindered_by(ahead.bulk.finish) == [1]
+    assert process.poll() == -signal.SIGKILL
+
+
 def test_it_waits_for_its_turn_and_gives_up_as_every_writer_does(in_a_file, ahead) -> None:
     ahead.take(opened())
     ahead.bulk.finish()
