@@ -7,17 +7,21 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
+
+    from accounts.events import Event
 
 PATIENCE_S = 120
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -51,6 +55,105 @@ def running_broker() -> Iterator[None]:
             (Path(os.environ["DATA_DIR"]) / "kafka" / "endpoint.json").exists, "the broker serves"
         )
         yield
+
+
+class Web:
+    """A web server of the portal, as the supervisor runs it."""
+
+    def __init__(self, address: str, pid: int) -> None:
+        self.address = address
+        self.pid = pid
+
+
+@contextmanager
+def serving(*command: str) -> Iterator[Web]:
+    """Keep the portal's web server running, or another that listens on the descriptor it is told.
+
+    ``command`` has ``{fd}`` where that belongs.
+    """
+    words = command or (sys.executable, "-m", "bankportal.web", "{fd}")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(4_096)
+        web = subprocess.Popen(  # noqa: S603
+            [word.format(fd=listener.fileno()) for word in words],
+            cwd=ROOT,
+            pass_fds=(listener.fileno(),),
+            # A line for each answer is part of serving; where it is shown is not.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"SUBMISSIONS_PER_MINUTE": "60000", "FIGURES_PER_MINUTE": "60000"},
+        )
+        try:
+            yield Web(f"http://127.0.0.1:{listener.getsockname()[1]}", web.pid)
+        finally:
+            web.terminate()
+            web.wait(30)
+
+
+def openings(accounts: int) -> "Iterator[Event]":
+    """Give the events that open accounts B0, B1, …"""
+    from accounts.events import AccountOpened
+
+    for number in range(accounts):
+        yield AccountOpened(**common(number), opening_balance_minor=100_000, least_balance_minor=0)
+
+
+def deposits(count: int, accounts: int) -> "Iterator[Event]":
+    """Give events that pay in, to each account in turn."""
+    from accounts.events import Deposit
+
+    for number in range(count):
+        yield Deposit(**common(number % accounts), amount_minor=100 + number % 900)
+
+
+def common(number: int) -> dict[str, Any]:
+    """Give what each event on an account has."""
+    from accounts.identifiers import new_transaction_id
+
+    now = datetime.now(UTC)
+    return {
+        "version": 1,
+        "transaction_id": new_transaction_id(),
+        "account": f"B{number}",
+        "currency": "EUR",
+        "business_date": now.date(),
+        "submitted_at": now,
+        "submitted_by": "bench",
+        "source": "bench",
+    }
+
+
+def publish(events: "Iterable[Event]") -> None:
+    """Publish as fast as Kafka takes it."""
+    from django.conf import settings
+
+    from accounts.events import encode
+    from streaming.endpoint import required_endpoint
+    from streaming.kafka.producer import Producer
+
+    producer = Producer(required_endpoint(), **{"linger.ms": 5})
+    for number, event in enumerate(events):
+        producer.publish(settings.KAFKA_TOPIC, *encode(event), lambda _result: None)
+        if number % 1_000 == 0:
+            producer.poll()
+    if producer.flush(120):
+        raise SystemExit("The broker did not take all messages.")
+    producer.close()
+
+
+def wait_until_concluded(count: int) -> None:
+    """Wait until the ledger has concluded so many messages."""
+    wait_until(lambda: concluded() >= count, f"{count:,} messages are concluded")
+
+
+def concluded() -> int:
+    """Give the number of messages that the ledger has concluded."""
+    from django.db.models import Sum
+
+    from accounts.models import LogPosition
+
+    return LogPosition.objects.aggregate(all=Sum("next_offset"))["all"] or 0
 
 
 @contextmanager
