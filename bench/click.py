@@ -30,7 +30,7 @@ LEAST_REST_S, MOST_REST_S = 0.26, 0.34
 
 def figures(*, quick: bool) -> Iterator[Figure]:
     """Give median and 99th percentile, beside the least there is to do, and a reload."""
-    runs, clicks = (2, 20) if quick else (3, 150)
+    runs, clicks = (2, 12) if quick else (3, 110)
     with temporary_portal(), running("run_consumer"), running("run_relay"), serving() as web:
         _furnish()
         publish(openings(ACCOUNTS))

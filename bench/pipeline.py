@@ -3,6 +3,7 @@
 Or a whole portal, and the browser that looks at it.
 """
 
+import json
 import os
 import re
 import shutil
@@ -91,8 +92,50 @@ def serving(*command: str) -> Iterator[Web]:
             web.wait(30)
 
 
+class Helper:
+    """A process of the benchmark's that answers a line of JSON with a line of JSON."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def ask(self, what: str, **details: Any) -> Any:
+        """Ask for one thing, and wait for the answer."""
+        process = self._process
+        if process.stdin is None or process.stdout is None:
+            raise SystemExit("A helper cannot be spoken to.")
+        process.stdin.write(json.dumps({"do": what, **details}) + "\n")
+        process.stdin.flush()
+        if not (answer := process.stdout.readline()):
+            raise SystemExit("A helper has gone.")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """Say that nothing more is asked, and wait for the end."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._process.wait(60)
+
+
+@contextmanager
+def helper(module: str, **environment: str) -> Iterator[Helper]:
+    """Keep a module running as a helper."""
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found = Helper(process)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
 def openings(accounts: int) -> "Iterator[Event]":
-    """Give the events that open accounts B0, B1, …"""
+    """Give the events that open accounts B0, B1 and so on."""
     from accounts.events import AccountOpened
 
     for number in range(accounts):
@@ -175,18 +218,23 @@ def running_portal(password: str, *words: str) -> Iterator[tuple[str, Path]]:
                 env=environment,
                 stdout=output,
             )
-        ready = re.compile(r"ready: (http://\S+?)/?\s")
         try:
-            found = wait_until(
-                lambda: ready.search(log.read_text(errors="replace")), "the portal is ready", 600
-            )
-            yield found[1], folder
+            yield await_ready(log), folder
         except SystemExit:
             print(log.read_text(errors="replace"))
             raise
         finally:
             portal.send_signal(signal.SIGINT)
             portal.wait(60)
+
+
+def await_ready(log: Path) -> str:
+    """Wait until a portal that writes to ``log`` says that it is ready; give its address."""
+    ready = re.compile(r"ready: (http://\S+?)/?\s")
+    found = wait_until(
+        lambda: ready.search(log.read_text(errors="replace")), "the portal is ready", 600, 0.01
+    )
+    return str(found[1])
 
 
 def launched_chromium(playwright: "Playwright") -> "Browser":
@@ -197,13 +245,15 @@ def launched_chromium(playwright: "Playwright") -> "Browser":
     )
 
 
-def wait_until(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S) -> Any:
+def wait_until(
+    what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S, pause_s: float = 0.05
+) -> Any:
     """Ask until the answer is true, and give it; end with an error where it never is."""
     deadline = time.monotonic() + patience_s
     while not (answer := what()):
         if time.monotonic() > deadline:
             raise SystemExit(f"Waited {patience_s} s in vain until {why}.")
-        time.sleep(0.05)
+        time.sleep(pause_s)
     return answer
 
 

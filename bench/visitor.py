@@ -83,10 +83,14 @@ class Visitor:
 
 @dataclass
 class Listener:
-    """One live socket, which is told of rows."""
+    """One live socket, which is told of rows: of all of them, or of those of an account.
+
+    Of all it may miss some: of very many at once a browser is told the newest and the number.
+    """
 
     address: str
     session_key: str
+    account: str = ""
     seen: dict[str, float] = field(default_factory=dict)
     _received: int = 0
 
@@ -97,7 +101,8 @@ class Listener:
             cookie=f"sessionid={self.session_key}",
             patience_s=_PATIENCE_S,
         )
-        self._socket.send(json.dumps({"type": "subscribe", "position": None}))
+        chosen = {"filter": {"account": [self.account]}} if self.account else {}
+        self._socket.send(json.dumps({"type": "subscribe", "position": None, **chosen}))
         while self._next()["type"] != "subscribed":
             pass
 
