@@ -25,7 +25,7 @@ OF_KAFKA = {"confluent_kafka", "psutil", "truststore"}
 ASK_NO_KAFKA = {
     *("export_transactions", "verify_audit", "discard", "run_demo_trickle", "createsuperuser")
 }
-# How many modules all commands together load: some 990, of which one command has 780 to 870. Each takes its part of a millisecond: the
+# How many modules all commands together load: some 990, of which one command has 780 to 870. The
 # processor's time of a start is a figure of ``bench.start``, and no matter for a test.
 MOST_MODULES = 1_100
 # Loads each command that processes of the portal or its users run, as Django's start does.
