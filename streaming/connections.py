@@ -31,6 +31,8 @@ class Connection:
         self.session_key = session_key
         self.audience = audience
         self.chosen: Filter | None = None
+        # From where the browser looks; None for who may see no customer data.
+        self.viewpoint = self._seen_through(None)
         self.panels: tuple[Asked, ...] = ()
         # The last entry told of; None while nothing may be told.
         self.reached: int | None = None
@@ -54,14 +56,13 @@ class Connection:
         self._queue.append(frame)
         self._wake.set()
 
-    @property
-    def viewpoint(self) -> Viewpoint | None:
-        """From where the browser looks; None for who may see no customer data."""
-        return viewpoint_of(self.audience, self.chosen) if self.audience else None
-
     def choose(self, chosen: Filter | None, panels: tuple[Asked, ...]) -> None:
-        """Take another filter and other panels. Nothing is told before it is subscribed."""
+        """Take another filter and other panels. Nothing is told before it is subscribed.
+
+        Of a connection that has joined the hub, ``Hub.choose`` is to be asked.
+        """
         self.chosen, self.panels = chosen, panels
+        self.viewpoint = self._seen_through(chosen)
         self.reached = None
         self._forget_figures()
 
@@ -123,6 +124,9 @@ class Connection:
             self._wake.clear()
             await self._wake.wait()
         return None
+
+    def _seen_through(self, chosen: Filter | None) -> Viewpoint | None:
+        return viewpoint_of(self.audience, chosen) if self.audience else None
 
     def _take(self) -> str | None:
         if not self._has_room():
