@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts.currencies import DECIMALS
 
 SHORTEST_SECRET_KEY = 50
+SHORTEST_TOKEN = 24
 # Those of ``accounts.models.Role``, whose module cannot be imported before the settings are.
 ROLES = ("teller", "supervisor", "auditor", "operator", "administrator")
 ALL_BUT_TELLERS = ",".join(ROLES[1:])
@@ -153,6 +154,25 @@ def _holds_certificates(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def bearer_token(name: str, text: str) -> str:
+    """Give ``text``, a secret that a header can carry; none is allowed. It is not shown."""
+    if text and not re.fullmatch(rf"[\x21-\x7e]{{{SHORTEST_TOKEN},}}", text):
+        raise ImproperlyConfigured(
+            f"{name} cannot be used. Set it to at least {SHORTEST_TOKEN} random letters, digits "
+            "and signs, without spaces, or unset it."
+        )
+    return text
+
+
+def refuse_open_metrics(host: str, token: str) -> None:
+    """Refuse to tell others than this machine how the bank does without asking who they are."""
+    if host not in _HERE and not token:
+        raise ImproperlyConfigured(
+            f"METRICS_HOST is {host}, which others can reach, and METRICS_TOKEN is not set. Set "
+            f"METRICS_TOKEN to at least {SHORTEST_TOKEN} random characters, or unset METRICS_HOST."
+        )
 
 
 def refuse_copies_without_brokers(replication: int, *, servers: str) -> None:

@@ -3,8 +3,11 @@
 import sys
 from threading import Thread
 
+from django.conf import settings
+
 from bankportal.process import Refused, run_process
 from streaming.occupancy import Occupied, in_use
+from streaming.scraping import scraped
 
 # Ours send subscriptions of a few hundred bytes.
 LARGEST_SOCKET_MESSAGE = 64 * 1024
@@ -26,7 +29,7 @@ def main() -> None:
         "bankportal.asgi:application",
     ]
     try:
-        with in_use():
+        with in_use(), scraped(settings.METRICS_PORT):
             # Whoever comes meanwhile is served, and waits for no more than without it.
             Thread(target=_read_ahead, name="reading ahead", daemon=True).start()
             serve(words)

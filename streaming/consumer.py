@@ -20,6 +20,7 @@ from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooMan
 from streaming.dead_letter_words import tell_of_dead_letters
 from streaming.endpoint import has_moved
 from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
+from streaming.posting_metrics import Lag, measure_batch
 from streaming.steps import tell_of_concluded
 from streaming.stopping import DeliberateStop, StopRequest
 from streaming.waiting import FoundLog, wait_for_log
@@ -110,6 +111,7 @@ class _Session:
         self._limit = limit
         self._database_away = DatabaseAway(stop)
         self._expected: dict[int, int] = {}
+        self._lag = Lag()
         self._uncounted: Counter[int] = Counter()
         self._reader = Reader(
             found.endpoint,
@@ -140,6 +142,7 @@ class _Session:
             raise DeliberateStop(incomplete_log(str(reason))) from reason
         finally:
             self._record_refusals()
+            self._lag.show({}, {})
             self._reader.close()
 
     def _step(self) -> None:
@@ -151,9 +154,12 @@ class _Session:
                 self._stop.wait(1)
             return
         if messages:
-            self._post([understand(each) for each in messages], messages)
+            began = time.perf_counter()
+            self._post([understand(each) for each in messages], messages, began)
 
-    def _post(self, understood: list[Understood | Refused], messages: list[Delivered]) -> None:
+    def _post(
+        self, understood: list[Understood | Refused], messages: list[Delivered], began: float
+    ) -> None:
         self._refuse_truncated(messages)
         while not self._stop.is_set():
             try:
@@ -179,6 +185,8 @@ class _Session:
                 self._database_away.is_back()
                 self._expected |= outcomes.following
                 self._counts.add(outcomes)
+                measure_batch(outcomes, seconds=time.perf_counter() - began)
+                self._lag.note_read(messages[: len(understood)], outcomes.following)
                 tell_of_dead_letters(outcomes.dead_letters)
                 tell_of_concluded(outcomes)
                 self._reader.commit_hint(outcomes.following)
@@ -210,6 +218,7 @@ class _Session:
 
     def _look(self) -> None:
         self._record_refusals()
+        self._lag.show(self._reader.ends(), self._expected)
         try:
             self._guard.look()
         except CANNOT_SERVE as reason:

@@ -19,6 +19,7 @@ from streaming import frames
 from streaming.connections import Connection, entries_frame
 from streaming.feed import Change, Excerpt, LedgerFeed
 from streaming.live_figures import LiveFigures
+from streaming.metrics import SOCKETS
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Hub:
     def join(self, connection: Connection) -> None:
         """Take a connection in. It is told nothing before it has subscribed."""
         self._connections.add(connection)
+        SOCKETS.set(len(self._connections))
         self.note_viewpoints()
         if self._rest is not None:
             self._rest.cancel()
@@ -72,6 +74,7 @@ class Hub:
     def leave(self, connection: Connection) -> None:
         """Let a connection go."""
         self._connections.discard(connection)
+        SOCKETS.set(len(self._connections))
         self._figures.forget(connection)
         self.note_viewpoints()
         if not self._connections and self._rest is None:

@@ -43,7 +43,7 @@ class BalanceMoved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What a batch came to."""
+    """What a batch came to, when, and how long it waited for the write lock and held it."""
 
     posted: int
     rejected: int
@@ -52,6 +52,9 @@ class Outcomes:
     following: dict[int, int]
     dead_letters: Sequence[Dead] = ()
     entries: Sequence[Concluded] = ()
+    posted_at_ms: int = 0
+    waited_s: float = 0.0
+    held_s: float = 0.0
 
 
 def post_batch(  # noqa: PLR0913 each is said by name
@@ -76,9 +79,12 @@ def post_batch(  # noqa: PLR0913 each is said by name
     """
     partitions = _last_offsets(messages)
     now_ms = time.time_ns() // 1_000_000
+    began = time.perf_counter()
     with atomic(), connection.cursor() as cursor:
         if tables.are_live:
             sql.wait_for_other_writers(cursor)
+        has_lock = time.perf_counter()
+        if tables.are_live:
             _refuse_replaced(log_id)
         for partition, last in partitions.items():
             at = expected[partition]
@@ -90,7 +96,8 @@ def post_batch(  # noqa: PLR0913 each is said by name
         if review is not None:
             review(messages, books.dead)
         _write(cursor, books, before, log_id, now_ms, tables)
-    return _outcomes(books)
+    held_s = time.perf_counter() - has_lock
+    return _outcomes(books, posted_at_ms=now_ms, waited_s=has_lock - began, held_s=held_s)
 
 
 def _refuse_replaced(log_id: int) -> None:
@@ -160,7 +167,7 @@ def _write(  # noqa: PLR0913, PLR0917 all of one batch
         sql.record_progress(cursor, log_id, partition, tally, tables)
 
 
-def _outcomes(books: Books) -> Outcomes:
+def _outcomes(books: Books, *, posted_at_ms: int, waited_s: float, held_s: float) -> Outcomes:
     tallies = books.partitions.values()
     return Outcomes(
         posted=sum(each.posted for each in tallies),
@@ -170,4 +177,7 @@ def _outcomes(books: Books) -> Outcomes:
         following={number: each.next_offset for number, each in books.partitions.items()},
         dead_letters=books.dead,
         entries=books.entries,
+        posted_at_ms=posted_at_ms,
+        waited_s=waited_s,
+        held_s=held_s,
     )

@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from accounts import outbox
 from accounts.models import Outbox
 
@@ -11,12 +13,14 @@ from accounts.models import Outbox
 class Backlog:
     """Rows that are not published, and those that are and have no outcome.
 
-    ``oldest_unpublished_s`` is None where nothing waits. ``refused`` counts the rows that Kafka
+    ``oldest_unpublished_s`` is None where nothing waits to be published, ``oldest_waiting_s``
+    where nothing waits for an outcome, published or not. ``refused`` counts the rows that Kafka
     would not take, and ``refusal`` says why it did not take the first of them.
     """
 
     unpublished: int
     oldest_unpublished_s: int | None
+    oldest_waiting_s: int | None
     published_without_outcome: int
     refused: int
     refusal: str
@@ -24,13 +28,13 @@ class Backlog:
 
 def backlog() -> Backlog:
     """Give the figures of the outbox: it counts what waits, not what is done."""
-    waiting = Outbox.objects.filter(published_at_ms=None)
-    oldest = waiting.order_by("id").values_list("queued_at_ms", flat=True).first()
-    refused = waiting.filter(refusal__isnull=False)
+    unpublished = Outbox.objects.filter(published_at_ms=None)
+    refused = unpublished.filter(refusal__isnull=False)
     first = refused.order_by("id").values_list("pk", "refusal").first()
     return Backlog(
-        unpublished=waiting.count(),
-        oldest_unpublished_s=None if oldest is None else _seconds_since(oldest),
+        unpublished=unpublished.count(),
+        oldest_unpublished_s=_age_of_first(unpublished),
+        oldest_waiting_s=_age_of_first(outbox.waiting()),
         published_without_outcome=outbox.waiting().filter(published_at_ms__isnull=False).count(),
         refused=refused.count() if first else 0,
         refusal=f"row {first[0]}: {first[1]}" if first else "",
@@ -42,5 +46,8 @@ def unpublished_before(row: Outbox) -> int:
     return Outbox.objects.filter(published_at_ms=None, pk__lt=row.pk).count()
 
 
-def _seconds_since(moment_ms: int) -> int:
-    return max(0, time.time_ns() // 1_000_000 - moment_ms) // 1_000
+def _age_of_first(rows: "QuerySet[Outbox]") -> int | None:
+    queued_at_ms = rows.order_by("id").values_list("queued_at_ms", flat=True).first()
+    if queued_at_ms is None:
+        return None
+    return max(0, time.time_ns() // 1_000_000 - queued_at_ms) // 1_000
