@@ -29,6 +29,7 @@ from accounts.services.sessions import note_activity
 from accounts.tracing import traced
 from bankportal.logs import pattern_of
 from streaming.metrics import REQUEST_SECONDS
+from streaming.telemetry import RequestSpan
 
 access_log = logging.getLogger("bankportal.access")
 
@@ -82,7 +83,8 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
-        with traced(request.META.get("HTTP_TRACEPARENT", "")) as trace:
+        span = RequestSpan(request.META.get("HTTP_TRACEPARENT", ""))
+        with traced(span.trace) as trace:
             request.id = trace.trace_id  # type: ignore[attr-defined]
             response = self.get_response(request)
             response.headers["X-Request-ID"] = trace.trace_id
@@ -92,6 +94,7 @@ class RequestIdMiddleware:
                 self._log(request, response, seconds)
                 method = request.method if request.method in KnownMethodsMiddleware.known else "-"
                 REQUEST_SECONDS.observe(seconds, str(method), str(response.status_code))
+                span.end(str(method), pattern_of(request) or "", response.status_code)
         return response
 
     def _log(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:

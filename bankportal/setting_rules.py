@@ -5,6 +5,7 @@ import re
 import ssl
 import zoneinfo
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,24 @@ def bearer_token(name: str, text: str) -> str:
         raise ImproperlyConfigured(
             f"{name} cannot be used. Set it to at least {SHORTEST_TOKEN} random letters, digits "
             "and signs, without spaces, or unset it."
+        )
+    return text
+
+
+def traces_endpoint(name: str, text: str) -> str:
+    """Give ``text``, the address of a collector, where the libraries that send to it are there."""
+    if not text:
+        return ""
+    if not re.fullmatch(r"https?://[^\s/]\S*", text):
+        raise _wrong(name, text, "Set it to an address such as http://127.0.0.1:4318.")
+    try:
+        is_installed = bool(find_spec("opentelemetry.exporter.otlp.proto.http"))
+    except ModuleNotFoundError:
+        is_installed = False
+    if not is_installed:
+        raise ImproperlyConfigured(
+            f"{name} is set, and what sends traces is not installed. Install it with: make "
+            "telemetry. Or unset it."
         )
     return text
 

@@ -29,6 +29,7 @@ from bankportal.setting_rules import (
     server_list,
     socket_sources,
     topic_name,
+    traces_endpoint,
     whole_number,
     yes_or_no,
 )
@@ -416,6 +417,11 @@ METRICS_PORT = whole_number(
 )
 if METRICS_PORT:
     refuse_open_metrics(METRICS_HOST, METRICS_TOKEN)
+
+# Where spans go; OpenTelemetry's libraries read that and its other settings themselves.
+TRACES_ENDPOINT = traces_endpoint(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+)
 
 # For people at this machine a line of text; beyond it for programs, with a line for each request
 # and for each step of what was submitted.

@@ -11,6 +11,7 @@ from streaming.metrics import OF_CONSUMER
 from streaming.occupancy import Occupied, in_use
 from streaming.scraping import scraped
 from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, DeliberateStop, StopRequest
+from streaming.telemetry import spans_sent
 
 
 class Command(BaseCommand):
@@ -30,7 +31,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with in_use(), scraped(options["metrics_port"], OF_CONSUMER):
+            with (
+                in_use(),
+                scraped(options["metrics_port"], OF_CONSUMER),
+                spans_sent("consumer"),
+            ):
                 consume(StopRequest().listen(), member=options["member"])
         except Occupied as reason:
             raise CommandError(str(reason), returncode=EXIT_TRY_AGAIN) from reason

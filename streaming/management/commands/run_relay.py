@@ -11,6 +11,7 @@ from streaming.occupancy import Occupied, in_use
 from streaming.relay import relay
 from streaming.scraping import scraped
 from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, DeliberateStop, StopRequest
+from streaming.telemetry import spans_sent
 
 
 class Command(BaseCommand):
@@ -25,7 +26,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with in_use(), scraped(options["metrics_port"], OF_RELAY):
+            with (
+                in_use(),
+                scraped(options["metrics_port"], OF_RELAY),
+                spans_sent("relay"),
+            ):
                 relay(StopRequest().listen())
         except Occupied as reason:
             raise CommandError(str(reason), returncode=EXIT_TRY_AGAIN) from reason
