@@ -15,7 +15,6 @@ from typing import Final, Literal
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from accounts import outbox
 from accounts.ledger.identity import current_log
 from accounts.selectors.backlog import backlog
 from accounts.selectors.dead_letters import undecided_count
@@ -65,7 +64,7 @@ def _note(what: Verified) -> Path:
 
 
 def _read_ledger() -> None:
-    found, waiting, log = fates(), backlog(), current_log()
+    found, queue, log = fates(), backlog(), current_log()
     metrics.TRANSACTIONS.set(found.transactions)
     metrics.STALE_BATCHES.set(found.refused_batches)
     for fate, number in (
@@ -78,9 +77,9 @@ def _read_ledger() -> None:
     offsets = next_offsets(log) if log else {}
     metrics.NEXT_OFFSET.replace({(str(number),): at for number, at in offsets.items()})
     metrics.UNDECIDED.set(undecided_count())
-    metrics.WAITING.set(outbox.waiting().count())
-    metrics.OLDEST_WAITING_SECONDS.set(waiting.oldest_waiting_s or 0)
-    metrics.UNPUBLISHED.set(waiting.unpublished)
-    metrics.OLDEST_UNPUBLISHED_SECONDS.set(waiting.oldest_unpublished_s or 0)
-    metrics.REFUSED.set(waiting.refused)
+    metrics.WAITING.set(queue.waiting)
+    metrics.OLDEST_WAITING_SECONDS.set(queue.oldest_waiting_s or 0)
+    metrics.UNPUBLISHED.set(queue.unpublished)
+    metrics.OLDEST_UNPUBLISHED_SECONDS.set(queue.oldest_unpublished_s or 0)
+    metrics.REFUSED.set(queue.refused)
     metrics.LEASE_IS_HELD.set(lease_holder() is not None)

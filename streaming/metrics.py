@@ -100,10 +100,16 @@ class Histogram(Metric):
 
     def observe(self, value: float, *labels: str) -> None:
         """Count one more."""
+        self.observe_all((value,), *labels)
+
+    def observe_all(self, values: Sequence[float], *labels: str) -> None:
+        """Count several more at once."""
+        places = [bisect_left(self.bounds, value) for value in values]
         with self._lock:
             counts = self._counts.get(labels) or self._counts.setdefault(labels, self._none())
-            counts[bisect_left(self.bounds, value)] += 1
-            self._values[labels] = self._values.get(labels, 0.0) + value
+            for place in places:
+                counts[place] += 1
+            self._values[labels] = self._values.get(labels, 0.0) + sum(values)
 
     def samples(self) -> Iterator[Sample]:
         """Give sums, each with its counts."""
