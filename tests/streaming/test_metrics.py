@@ -17,9 +17,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import Outbox
 from streaming import metric_reads, metrics
+from streaming.connections import MOST_QUEUED, Connection
+from streaming.database_away import DatabaseAway
 from streaming.exposition import exposition, listen, of_web, of_worker
 from streaming.metrics import Age, Counter, Histogram
 from streaming.posting_metrics import Lag, measure_batch
+from streaming.stopping import StopRequest
 from tests.builders import LedgerInTest, opened, raw, submitted, withdrawn
 
 DOCUMENT = (Path(django_settings.BASE_DIR) / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -285,3 +288,31 @@ def free_port() -> int:
     server.shutdown()
     server.server_close()
     return server.server_port
+
+
+async def test_frames_are_counted_that_were_sent_and_that_a_page_was_too_slow_for():
+    connection = Connection("a session", None)
+    connection.put("one")
+    await connection.next_frame()
+    for number in range(MOST_QUEUED + 1):
+        connection.put(f"frame {number}")
+    await connection.next_frame()
+
+    found = read(lambda: metrics.OF_WEB)
+
+    assert found["bankportal_web_frames_total", ""] == 2
+    assert found["bankportal_web_frames_dropped_total", ""] == MOST_QUEUED
+    assert found["bankportal_web_reloads_total", "behind"] == 1
+
+
+def test_a_process_says_while_it_waits_for_the_database(db):
+    stop = StopRequest()
+    stop.set()
+    away = DatabaseAway(stop)
+
+    away.wait(OperationalError("database is locked"))
+    meanwhile = read(lambda: of_worker(metrics.OF_RELAY))
+    away.is_back()
+
+    assert meanwhile["bankportal_database_away", ""] == 1
+    assert read(lambda: of_worker(metrics.OF_RELAY))["bankportal_database_away", ""] == 0
