@@ -196,7 +196,7 @@ CONSUMED: Final = Counter(
 )
 BATCH_SECONDS: Final = Histogram(
     "bankportal_consumer_batch_seconds",
-    "From a batch that was read to its end in the database",
+    "From concluding a batch to its end in the database",
     bounds=_WORK,
 )
 BATCH_MESSAGES: Final = Histogram(
@@ -206,7 +206,7 @@ BATCH_MESSAGES: Final = Histogram(
 )
 LOCK_WAIT_SECONDS: Final = Histogram(
     "bankportal_consumer_lock_wait_seconds",
-    "How long a batch waited for the database's write lock",
+    "How long a batch waited for the write lock, where the consumer writes it itself",
     bounds=_WORK,
 )
 LOCK_HOLD_SECONDS: Final = Histogram(

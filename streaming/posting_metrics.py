@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 
 from accounts.events import PORTAL_SOURCE
-from accounts.ledger.messages import Delivered
+from accounts.ledger.conclusions import Refused, Understood
 from accounts.ledger.posting import Outcomes
 from accounts.models.fields import milliseconds_at
 from streaming.metrics import (
@@ -19,8 +19,11 @@ from streaming.metrics import (
 )
 
 
-def measure_batch(outcomes: Outcomes, *, seconds: float) -> None:
-    """Count a batch that is concluded, ``seconds`` after it was read."""
+def measure_batch(outcomes: Outcomes, *, held_s: float) -> None:
+    """Count a batch that is in the database.
+
+    ``held_s`` is how long it held the write lock, as far as the outcomes do not say so.
+    """
     fates = {
         "posted": outcomes.posted,
         "rejected": outcomes.rejected,
@@ -30,9 +33,10 @@ def measure_batch(outcomes: Outcomes, *, seconds: float) -> None:
     for fate, number in fates.items():
         CONSUMED.add(number, fate)
     BATCH_MESSAGES.observe(sum(fates.values()))
-    BATCH_SECONDS.observe(seconds)
-    LOCK_WAIT_SECONDS.observe(outcomes.waited_s)
-    LOCK_HOLD_SECONDS.observe(outcomes.held_s)
+    BATCH_SECONDS.observe(max(0.0, time.time() - outcomes.posted_at_ms / 1000))
+    if outcomes.waited_s is not None:
+        LOCK_WAIT_SECONDS.observe(outcomes.waited_s)
+    LOCK_HOLD_SECONDS.observe(held_s if outcomes.held_s is None else outcomes.held_s)
     # What agents submit is a small part of a batch that is large.
     clicks = [
         milliseconds_at(each.event.submitted_at)
@@ -54,11 +58,13 @@ class Lag:
         self._appended: dict[int, float] = {}
         self._caught_up: dict[int, float] = {}
 
-    def note_read(self, messages: Sequence[Delivered], partitions: Collection[int]) -> None:
+    def note_read(
+        self, posted: Sequence[Understood | Refused], partitions: Collection[int]
+    ) -> None:
         """Take in the messages of a batch that is concluded, which are of ``partitions``."""
         found: dict[int, float] = {}
-        for message in reversed(messages):
-            found.setdefault(message.partition, message.logged_at_ms / 1000)
+        for each in reversed(posted):
+            found.setdefault(each.message.partition, each.message.logged_at_ms / 1000)
             if len(found) == len(partitions):
                 break
         self._appended |= found

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -15,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from prometheus_client.parser import text_string_to_metric_families
 
+from accounts.ledger.conclusions import understand
 from accounts.models import Outbox
 from streaming import metric_reads, metrics
 from streaming.connections import MOST_QUEUED, Connection
@@ -93,7 +95,7 @@ def test_a_batch_is_counted_by_fate_with_its_times(db):
     ledger = LedgerInTest()
     event = submitted(100)
 
-    measure_batch(ledger.post(opened(), event, event, withdrawn(500)), seconds=0.02)
+    measure_batch(ledger.post(opened(), event, event, withdrawn(500)), held_s=9)
 
     found = read(lambda: of_worker(metrics.OF_CONSUMER))
     fates = ("posted", "repeat", "rejected", "dead")
@@ -102,14 +104,24 @@ def test_a_batch_is_counted_by_fate_with_its_times(db):
     assert found["bankportal_consumer_batch_messages_sum", ""] == 4
     for name in ("batch", "lock_wait", "lock_hold"):
         assert found[f"bankportal_consumer_{name}_seconds_count", ""] == 1
-    assert found["bankportal_consumer_lock_hold_seconds_sum", ""] > 0
+    assert 0 < found["bankportal_consumer_lock_hold_seconds_sum", ""] < 9
+
+
+def test_of_a_batch_that_another_process_writes_it_is_known_how_long_it_held_the_lock(db):
+    outcomes = replace(LedgerInTest().post(opened()), waited_s=None, held_s=None)
+
+    measure_batch(outcomes, held_s=0.5)
+
+    found = read(lambda: of_worker(metrics.OF_CONSUMER))
+    assert found["bankportal_consumer_lock_hold_seconds_sum", ""] == 0.5
+    assert found["bankportal_consumer_lock_wait_seconds_count", ""] == 0
 
 
 def test_the_time_from_click_to_posted_is_that_of_the_rows_and_of_agents_alone(db):
     ledger = LedgerInTest()
     outcomes = ledger.post(opened(source="import"), submitted(100), submitted(5, source="demo"))
 
-    measure_batch(outcomes, seconds=0)
+    measure_batch(outcomes, held_s=0)
 
     entry = ledger.log.entry_set.get(source="portal")
     found = read(lambda: [metrics.CLICK_TO_POSTED_SECONDS])
@@ -122,7 +134,7 @@ def test_lag_is_in_messages_and_since_when_the_first_may_be_there():
     lag, long_ago = Lag(), int((time.time() - 1_000) * 1000)
     lag.show({0: 10, 1: 10}, {0: 10, 1: 4})
     first = read(lambda: of_worker(metrics.OF_CONSUMER))
-    lag.note_read([raw(b"", 11)._replace(logged_at_ms=long_ago)], {0})
+    lag.note_read([understand(raw(b"", 11)._replace(logged_at_ms=long_ago))], {0})
     lag.show({0: 12}, {0: 11})
 
     found = read(lambda: of_worker(metrics.OF_CONSUMER))
@@ -146,7 +158,7 @@ def test_lag_in_a_long_queue_is_the_age_of_what_was_read_last():
         raw(b"", n)._replace(logged_at_ms=now_ms - age) for n, age in ((10, 9_000), (11, 2_000))
     )
 
-    lag.note_read([old, young], {0})
+    lag.note_read([understand(old), understand(young)], {0})
     lag.show({0: 100}, {0: 12})
 
     [(_labels, seconds, _counts)] = metrics.LAG_SECONDS.samples()
