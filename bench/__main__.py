@@ -45,7 +45,7 @@ class Benchmark(NamedTuple):
 BENCHMARKS = {
     "posting": Benchmark("bench.posting", full_s=900, quick_s=120),
     "click": Benchmark("bench.click", full_s=300, quick_s=120),
-    "fanout": Benchmark("bench.fanout", full_s=300, quick_s=120),
+    "fanout": Benchmark("bench.fanout", full_s=420, quick_s=120),
     "fairness": Benchmark("bench.fairness", full_s=400, quick_s=120),
     "pages": Benchmark("bench.pages", full_s=900, quick_s=120),
     "start": Benchmark("bench.start", full_s=240, quick_s=120),

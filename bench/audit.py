@@ -7,10 +7,14 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import date
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from bench.figure import Beside, Figure, at_most, in_turn
 from bench.pipeline import temporary_folder
+
+if TYPE_CHECKING:
+    from accounts.models import Agent
 
 AT_A_TIME = 1_000
 LOOKS = 5
@@ -58,7 +62,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
             yield Figure(name=f"page of audit, {name}", unit="ms", samples=samples, beside=(fewer,))
 
 
-def submissions(teller: object, rounds: int) -> Figure:
+def submissions(teller: "Agent", rounds: int) -> Figure:
     """Submit with and without a record in turn."""
     found = in_turn(
         rounds,
@@ -73,12 +77,13 @@ def submissions(teller: object, rounds: int) -> Figure:
     )
 
 
-def _submit(teller: object, *, is_audited: bool) -> float:
+def _submit(teller: "Agent", *, is_audited: bool) -> float:
     from accounts.identifiers import new_transaction_id
     from accounts.models import Kind
+    from accounts.services import audit
     from accounts.services import submissions as service
 
-    record = service.record if is_audited else lambda *_deeds, **_by: None
+    record = audit.record if is_audited else lambda *_deeds, **_by: None
     with patch.object(service, "record", record):
         started = time.perf_counter()
         service.submit_transaction(
@@ -91,7 +96,7 @@ def _submit(teller: object, *, is_audited: bool) -> float:
         return (time.perf_counter() - started) * 1_000
 
 
-def fill(teller: object, records: int) -> float:
+def fill(teller: "Agent", records: int) -> float:
     """Write records, many in a transaction; give the rate."""
     from accounts.identifiers import new_transaction_id
     from accounts.models import Act, ObjectKind
@@ -129,7 +134,7 @@ def verification() -> tuple[float, float]:
     return verification.record_count / took, peak / 1e6
 
 
-def reads(auditor: object) -> dict[str, tuple[float, ...]]:
+def reads(auditor: "Agent") -> dict[str, tuple[float, ...]]:
     """Give how long the page's query takes by each filter."""
     from accounts.selectors.audit import AuditFilter, audit_page
 

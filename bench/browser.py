@@ -10,6 +10,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
@@ -25,6 +26,9 @@ from bench.pipeline import (
     wait_until,
     wait_until_concluded,
 )
+
+if TYPE_CHECKING:
+    from accounts.events import AccountOpened
 
 ACCOUNTS, FEW_ROWS, ROWS = 1_000, 1_000, 100_000
 A_SECOND = 1_000
@@ -183,7 +187,7 @@ def clicks_to_rows(browser: Browser, address: str, runs: int, clicks: int) -> Fi
     )
 
 
-def opening_of_c100() -> object:
+def opening_of_c100() -> "AccountOpened":
     """Give the event that opens the account, and file it for the teller's branch."""
     from accounts.events import AccountOpened
     from accounts.models import Account, Agent
