@@ -3,9 +3,9 @@
 Each function works on the ledger that everybody reads, unless told other ``tables``.
 """
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -19,7 +19,7 @@ from accounts.models.fields import instant, milliseconds_at
 # nature: the ids of the ledger then appear in their own order, and a reader misses none.
 POSTING_LOCK = 0x62616E6B
 
-# SQLite takes 32,766 parameters a statement, PostgreSQL 65,535.
+# SQLite takes 32,766 parameters a statement.
 _PARAMETERS = 20_000
 
 _MOVE_POSITION = """
@@ -34,18 +34,29 @@ _RECORD_PROGRESS = """
         dead = dead + %s, repeats = repeats + %s
     WHERE log_id = %s AND partition = %s AND next_offset = %s
 """
-_OUTCOMES = "SELECT transaction_id, digest FROM accounts_entry WHERE transaction_id IN "
+# Both at once, for a batch that was concluded before the one ahead of it was written.
+_MOVE_ON = """
+    UPDATE accounts_logposition
+    SET next_offset = %s, leader_epoch = %s, last_offset = %s, last_digest = %s, link = %s,
+        transactions = transactions + %s, posted = posted + %s, rejected = rejected + %s,
+        dead = dead + %s, repeats = repeats + %s
+    WHERE log_id = %s AND partition = %s AND next_offset = %s AND link = %s
+        AND EXISTS (SELECT 1 FROM accounts_log WHERE id = log_id AND is_current)
+"""
+_OUTCOMES = "SELECT transaction_id, digest FROM accounts_entry WHERE transaction_id"
 _STATES = """
     SELECT account, currency, balance_minor, least_balance_minor, status, posted_count,
         turnover_minor
-    FROM accounts_balance WHERE account IN """
-_ADD_ENTRY = """
-    INSERT INTO accounts_entry (
+    FROM accounts_balance WHERE account"""
+_ENTRY_COLUMNS = """
         transaction_id, account, kind_id, outcome, reason, amount_minor, currency,
         balance_minor, business_date, reference, source, submitted_by, submitted_at_ms,
         logged_at_ms, posted_at_ms, log_id, partition, "offset", digest, link
-    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+_ADD_ENTRY = f"""
+    INSERT INTO accounts_entry ({_ENTRY_COLUMNS})
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""  # noqa: S608 our own names
 _FILE_ACCOUNT = """
     INSERT INTO accounts_account (number, holder, branch_id, created_at)
     VALUES (%s, '', NULL, %s) ON CONFLICT (number) DO NOTHING
@@ -68,6 +79,44 @@ _ADD_TOTAL = """
         amount_minor = accounts_dailytotal.amount_minor + excluded.amount_minor
 """
 
+# The same for PostgreSQL, with all rows in one statement that takes their columns as arrays; only
+# entries go by COPY. A statement a row costs it several times as much.
+_AT_ONCE: dict[str, str] = {
+    _ADD_ENTRY: f"COPY accounts_entry ({_ENTRY_COLUMNS}) FROM STDIN",
+    _FILE_ACCOUNT: """
+        INSERT INTO accounts_account (number, holder, branch_id, created_at)
+        SELECT number, '', NULL, created_at
+        FROM unnest(%s::text[], %s::timestamptz[]) AS filed (number, created_at)
+        ON CONFLICT (number) DO NOTHING
+    """,
+    _OPEN_BALANCE: """
+        INSERT INTO accounts_balance (
+            account, currency, balance_minor, least_balance_minor, status, posted_count,
+            turnover_minor
+        ) SELECT * FROM unnest(
+            %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[],
+            %s::bigint[]
+        )
+    """,
+    _MOVE_BALANCE: """
+        UPDATE accounts_balance SET balance_minor = moved.balance_minor,
+            turnover_minor = moved.turnover_minor, posted_count = moved.posted_count
+        FROM unnest(
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[]
+        ) AS moved (balance_minor, turnover_minor, posted_count, account, was_count, was_minor)
+        WHERE accounts_balance.account = moved.account
+            AND accounts_balance.posted_count = moved.was_count
+            AND accounts_balance.balance_minor = moved.was_minor
+    """,
+    _ADD_TOTAL: """
+        INSERT INTO accounts_dailytotal (account, business_date, kind_id, count, amount_minor)
+        SELECT * FROM unnest(%s::text[], %s::date[], %s::smallint[], %s::bigint[], %s::bigint[])
+        ON CONFLICT (account, business_date, kind_id) DO UPDATE
+        SET count = accounts_dailytotal.count + excluded.count,
+            amount_minor = accounts_dailytotal.amount_minor + excluded.amount_minor
+    """,
+}
+
 # The pause of a batch between two statements, and all of it with its turn. The first is not
 # asked after what psycopg has sent in a pipeline, and older versions have no other.
 _LONGEST = (
@@ -77,19 +126,29 @@ _LONGEST = (
 _WITH_TRANSACTION_TIMEOUT: Final = (17,)
 
 
-def wait_for_other_writers(cursor: CursorWrapper) -> None:
-    """Hold back until no other batch is being written. SQLite's BEGIN IMMEDIATE has done so.
+class Step(NamedTuple):
+    """A statement for each of ``rows``, and how many rows of its table all of them must change."""
 
-    PostgreSQL ends a session that stands still with a batch half written, so that one that is
-    frozen cannot hold up all others; on SQLite the supervisor does so.
+    statement: str
+    rows: Sequence[tuple[Any, ...]]
+    must_change: int | None = None
+
+
+def end_if_standing_still(cursor: CursorWrapper) -> None:
+    """Have PostgreSQL end the session of a batch that stands still or takes far too long.
+
+    So one that is frozen with its locks cannot hold up all others; on SQLite the supervisor ends
+    it. Where the batch is a part of a larger transaction, that one is not bounded.
     """
-    if connection.vendor != "postgresql":
-        return
-    # One that is part of a larger transaction is not what bounds it.
-    if not connection.savepoint_ids:
+    if connection.vendor == "postgresql" and not connection.savepoint_ids:
         is_new = connection.get_database_version() >= _WITH_TRANSACTION_TIMEOUT
         cursor.execute("".join(_LONGEST if is_new else _LONGEST[:1]))
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POSTING_LOCK])
+
+
+def wait_for_other_writers(cursor: CursorWrapper) -> None:
+    """Hold back until no other batch is being written. SQLite's BEGIN IMMEDIATE has done so."""
+    if connection.vendor == "postgresql":
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POSTING_LOCK])
 
 
 def move_position(  # noqa: PLR0913, PLR0917 a place, and from where to where
@@ -117,39 +176,50 @@ def outcomes_of(
     cursor: CursorWrapper, identifiers: Sequence[UUID], tables: LedgerTables = LIVE
 ) -> dict[UUID, bytes]:
     """Give the digest of each of ``identifiers`` that has an outcome already."""
-    found: dict[UUID, bytes] = {}
     stored = identifier_of()
-    for start in range(0, len(identifiers), _PARAMETERS):
-        part = [stored(each) for each in identifiers[start : start + _PARAMETERS]]
-        cursor.execute(f"{tables.sql(_OUTCOMES)} ({_marks(part)})", part)
-        found.update((_from_row(row[0]), bytes(row[1])) for row in cursor.fetchall())
-    return found
+    keys = [stored(each) for each in identifiers]
+    rows = _rows_among(cursor, tables.sql(_OUTCOMES), keys)
+    return {_from_row(identifier): bytes(digest) for identifier, digest in rows}
 
 
 def states_of(
     cursor: CursorWrapper, numbers: Sequence[str], tables: LedgerTables = LIVE
 ) -> dict[str, AccountState]:
     """Give each of the accounts ``numbers`` that is open, as it stands."""
-    found: dict[str, AccountState] = {}
-    for start in range(0, len(numbers), _PARAMETERS):
-        part = numbers[start : start + _PARAMETERS]
-        cursor.execute(f"{tables.sql(_STATES)} ({_marks(part)})", part)
-        found.update((row[0], AccountState(*row)) for row in cursor.fetchall())
-    return found
+    rows = _rows_among(cursor, tables.sql(_STATES), numbers)
+    return {row[0]: AccountState(*row) for row in rows}
+
+
+def _rows_among(
+    cursor: CursorWrapper, statement: str, keys: Sequence[Any]
+) -> Iterator[tuple[Any, ...]]:
+    """Give the rows of ``statement``, which ends before the keys that a column is to be among."""
+    if connection.vendor == "postgresql":
+        cursor.execute(f"{statement} = ANY(%s)", [list(keys)])
+        yield from cursor.fetchall()
+        return
+    for start in range(0, len(keys), _PARAMETERS):
+        part = keys[start : start + _PARAMETERS]
+        cursor.execute(f"{statement} IN ({', '.join(['%s'] * len(part))})", part)
+        yield from cursor.fetchall()
 
 
 def add_entries(
     cursor: CursorWrapper,
     log_id: int,
-    entries: Iterable[Concluded],
+    entries: Sequence[Concluded],
     posted_at_ms: int,
     tables: LedgerTables = LIVE,
 ) -> None:
     """Append ``entries`` in their order."""
+    _take(cursor, adding_entries(log_id, entries, posted_at_ms), tables)
+
+
+def adding_entries(log_id: int, entries: Iterable[Concluded], posted_at_ms: int) -> Step:
+    """Give the step that appends ``entries`` in their order."""
     stored = identifier_of()
     rows = [_entry_row(each, stored, log_id, posted_at_ms) for each in entries]
-    if rows:
-        cursor.executemany(tables.sql(_ADD_ENTRY), rows)
+    return Step(_ADD_ENTRY, rows, len(rows))
 
 
 def open_accounts(
@@ -159,50 +229,92 @@ def open_accounts(
     tables: LedgerTables = LIVE,
 ) -> None:
     """Add the balances of newly ``opened`` accounts; live ones that nobody filed are filed."""
-    if not opened:
-        return
+    filing, opening = opening_accounts(opened, concluded_at_ms)
     if tables.are_live:
-        now = instant(concluded_at_ms).isoformat(" ")
-        cursor.executemany(_FILE_ACCOUNT, [(each.number, now) for each in opened])
-    cursor.executemany(
-        tables.sql(_OPEN_BALANCE),
-        [
-            (
-                each.number,
-                each.currency,
-                each.balance_minor,
-                each.least_balance_minor,
-                each.status,
-                each.posted_count,
-                each.turnover_minor,
-            )
-            for each in opened
-        ],
+        _take(cursor, filing, tables)
+    _take(cursor, opening, tables)
+
+
+def opening_accounts(opened: Sequence[AccountState], concluded_at_ms: int) -> tuple[Step, Step]:
+    """Give the steps that file the accounts which nobody has filed, and open their balances."""
+    now = instant(concluded_at_ms).isoformat(" ")
+    balances = [
+        (
+            each.number,
+            each.currency,
+            each.balance_minor,
+            each.least_balance_minor,
+            each.status,
+            each.posted_count,
+            each.turnover_minor,
+        )
+        for each in opened
+    ]
+    return (
+        Step(_FILE_ACCOUNT, [(each.number, now) for each in opened]),
+        Step(_OPEN_BALANCE, balances, len(balances)),
     )
 
 
 def move_balances(
     cursor: CursorWrapper,
-    moves: Sequence[tuple[int, int, int, str, int, int]],
+    before: Mapping[str, tuple[int, int]],
+    after: Mapping[str, AccountState],
     tables: LedgerTables = LIVE,
 ) -> bool:
-    """Write (new balance, turnover, count, account, old count, balance); False if one had moved."""
-    if not moves:
-        return True
-    cursor.executemany(tables.sql(_MOVE_BALANCE), moves)
-    return int(cursor.rowcount) == len(moves)
+    """Write the balances of ``after`` that moved; False where one is not what it was before."""
+    return _take(cursor, moving_balances(before, after), tables)
+
+
+def moving_balances(
+    before: Mapping[str, tuple[int, int]], after: Mapping[str, AccountState]
+) -> Step:
+    """Give the step that writes what moved; ``before`` holds counts and balances as they were."""
+    moves = [
+        (
+            state.balance_minor,
+            state.turnover_minor,
+            state.posted_count,
+            number,
+            count,
+            balance_minor,
+        )
+        for number, (count, balance_minor) in before.items()
+        if count != (state := after[number]).posted_count
+    ]
+    return Step(_MOVE_BALANCE, moves, len(moves))
 
 
 def add_totals(cursor: CursorWrapper, books: Books, tables: LedgerTables = LIVE) -> None:
     """Add what the batch posted to the daily totals."""
-    if books.totals:
-        cursor.executemany(
-            tables.sql(_ADD_TOTAL),
-            [
-                (account, day.isoformat(), kind, count, amount_minor)
-                for (account, day, kind), (count, amount_minor) in books.totals.items()
-            ],
+    _take(cursor, adding_totals(books), tables)
+
+
+def adding_totals(books: Books) -> Step:
+    """Give the step that adds what ``books`` posted to the daily totals."""
+    rows = [
+        (account, day.isoformat(), kind, count, amount_minor)
+        for (account, day, kind), (count, amount_minor) in books.totals.items()
+    ]
+    return Step(_ADD_TOTAL, rows)
+
+
+def moving_on(log_id: int, begun: Mapping[int, tuple[int, bytes]], books: Books) -> Step:
+    """Give the step that moves each partition from where it was ``begun``: offset and link.
+
+    It changes nothing where the ledger follows another log by now.
+    """
+    rows = [
+        (
+            tally.next_offset,
+            *_progress(tally),
+            log_id,
+            partition,
+            *begun[partition],
         )
+        for partition, tally in books.partitions.items()
+    ]
+    return Step(_MOVE_ON, rows, len(rows))
 
 
 def record_progress(
@@ -214,22 +326,43 @@ def record_progress(
 ) -> None:
     """Write the chain's new end and what became of the batch's messages."""
     cursor.execute(
-        tables.sql(_RECORD_PROGRESS),
-        [
-            tally.leader_epoch,
-            tally.next_offset - 1,
-            tally.last_digest,
-            tally.link,
-            tally.transactions,
-            tally.posted,
-            tally.rejected,
-            tally.dead,
-            tally.repeats,
-            log_id,
-            partition,
-            tally.next_offset,
-        ],
+        tables.sql(_RECORD_PROGRESS), [*_progress(tally), log_id, partition, tally.next_offset]
     )
+
+
+def _progress(tally: Tally) -> tuple[Any, ...]:
+    return (
+        tally.leader_epoch,
+        tally.next_offset - 1,
+        tally.last_digest,
+        tally.link,
+        tally.transactions,
+        tally.posted,
+        tally.rejected,
+        tally.dead,
+        tally.repeats,
+    )
+
+
+def _take(cursor: CursorWrapper, step: Step, tables: LedgerTables) -> bool:
+    """Take ``step``; say whether it changed as many rows as it must."""
+    if not step.rows:
+        return True
+    if connection.vendor == "postgresql":
+        _take_at_once(cursor, step, tables)
+    else:
+        cursor.executemany(tables.sql(step.statement), step.rows)
+    return step.must_change in {None, int(cursor.rowcount)}
+
+
+def _take_at_once(cursor: CursorWrapper, step: Step, tables: LedgerTables) -> None:
+    statement = tables.sql(_AT_ONCE[step.statement])
+    if step.statement == _ADD_ENTRY:
+        with cursor.copy(statement) as copy:
+            for row in step.rows:
+                copy.write_row(row)
+    else:
+        cursor.execute(statement, [list(column) for column in zip(*step.rows, strict=True)])
 
 
 def _entry_row(
@@ -271,7 +404,3 @@ def _as_it_is(identifier: UUID) -> UUID:
 
 def _from_row(stored: bytes | UUID) -> UUID:
     return stored if isinstance(stored, UUID) else UUID(bytes=bytes(stored))
-
-
-def _marks(part: Sequence[object]) -> str:
-    return ", ".join(["%s"] * len(part))

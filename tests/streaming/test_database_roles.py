@@ -1,6 +1,5 @@
-"""The rights in PostgreSQL that docs/security.md gives to each process."""
+"""The rights in PostgreSQL that deploy/postgresql/grants.sql gives to each process."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from streaming.endpoint import running_endpoint
 from tests.databases import ask_server, only_on
 from tests.processes import ROOT, Portal, wait_until
 
+GRANTS = ROOT / "deploy" / "postgresql" / "grants.sql"
 ROLES = ("bank_owner", "bank_web", "bank_relay", "bank_consumer")
 PASSWORD = "correct-horse-battery"
 FIRST_AGENTS = f"""
@@ -99,12 +99,6 @@ def roles(tmp_path: Path) -> Iterator[Roles]:
         ask_server(f"DROP ROLE {role}")
 
 
-def rights_of_the_document() -> str:
-    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-    [block] = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
-    return block
-
-
 @only_on("postgresql", "SQLite has no roles")
 @pytest.mark.timeout(240)
 def test_each_process_has_the_rights_that_it_needs_and_none_over_what_others_write(
@@ -114,7 +108,7 @@ def test_each_process_has_the_rights_that_it_needs_and_none_over_what_others_wri
     owner.manage("migrate")
     owner.python(FIRST_AGENTS)
     with psycopg.connect(roles.urls["bank_owner"]) as connection:
-        connection.execute(rights_of_the_document())
+        connection.execute(GRANTS.read_text(encoding="utf-8"))
     owner.start("run_broker", "--memory")
     wait_until(lambda: running_endpoint(owner.folder), "the stand-in for Kafka runs")
     owner.manage("create_topics")
