@@ -25,6 +25,8 @@ ABOUT_OTHER_THINGS = (
     "tests/accounts/test_statement_pdf.py",
     "tests/accounts/test_styleguide.py",
     # Kafka and what becomes of it.
+    "tests/faults/test_broker_away.py",
+    "tests/faults/test_wrong_logs.py",
     "tests/streaming/test_broker_away.py",
     "tests/streaming/test_kafka_security.py",
     "tests/streaming/test_load_demo.py",
@@ -36,6 +38,9 @@ ABOUT_OTHER_THINGS = (
     "tests/streaming/test_backup.py",
     "tests/streaming/test_backup_runbook.py",
     "tests/streaming/test_restore.py",
+    # Sockets and clocks, whose processes do with a database what the other faults strike.
+    "tests/faults/test_clocks.py",
+    "tests/faults/test_screens.py",
     # Processes in an environment of their own, which are told no DATABASE_URL.
     "tests/site/test_doctor.py",
     "tests/site/test_exit_codes.py",
