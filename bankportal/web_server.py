@@ -153,8 +153,9 @@ class BoundedServer(daphne_server.Server):  # type: ignore[misc]
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Send a part of an answer."""
         await super().handle_reply(protocol, message)
-        if isinstance(protocol, BoundedRequest) and protocol.channel is not None:
-            await protocol.channel.room()
+        # A request that is answered whole has no channel any more.
+        if isinstance(protocol, BoundedRequest) and (channel := getattr(protocol, "channel", None)):
+            await channel.room()
 
 
 class BoundedCommand(CommandLineInterface):  # type: ignore[misc]

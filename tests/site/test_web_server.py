@@ -44,6 +44,7 @@ class Client:
             proxy_forwarded_address_header=None,
             root_path="",
             server_name=None,
+            log_action=lambda *_details: None,
             request_buffer_size=8192,
             create_application=lambda _request, scope: self.asked.append(scope["path"]),
         )
@@ -140,7 +141,7 @@ def test_who_says_nothing_is_let_go(client):
     assert client.is_cut_off
 
 
-def answering(client: Client) -> asyncio.Task[None]:
+def answering(client: Client, *, is_last: bool = False) -> asyncio.Task[None]:
     """Send a part of the answer to the client's request, as an application does."""
     (request,) = client.channel.requests
     server = BoundedServer.__new__(BoundedServer)
@@ -148,7 +149,7 @@ def answering(client: Client) -> asyncio.Task[None]:
     start = {"type": "http.response.start", "status": 200, "headers": []}
     if not request._response_started:
         request.handle_reply(start)
-    part = {"type": "http.response.body", "body": b"a part", "more_body": True}
+    part = {"type": "http.response.body", "body": b"a part", "more_body": not is_last}
     return asyncio.create_task(server.handle_reply(request, part))
 
 
@@ -168,6 +169,7 @@ async def test_a_reader_who_takes_nothing_is_sent_no_more(client):
 
     client.clock.advance(TAKEN_WITHIN_S + 1)
     assert not client.is_cut_off
+    await answering(client, is_last=True)
 
 
 async def test_a_reader_who_goes_on_taking_nothing_is_let_go(client):
