@@ -110,6 +110,13 @@ class Child:
         """Send the signal for an orderly end."""
         self._process.terminate()
 
+    def has(self, pid: int) -> bool:
+        """Say whether that process is this one, or one that it has started."""
+        try:
+            return os.getpgid(pid) == self.pid
+        except ProcessLookupError:
+            return False
+
     def kill(self) -> None:
         """End it now, with what it has started in its process group."""
         try:

@@ -246,7 +246,7 @@ class Supervisor:
         if not stuck:
             return
         for place in self._places:
-            if place.child and place.child.pid == stuck:
+            if place.child and place.child.has(stuck):
                 self._say(
                     "portal",
                     f"{place.plan.name} has blocked the database without a pause; ending it.",

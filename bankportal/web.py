@@ -1,8 +1,11 @@
-"""The web server as the supervisor runs it: on a socket that is bound already."""
+"""The web server: on a socket that is bound already, as the supervisor runs it, or on its own."""
 
 import sys
 from threading import Thread
 
+from django.conf import settings
+
+from bankportal.ports import listening_socket
 from bankportal.process import Refused, run_process
 from streaming.occupancy import Occupied, in_use
 
@@ -11,14 +14,18 @@ LARGEST_SOCKET_MESSAGE = 64 * 1024
 
 
 def main() -> None:
-    """Serve pages and sockets on the listening socket whose descriptor is the first argument."""
+    """Serve pages and sockets on the listening socket whose descriptor is the first argument.
+
+    Without an argument it listens on ``BIND_ADDRESS`` and ``PORT`` itself.
+    """
+    descriptor = sys.argv[1] if sys.argv[1:] else str(_listen())
     # Daphne brings the reactor with it, so it is imported by nobody but the web process. The
     # application, which Daphne would import next, sets Django up.
     import bankportal.asgi  # noqa: F401, PLC0415
     from bankportal.web_server import serve  # noqa: PLC0415
 
     words = [
-        *("--fd", sys.argv[1]),
+        *("--fd", descriptor),
         *("--verbosity", "0"),
         *("--websocket-max-message-size", str(LARGEST_SOCKET_MESSAGE)),
         *("--websocket_timeout", "-1"),
@@ -32,6 +39,10 @@ def main() -> None:
             serve(words)
     except Occupied as reason:
         raise Refused(str(reason)) from reason
+
+
+def _listen() -> int:
+    return listening_socket(settings.BIND_ADDRESS, settings.PORT, is_chosen=True).detach()
 
 
 def _read_ahead() -> None:

@@ -15,20 +15,28 @@ from accounts.ledger.conclusions import Refused, Understood, understand
 from accounts.ledger.identity import LogReplaced, Position, incomplete_log, positions_of
 from accounts.ledger.messages import Delivered
 from accounts.ledger.posting import OffsetMoved, Outcomes, count_refused_batches, post_batch
+from streaming.bulk_posting import (
+    FEWEST_AHEAD,
+    Batch,
+    BulkPosting,
+    Hindered,
+    can_post_ahead,
+)
 from streaming.database_away import DatabaseAway
 from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooManyDead
 from streaming.dead_letter_words import tell_of_dead_letters
 from streaming.endpoint import has_moved
 from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
+from streaming.pace import Pace
 from streaming.steps import tell_of_concluded
 from streaming.stopping import DeliberateStop, StopRequest
 from streaming.waiting import FoundLog, wait_for_log
 
 log = logging.getLogger(__name__)
 
-# Bounds how long one batch holds the database's write lock.
-BATCH_SIZE = 2_000
 IDLE_S = 0.2
+# For the next batch, while others are on their way into the ledger.
+_NEXT_S = 0.02
 CHECK_ENDPOINT_S = 1.0
 
 
@@ -111,6 +119,9 @@ class _Session:
         self._database_away = DatabaseAway(stop)
         self._expected: dict[int, int] = {}
         self._uncounted: Counter[int] = Counter()
+        self._pace = Pace()
+        self._bulk = BulkPosting(found.log.pk, found.identity, self._note_posted)
+        self._posts_ahead = can_post_ahead()
         self._reader = Reader(
             found.endpoint,
             found.log.topic,
@@ -139,29 +150,72 @@ class _Session:
         except LogIncomplete as reason:
             raise DeliberateStop(incomplete_log(str(reason))) from reason
         finally:
+            self._settle()
+            self._bulk.close()
             self._record_refusals()
             self._reader.close()
 
     def _step(self) -> None:
         try:
-            messages = self._reader.read(BATCH_SIZE, IDLE_S)
+            messages = self._reader.read(
+                self._pace.batch_size, _NEXT_S if self._bulk.is_underway else IDLE_S
+            )
         except ReadFailed as reason:
             log.warning("Kafka: %s", reason)
             if reason.partition is None:
                 self._stop.wait(1)
             return
-        if messages:
-            self._post([understand(each) for each in messages], messages)
-
-    def _post(self, understood: list[Understood | Refused], messages: list[Delivered]) -> None:
         self._refuse_truncated(messages)
+        understood = [understand(each) for each in messages]
+        many = min(FEWEST_AHEAD, self._pace.batch_size)
+        is_backlog = len(messages) >= many or self._bulk.is_underway
+        if messages and is_backlog and self._posts_ahead:
+            self._post_ahead(understood)
+        else:
+            self._finish_ahead()
+            if messages:
+                self._post(understood, self._expected)
+
+    def _post_ahead(self, understood: list[Understood | Refused]) -> None:
+        partitions = {each.message.partition for each in understood}
+        expected = {number: self._expected[number] for number in partitions}
+        try:
+            self._expected |= self._bulk.take(Batch(understood, expected))
+        except Hindered as reason:
+            self._post_one_by_one(reason)
+
+    def _finish_ahead(self) -> None:
+        try:
+            self._bulk.finish()
+        except Hindered as reason:
+            self._post_one_by_one(reason)
+        self._bulk.rest()
+
+    def _post_one_by_one(self, hindered: Hindered) -> None:
+        log.info("%d batches are posted one by one: %s.", len(hindered.batches), hindered)
+        for batch in hindered.batches:
+            if not self._post(batch.messages, batch.expected):
+                return
+
+    def _settle(self) -> None:
+        """Wait for what is on its way; what is not written then is in the log still."""
+        try:
+            self._bulk.finish()
+        except Hindered as reason:
+            log.info("%d batches are read again: %s.", len(reason.batches), reason)
+
+    def _post(
+        self, understood: Sequence[Understood | Refused], expected: Mapping[int, int]
+    ) -> bool:
+        """Post one batch; say whether it is written, so that the one after it may be."""
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 outcomes = post_batch(
                     understood,
                     log_id=self._log.pk,
                     identity=self._identity,
-                    expected=self._expected,
+                    expected=expected,
                     review=self._limit.review,
                 )
             except TooManyDead as reached:
@@ -171,19 +225,26 @@ class _Session:
                 log.warning("A stale batch was refused: %s Reading again from there.", reason)
                 self._count_refusal(reason.partition)
                 self._reader.restart()
-                return
+                return False
             except CANNOT_SERVE as reason:
                 # Nothing of the batch is written; the same batch is posted again.
                 self._database_away.wait(reason)
             else:
                 self._database_away.is_back()
                 self._expected |= outcomes.following
-                self._counts.add(outcomes)
-                tell_of_dead_letters(outcomes.dead_letters)
-                tell_of_concluded(outcomes)
-                self._reader.commit_hint(outcomes.following)
-                self._stop_at_the_limit(understood, outcomes)
-                return
+                self._note_posted(understood, outcomes, time.monotonic() - began)
+                return True
+        return False
+
+    def _note_posted(
+        self, posted: Sequence[Understood | Refused], outcomes: Outcomes, held_s: float
+    ) -> None:
+        self._pace.note(len(posted), held_s)
+        self._counts.add(outcomes)
+        tell_of_dead_letters(outcomes.dead_letters)
+        tell_of_concluded(outcomes)
+        self._reader.commit_hint(outcomes.following)
+        self._stop_at_the_limit(posted, outcomes)
 
     def _stop_at_the_limit(
         self, posted: Sequence[Understood | Refused], outcomes: Outcomes
@@ -224,6 +285,7 @@ class _Session:
                 )
 
     def _positions(self, partitions: Iterable[int]) -> Mapping[int, Position]:
+        self._settle()
         while True:
             try:
                 found = positions_of(self._log, partitions)

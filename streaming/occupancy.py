@@ -74,6 +74,15 @@ def only_rebuild() -> Iterator[None]:
         yield
 
 
+def ledger_lock_path() -> Path:
+    """Give the file on which whoever works with a ledger in SQLite holds a shared lock."""
+    return _path_of(_LEDGER)
+
+
+def _path_of(lock: int) -> Path:
+    return Path(settings.DATA_DIR) / _FILES[lock]
+
+
 def _listed(who: list[str]) -> str:
     return ", ".join(who) or "another process"
 
@@ -88,7 +97,7 @@ def _locked(lock: int, *, shared: bool) -> Iterator[list[str] | None]:
 
 @contextmanager
 def _on_file(lock: int, *, shared: bool) -> Iterator[list[str] | None]:
-    path = Path(settings.DATA_DIR) / _FILES[lock]
+    path = _path_of(lock)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

@@ -90,7 +90,7 @@ def post_batch(  # noqa: PLR0913 each is said by name
         if review is not None:
             review(messages, books.dead)
         _write(cursor, books, before, log_id, now_ms, tables)
-    return _outcomes(books)
+    return outcomes_of_books(books)
 
 
 def _refuse_replaced(log_id: int) -> None:
@@ -140,18 +140,7 @@ def _write(  # noqa: PLR0913, PLR0917 all of one batch
     tables: LedgerTables,
 ) -> None:
     sql.open_accounts(cursor, books.opened, now_ms, tables)
-    moves = [
-        (
-            state.balance_minor,
-            state.turnover_minor,
-            state.posted_count,
-            number,
-            *before[number],
-        )
-        for number, state in books.accounts.items()
-        if number in before and before[number][0] != state.posted_count
-    ]
-    if not sql.move_balances(cursor, moves, tables):
+    if not sql.move_balances(cursor, before, books.accounts, tables):
         raise BalanceMoved("A balance changed while a batch was being posted; nothing is written.")
     sql.add_entries(cursor, log_id, books.entries, now_ms, tables)
     add_dead_letters(cursor, log_id, books.dead, now_ms, tables)
@@ -160,7 +149,8 @@ def _write(  # noqa: PLR0913, PLR0917 all of one batch
         sql.record_progress(cursor, log_id, partition, tally, tables)
 
 
-def _outcomes(books: Books) -> Outcomes:
+def outcomes_of_books(books: Books) -> Outcomes:
+    """Give what the batch that ``books`` have taken in came to."""
     tallies = books.partitions.values()
     return Outcomes(
         posted=sum(each.posted for each in tallies),

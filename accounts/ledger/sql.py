@@ -3,9 +3,9 @@
 Each function works on the ledger that everybody reads, unless told other ``tables``.
 """
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -33,6 +33,15 @@ _RECORD_PROGRESS = """
         transactions = transactions + %s, posted = posted + %s, rejected = rejected + %s,
         dead = dead + %s, repeats = repeats + %s
     WHERE log_id = %s AND partition = %s AND next_offset = %s
+"""
+# Both at once, for a batch that was concluded before the one ahead of it was written.
+_MOVE_ON = """
+    UPDATE accounts_logposition
+    SET next_offset = %s, leader_epoch = %s, last_offset = %s, last_digest = %s, link = %s,
+        transactions = transactions + %s, posted = posted + %s, rejected = rejected + %s,
+        dead = dead + %s, repeats = repeats + %s
+    WHERE log_id = %s AND partition = %s AND next_offset = %s AND link = %s
+        AND EXISTS (SELECT 1 FROM accounts_log WHERE id = log_id AND is_current)
 """
 _OUTCOMES = "SELECT transaction_id, digest FROM accounts_entry WHERE transaction_id IN "
 _STATES = """
@@ -67,6 +76,14 @@ _ADD_TOTAL = """
     SET count = accounts_dailytotal.count + excluded.count,
         amount_minor = accounts_dailytotal.amount_minor + excluded.amount_minor
 """
+
+
+class Step(NamedTuple):
+    """A statement for each of ``rows``, and how many rows of its table all of them must change."""
+
+    statement: str
+    rows: Sequence[tuple[Any, ...]]
+    must_change: int | None = None
 
 
 def wait_for_other_writers(cursor: CursorWrapper) -> None:
@@ -124,15 +141,19 @@ def states_of(
 def add_entries(
     cursor: CursorWrapper,
     log_id: int,
-    entries: Iterable[Concluded],
+    entries: Sequence[Concluded],
     posted_at_ms: int,
     tables: LedgerTables = LIVE,
 ) -> None:
     """Append ``entries`` in their order."""
+    _take(cursor, adding_entries(log_id, entries, posted_at_ms), tables)
+
+
+def adding_entries(log_id: int, entries: Iterable[Concluded], posted_at_ms: int) -> Step:
+    """Give the step that appends ``entries`` in their order."""
     stored = identifier_of()
     rows = [_entry_row(each, stored, log_id, posted_at_ms) for each in entries]
-    if rows:
-        cursor.executemany(tables.sql(_ADD_ENTRY), rows)
+    return Step(_ADD_ENTRY, rows, len(rows))
 
 
 def open_accounts(
@@ -142,50 +163,92 @@ def open_accounts(
     tables: LedgerTables = LIVE,
 ) -> None:
     """Add the balances of newly ``opened`` accounts; live ones that nobody filed are filed."""
-    if not opened:
-        return
+    filing, opening = opening_accounts(opened, concluded_at_ms)
     if tables.are_live:
-        now = instant(concluded_at_ms).isoformat(" ")
-        cursor.executemany(_FILE_ACCOUNT, [(each.number, now) for each in opened])
-    cursor.executemany(
-        tables.sql(_OPEN_BALANCE),
-        [
-            (
-                each.number,
-                each.currency,
-                each.balance_minor,
-                each.least_balance_minor,
-                each.status,
-                each.posted_count,
-                each.turnover_minor,
-            )
-            for each in opened
-        ],
+        _take(cursor, filing, tables)
+    _take(cursor, opening, tables)
+
+
+def opening_accounts(opened: Sequence[AccountState], concluded_at_ms: int) -> tuple[Step, Step]:
+    """Give the steps that file the accounts which nobody has filed, and open their balances."""
+    now = instant(concluded_at_ms).isoformat(" ")
+    balances = [
+        (
+            each.number,
+            each.currency,
+            each.balance_minor,
+            each.least_balance_minor,
+            each.status,
+            each.posted_count,
+            each.turnover_minor,
+        )
+        for each in opened
+    ]
+    return (
+        Step(_FILE_ACCOUNT, [(each.number, now) for each in opened]),
+        Step(_OPEN_BALANCE, balances, len(balances)),
     )
 
 
 def move_balances(
     cursor: CursorWrapper,
-    moves: Sequence[tuple[int, int, int, str, int, int]],
+    before: Mapping[str, tuple[int, int]],
+    after: Mapping[str, AccountState],
     tables: LedgerTables = LIVE,
 ) -> bool:
-    """Write (new balance, turnover, count, account, old count, balance); False if one had moved."""
-    if not moves:
-        return True
-    cursor.executemany(tables.sql(_MOVE_BALANCE), moves)
-    return int(cursor.rowcount) == len(moves)
+    """Write the balances of ``after`` that moved; False where one is not what it was before."""
+    return _take(cursor, moving_balances(before, after), tables)
+
+
+def moving_balances(
+    before: Mapping[str, tuple[int, int]], after: Mapping[str, AccountState]
+) -> Step:
+    """Give the step that writes what moved; ``before`` holds counts and balances as they were."""
+    moves = [
+        (
+            state.balance_minor,
+            state.turnover_minor,
+            state.posted_count,
+            number,
+            count,
+            balance_minor,
+        )
+        for number, (count, balance_minor) in before.items()
+        if count != (state := after[number]).posted_count
+    ]
+    return Step(_MOVE_BALANCE, moves, len(moves))
 
 
 def add_totals(cursor: CursorWrapper, books: Books, tables: LedgerTables = LIVE) -> None:
     """Add what the batch posted to the daily totals."""
-    if books.totals:
-        cursor.executemany(
-            tables.sql(_ADD_TOTAL),
-            [
-                (account, day.isoformat(), kind, count, amount_minor)
-                for (account, day, kind), (count, amount_minor) in books.totals.items()
-            ],
+    _take(cursor, adding_totals(books), tables)
+
+
+def adding_totals(books: Books) -> Step:
+    """Give the step that adds what ``books`` posted to the daily totals."""
+    rows = [
+        (account, day.isoformat(), kind, count, amount_minor)
+        for (account, day, kind), (count, amount_minor) in books.totals.items()
+    ]
+    return Step(_ADD_TOTAL, rows)
+
+
+def moving_on(log_id: int, begun: Mapping[int, tuple[int, bytes]], books: Books) -> Step:
+    """Give the step that moves each partition from where it was ``begun``: offset and link.
+
+    It changes nothing where the ledger follows another log by now.
+    """
+    rows = [
+        (
+            tally.next_offset,
+            *_progress(tally),
+            log_id,
+            partition,
+            *begun[partition],
         )
+        for partition, tally in books.partitions.items()
+    ]
+    return Step(_MOVE_ON, rows, len(rows))
 
 
 def record_progress(
@@ -197,22 +260,30 @@ def record_progress(
 ) -> None:
     """Write the chain's new end and what became of the batch's messages."""
     cursor.execute(
-        tables.sql(_RECORD_PROGRESS),
-        [
-            tally.leader_epoch,
-            tally.next_offset - 1,
-            tally.last_digest,
-            tally.link,
-            tally.transactions,
-            tally.posted,
-            tally.rejected,
-            tally.dead,
-            tally.repeats,
-            log_id,
-            partition,
-            tally.next_offset,
-        ],
+        tables.sql(_RECORD_PROGRESS), [*_progress(tally), log_id, partition, tally.next_offset]
     )
+
+
+def _progress(tally: Tally) -> tuple[Any, ...]:
+    return (
+        tally.leader_epoch,
+        tally.next_offset - 1,
+        tally.last_digest,
+        tally.link,
+        tally.transactions,
+        tally.posted,
+        tally.rejected,
+        tally.dead,
+        tally.repeats,
+    )
+
+
+def _take(cursor: CursorWrapper, step: Step, tables: LedgerTables) -> bool:
+    """Take ``step``; say whether it changed as many rows as it must."""
+    if not step.rows:
+        return True
+    cursor.executemany(tables.sql(step.statement), step.rows)
+    return step.must_change in {None, int(cursor.rowcount)}
 
 
 def _entry_row(

@@ -174,4 +174,11 @@ def _offsets(connection: Connection, topic: str, count: int, which: OffsetSpec) 
         ),
         topic,
     )
-    return {place.partition: found.offset for place, found in answers.items()}
+    offsets = {place.partition: found.offset for place, found in answers.items()}
+    for number, offset in offsets.items():
+        # What librdkafka gives, without an error, for a partition whose leader did not answer.
+        if offset < 0:
+            raise BrokerNotReachable(
+                connection.endpoint.bootstrap_servers, f"partition {number} did not say its bounds"
+            )
+    return offsets

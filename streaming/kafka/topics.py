@@ -75,6 +75,9 @@ def wanted_settings(endpoint: Endpoint, topic: str) -> dict[str, str]:
     if endpoint.mode == "embedded":
         # One broker alone has no replica to recover from after a power cut.
         wanted["flush.messages"] = "1"
+    if settings.KAFKA_REPLICATION > 1:
+        # What is acknowledged is on two brokers at least. Of three, one may be away.
+        wanted["min.insync.replicas"] = str(max(settings.KAFKA_REPLICATION - 1, 2))
     return wanted
 
 

@@ -76,9 +76,12 @@ def test_nobody_holds_the_lock_of_a_database_at_rest(run, database):
 
 @pytest.mark.fault("3b")
 def test_a_child_stuck_with_the_write_lock_is_ended_and_others_can_write_again(supervise, database):
+    """The consumer itself does not write a backlog; a process that it has started does."""
+    code = writer(database, STUCK_WRITER)
+    started = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
     supervisor = supervise(
         {"name": "busy", "code": writer(database, BUSY_WRITER)},
-        {"name": "stuck", "code": writer(database, STUCK_WRITER)},
+        {"name": "stuck", "code": started},
         database=database,
     )
     supervisor.wait_for("stuck: stuck")

@@ -26,7 +26,7 @@ from bankportal.web_server import (
     BoundedFactory,
     BoundedServer,
 )
-from tests.processes import wait_until
+from tests.processes import Portal, wait_until
 from tests.site.test_start import on
 
 HEAD = b"POST /transactions/new/ HTTP/1.1\r\nHost: localhost\r\n"
@@ -237,3 +237,19 @@ def test_it_reads_ahead_beside_serving(monkeypatch):
     web.main()
 
     assert has_read.wait(10)
+
+
+def test_on_its_own_it_listens_where_the_settings_say_and_ends_when_asked_to(tmp_path):
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    portal = Portal(tmp_path, "127.0.0.1:1", BIND_ADDRESS="127.0.0.1", PORT=str(port))
+    portal.url = f"http://127.0.0.1:{port}"
+    try:
+        process = portal.spawn("web", "-m", "bankportal.web")
+        wait_until(portal.answers, "it serves")
+        process.terminate()
+
+        assert process.wait(30) == 0
+    finally:
+        portal.close()

