@@ -1,7 +1,7 @@
 # Everything starts here: `make run` is the only command that a new machine needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test faults lint bench screenshots lock sbom vulnerabilities
+.PHONY: help run demo telemetry test faults lint bench bench-quick bench-record screenshots lock sbom vulnerabilities
 
 # A Python of the user's must not bring its own modules into ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
@@ -32,6 +32,9 @@ demo: ## The same with 18 months of made-up history and a live trickle, in data/
 	@$(INSTALL) run
 	@exec $(VENV) -m bankportal --with-parent --demo
 
+telemetry: ## Install what sends traces to a collector of OpenTelemetry
+	@$(INSTALL) telemetry
+
 test: ## Run the whole suite
 	@$(INSTALL) dev
 	@$(VENV) -m pytest $(PYTEST_ARGS)
@@ -54,9 +57,17 @@ lint: ## Check style, types, layers, JavaScript, translations, migrations and do
 	@$(NODE) node node_modules/typescript/bin/tsc --project .
 	@$(VENV) -m pytest -q -n 0 tests/test_documentation.py tests/test_vendored_files.py
 
-bench: ## Run the benchmarks and print their figures
+bench: ## Run the benchmarks, in less than half an hour, and print one table
 	@$(INSTALL) dev
-	@for file in bench/*.py; do "$(VENV)" "$$file" || exit 1; done
+	@$(VENV) -m bench $(BENCHMARKS)
+
+bench-quick: ## The same with fewer rows and runs, in two minutes
+	@$(INSTALL) dev
+	@$(VENV) -m bench --quick $(BENCHMARKS)
+
+bench-record: ## Put the last full run's table into docs/benchmarks.md
+	@$(INSTALL) dev
+	@$(VENV) -m bench --record
 
 screenshots: ## Take the pictures of the README, with the demonstration's data
 	@$(INSTALL) dev
@@ -65,7 +76,8 @@ screenshots: ## Take the pictures of the README, with the demonstration's data
 lock: ## Compile requirements*.txt anew from requirements*.in
 	@$(INSTALL) dev
 	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in --output-file requirements.txt
-	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements.txt requirements-dev.in --output-file requirements-dev.txt
+	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements.txt requirements-telemetry.in --output-file requirements-telemetry.txt
+	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements-telemetry.txt requirements-dev.in --output-file requirements-dev.txt
 
 sbom: ## Write the bill of materials, with versions, hashes and licences, to dist/sbom.cdx.json
 	@$(INSTALL) dev

@@ -1,41 +1,29 @@
-"""What the append-only triggers cost: posted per second with and without them, in turn.
+"""What the append-only triggers cost: posting with and without them, in turn, without Kafka."""
 
-Without Kafka, so that nothing else decides. `ROUNDS` in the environment changes its size.
-"""
-
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from bench.figure import Beside, Figure, in_turn
+from bench.pipeline import temporary_folder
 
-ROUNDS = int(os.environ.get("ROUNDS", "12"))
 BATCHES, BATCH_SIZE, ACCOUNTS = 5, 2_000, 10_000
 
 
-def main() -> None:
-    """Print the figures."""
-    with tempfile.TemporaryDirectory(prefix="bankportal-bench-") as folder:
-        os.environ |= {"DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "bankportal.settings"}
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True)
-        import django
-
-        django.setup()
-        rates = measure()
-    ratios = [guarded / bare for guarded, bare in zip(rates[True], rates[False], strict=True)]
-    print(f"{'with triggers':>24} {statistics.median(rates[True]):12,.0f} /s")
-    print(f"{'without':>24} {statistics.median(rates[False]):12,.0f} /s")
-    print(f"{'with of without':>24} {statistics.median(ratios):12.2f}")
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Give the rate with the triggers, beside that without."""
+    with temporary_folder():
+        found = measure(4 if quick else 12)
+    yield Figure(
+        name="posted without Kafka, with the triggers",
+        unit="rows/s",
+        samples=found["with"],
+        beside=(Beside(name="without them", kind="limit", samples=found["without"]),),
+    )
 
 
-def measure() -> dict[bool, list[float]]:
+def measure(rounds: int) -> dict[str, tuple[float, ...]]:
     """Post rounds with and without triggers in turn, and give the rates of each."""
     from django.db import connection
 
@@ -43,14 +31,15 @@ def measure() -> dict[bool, list[float]]:
 
     post = _poster()
     post(opening=True)
-    rates: dict[bool, list[float]] = {True: [], False: []}
-    for number in range(ROUNDS):
-        # The second of a pair finds the caches warmer, so they take turns.
-        for guarded in (True, False) if number % 2 else (False, True):
-            with connection.schema_editor() as editor:
-                (set_triggers if guarded else drop_triggers)(None, editor)
-            rates[guarded].append(post())
-    return rates
+
+    def rate(prepare: Any) -> float:
+        with connection.schema_editor() as editor:
+            prepare(None, editor)
+        return float(post())
+
+    return in_turn(
+        rounds, {"with": lambda: rate(set_triggers), "without": lambda: rate(drop_triggers)}
+    )
 
 
 def _poster() -> Any:
@@ -99,7 +88,3 @@ def _poster() -> Any:
         return BATCHES * BATCH_SIZE / (time.perf_counter() - started)
 
     return post
-
-
-if __name__ == "__main__":
-    main()

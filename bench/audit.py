@@ -1,62 +1,89 @@
-"""What the audit log costs: a submission with and without its record, room, verification, pages.
+"""What the audit log costs: a submission with and without its record, verification, pages.
 
-Without Kafka. `ROUNDS` and `RECORDS` in the environment change its size.
+Without Kafka.
 """
 
-import os
-import statistics
-import sys
 import time
 import tracemalloc
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from bench.figure import Beside, Figure, at_most, in_turn
 from bench.pipeline import temporary_folder
 
-ROUNDS = int(os.environ.get("ROUNDS", "300"))
-RECORDS = int(os.environ.get("RECORDS", "1000000"))
-AT_A_TIME = 10_000
+if TYPE_CHECKING:
+    from accounts.models import Agent
+
+AT_A_TIME = 1_000
+LOOKS = 5
 
 
-def main() -> None:
-    """Print the figures."""
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Give what a record adds to a submission, then what ten times the records add to the rest."""
+    rounds, few = 100 if quick else 300, 20_000
     with temporary_folder():
-        for name, figure in measure():
-            print(f"{name:>32} {figure}")
+        from accounts.models import Account, Agent, Branch
+
+        branch = Branch.objects.create(code="bench", name="Bench")
+        Account.objects.create(number="C100", branch=branch)
+        teller = Agent.objects.create(username="bench", role="teller", branch=branch)
+        auditor = Agent.objects.create(username="auditor", role="auditor")
+        yield submissions(teller, rounds)
+        fill(teller, few)
+        small = verification(), reads(auditor)
+        written = fill(teller, few * 9)
+        large = verification(), reads(auditor)
+        yield Figure(
+            name=f"{few * 10:,} records verified",
+            unit="records/s",
+            samples=(large[0][0],),
+            beside=(
+                Beside(name=f"{few:,} of them", kind="limit", samples=(small[0][0],)),
+                Beside(name="written, many at once", kind="rival", samples=(written,)),
+            ),
+        )
+        yield Figure(
+            name="memory of verifying them",
+            unit="MB",
+            samples=(large[0][1],),
+            beside=(
+                Beside(
+                    name=f"{few:,} of them",
+                    kind="limit",
+                    samples=(small[0][1],),
+                    target=at_most(1.3),
+                ),
+            ),
+        )
+        for name, samples in large[1].items():
+            fewer = Beside(name=f"of {few:,}", kind="limit", samples=small[1][name])
+            yield Figure(name=f"page of audit, {name}", unit="ms", samples=samples, beside=(fewer,))
 
 
-def measure() -> "list[tuple[str, str]]":
-    """Give each figure with its name."""
-    from accounts.models import Account, Agent, Branch
-
-    branch = Branch.objects.create(code="bench", name="Bench")
-    Account.objects.create(number="C100", branch=branch)
-    teller = Agent.objects.create(username="bench", role="teller", branch=branch)
-    auditor = Agent.objects.create(username="auditor", role="auditor")
-    return [*submissions(teller), *room(teller), *verification(), *reads(auditor)]
-
-
-def submissions(teller: object) -> "list[tuple[str, str]]":
-    """Submit with and without a record in turn; give the medians."""
-    took: dict[bool, list[float]] = {True: [], False: []}
-    for number in range(ROUNDS):
-        for is_audited in (True, False) if number % 2 else (False, True):
-            took[is_audited].append(_submit(teller, is_audited=is_audited))
-    return [
-        (name, f"{statistics.median(took[kind]) * 1_000:,.2f} ms")
-        for name, kind in (("a submission", True), ("without its record", False))
-    ]
+def submissions(teller: "Agent", rounds: int) -> Figure:
+    """Submit with and without a record in turn."""
+    found = in_turn(
+        rounds,
+        {
+            "with": lambda: _submit(teller, is_audited=True),
+            "without": lambda: _submit(teller, is_audited=False),
+        },
+    )
+    without = Beside(name="without its record", kind="limit", samples=found["without"])
+    return Figure(
+        name="a submission in the audit log", unit="ms", samples=found["with"], beside=(without,)
+    )
 
 
-def _submit(teller: object, *, is_audited: bool) -> float:
+def _submit(teller: "Agent", *, is_audited: bool) -> float:
     from accounts.identifiers import new_transaction_id
     from accounts.models import Kind
+    from accounts.services import audit
     from accounts.services import submissions as service
 
-    record = service.record if is_audited else lambda *_deeds, **_by: None
+    record = audit.record if is_audited else lambda *_deeds, **_by: None
     with patch.object(service, "record", record):
         started = time.perf_counter()
         service.submit_transaction(
@@ -66,32 +93,18 @@ def _submit(teller: object, *, is_audited: bool) -> float:
             amount_minor=500,
             by=teller,
         )
-        return time.perf_counter() - started
+        return (time.perf_counter() - started) * 1_000
 
 
-def room(teller: object) -> "list[tuple[str, str]]":
-    """Fill the log; give the rate and the bytes that a record takes, with its indexes."""
-    from django.db import connection
-
+def fill(teller: "Agent", records: int) -> float:
+    """Write records, many in a transaction; give the rate."""
     from accounts.identifiers import new_transaction_id
     from accounts.models import Act, ObjectKind
     from accounts.services.audit import Deed, Subject, record_alone
 
-    def size() -> int:
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SELECT pg_total_relation_size('accounts_auditrecord')")
-            else:
-                cursor.execute("PRAGMA page_count")
-            found = int(cursor.fetchone()[0])
-            if connection.vendor == "sqlite":
-                cursor.execute("PRAGMA page_size")
-                found *= int(cursor.fetchone()[0])
-        return found
-
-    before, started = size(), time.perf_counter()
+    started = time.perf_counter()
     after = {"account": "C100", "amount_minor": 12_345, "currency": "EUR", "kind": "deposit"}
-    for _part in range(0, RECORDS, AT_A_TIME):
+    for _part in range(0, records, AT_A_TIME):
         record_alone(
             *(
                 Deed(
@@ -103,15 +116,11 @@ def room(teller: object) -> "list[tuple[str, str]]":
             ),
             by=teller,
         )
-    took = time.perf_counter() - started
-    return [
-        ("records in parts", f"{RECORDS / took:,.0f} /s"),
-        ("a record takes", f"{(size() - before) / RECORDS:,.0f} bytes"),
-    ]
+    return records / (time.perf_counter() - started)
 
 
-def verification() -> "list[tuple[str, str]]":
-    """Verify the log; give the rate, and the memory of doing so."""
+def verification() -> tuple[float, float]:
+    """Verify the log; give the rate, and the megabytes of memory that it takes at most."""
     from accounts.verification.audit import AuditVerification
 
     started = time.perf_counter()
@@ -122,43 +131,30 @@ def verification() -> "list[tuple[str, str]]":
     list(AuditVerification().run(lambda _count: None))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return [
-        ("verified", f"{verification.record_count / took:,.0f} /s"),
-        ("memory of verifying", f"{peak / 1_000_000:,.1f} MB"),
-    ]
+    return verification.record_count / took, peak / 1e6
 
 
-def reads(auditor: object) -> "list[tuple[str, str]]":
+def reads(auditor: "Agent") -> dict[str, tuple[float, ...]]:
     """Give how long the page's query takes by each filter."""
     from accounts.selectors.audit import AuditFilter, audit_page
 
-    filters = {
-        "page: all": {},
-        "page: an act that never was": {"act": "adoption"},
-        "page: an object": {"object": "C100"},
-        "page: an agent": {"agent": "nobody"},
-        "page: refused": {"outcome": "refused"},
-        "page: an address": {"address": "10.0.0.1"},
-        "page: dates of long ago": {"range": "dates", "last": _day("2001-12-31")},
+    filters: dict[str, dict[str, object]] = {
+        "all": {},
+        "an act that never was": {"act": "adoption"},
+        "an object": {"object": "C100"},
+        "refused": {"outcome": "refused"},
+        "dates of long ago": {"range": "dates", "last": date(2001, 12, 31)},
     }
-    return [
-        (name, f"{_timed(lambda of=of: audit_page(auditor, AuditFilter(**of))) * 1_000:,.1f} ms")
-        for name, of in filters.items()
-    ]
-
-
-def _day(text: str) -> object:
-    from datetime import date
-
-    return date.fromisoformat(text)
+    return in_turn(
+        LOOKS,
+        {
+            name: lambda of=of: _timed(lambda: audit_page(auditor, AuditFilter(**of)))  # type: ignore[misc]
+            for name, of in filters.items()
+        },
+    )
 
 
 def _timed(act: Callable[[], object]) -> float:
-    act()
     started = time.perf_counter()
     act()
-    return time.perf_counter() - started
-
-
-if __name__ == "__main__":
-    main()
+    return (time.perf_counter() - started) * 1_000

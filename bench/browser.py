@@ -1,31 +1,39 @@
 """A dashboard in Chromium: how much it loads, how soon it is live, how smooth it stays, how large.
 
-`make bench` runs it, on a portal of its own with a real Kafka; `ACCOUNTS` and `ROWS` in the
-environment change its size. Heap sizes are those after a garbage collection.
+On a portal of its own with a real Kafka. Heap sizes are those after a garbage collection. Then how
+long an agent's POST takes to be a row on the page, and beside it the answer to the POST.
 """
 
 import json
 import os
-import socket
-import subprocess
-import sys
+import statistics
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from bench.pipeline import ROOT, launched_chromium, running, temporary_portal, wait_until
+from bench.figure import Beside, Figure, at_least, at_most
+from bench.pipeline import (
+    deposits,
+    launched_chromium,
+    openings,
+    publish,
+    running,
+    serving,
+    temporary_portal,
+    wait_until,
+    wait_until_concluded,
+)
 
-ACCOUNTS = int(os.environ.get("ACCOUNTS", "1000"))
-FEW_ROWS = 1_000
-ROWS = int(os.environ.get("ROWS", "100000"))
+if TYPE_CHECKING:
+    from accounts.events import AccountOpened
+
+ACCOUNTS, FEW_ROWS, ROWS = 1_000, 1_000, 100_000
 A_SECOND = 1_000
 WATCHED_S = 10
+REST_S = 0.3
 PASSWORD = "a password for one bench"  # noqa: S105 it opens nothing but this run
 
 # The moments when the account field is there and when the first frame has been applied; then each
@@ -44,61 +52,159 @@ NOTE = """
     requestAnimationFrame(draw);
 """
 MARKED = "name => performance.getEntriesByName(name)[0]?.startTime"
+# Notes when each of the bench's amounts first stands in the table of newest transactions.
+WATCH = """() => {
+    window.seen = {};
+    const table = document.querySelector("table.table--live") ?? document.body;
+    const look = () => {
+        for (const [found] of table.textContent.matchAll(/\\+7\\d\\d,\\d\\d/g)) {
+            window.seen[found] ??= performance.timeOrigin + performance.now();
+        }
+    };
+    const all = {childList: true, subtree: true, characterData: true};
+    new MutationObserver(look).observe(table, all);
+}"""
+SUBMIT = """async (amount) => {
+    const page = await (await fetch("/accounts/C100/")).text();
+    const form = new DOMParser().parseFromString(page, "text/html")
+        .querySelector("form[action='/transactions/new/']");
+    const fields = new FormData(form);
+    fields.set("kind", "deposit");
+    fields.set("amount", amount);
+    const sent = performance.timeOrigin + performance.now();
+    const answer = await fetch("/transactions/new/", {method: "POST", body: fields});
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    return [sent, performance.timeOrigin + performance.now()];
+}"""
 
 
-def main() -> None:
-    """Print the figures."""
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Give what one dashboard costs and how it behaves."""
     # Playwright runs an event loop in this thread, which Django takes for a server's.
-    os.environ |= {"DEMO_PASSWORD": PASSWORD, "DJANGO_ALLOW_ASYNC_UNSAFE": "1"}
+    os.environ |= {
+        "DEMO_PASSWORD": PASSWORD,
+        "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
+        "SECOND_FACTOR_ROLES": "none",
+    }
+    rows, clicks, runs = (20_000, 5, 1) if quick else (ROWS, 40, 3)
     with temporary_portal():
         furnish()
-        with running("run_consumer"), serving() as address, sync_playwright() as playwright:
-            publish(openings())
-            publish(deposits(FEW_ROWS))
-            wait_until_posted(FEW_ROWS)
+        with (
+            running("run_consumer"),
+            running("run_relay"),
+            serving() as web,
+            sync_playwright() as playwright,
+        ):
+            publish(openings(ACCOUNTS))
+            publish(deposits(FEW_ROWS, ACCOUNTS))
+            wait_until_concluded(ACCOUNTS + FEW_ROWS)
             browser = launched_chromium(playwright)
-            measure(browser, address)
+            yield from dashboard(browser, web.address, rows)
+            yield clicks_to_rows(browser, web.address, runs, clicks)
             browser.close()
 
 
-def measure(browser: Browser, address: str) -> None:
+def dashboard(browser: Browser, address: str, most_rows: int) -> Iterator[Figure]:
     """Load the dashboard with nothing cached, watch it under load, and weigh it twice."""
-    page = signed_in(browser, address)
+    page = signed_in(browser, address, "auditor", "/accounts/")
     client = page.context.new_cdp_session(page)
     loaded = bytes_loaded(client)
     page.goto(f"{address}/dashboard/")
     wait_until(lambda: page.evaluate(MARKED, "first-frame"), "a frame is applied")
     page.wait_for_load_state("networkidle")
-    say("transfer, compressed", f"{sum(loaded) / 1_000:.0f} kB")
-    say("account field there after", f"{page.evaluate(MARKED, 'account-field'):.0f} ms")
-    say("first frame applied after", f"{page.evaluate(MARKED, 'first-frame'):.0f} ms")
+    yield Figure(name="a dashboard, compressed", unit="kB", samples=(sum(loaded) / 1_000,))
+    field = Beside(
+        name="its account field there",
+        kind="limit",
+        samples=(float(page.evaluate(MARKED, "account-field")),),
+    )
+    first = float(page.evaluate(MARKED, "first-frame"))
+    yield Figure(name="first frame applied after", unit="ms", samples=(first,), beside=(field,))
 
-    rows = FEW_ROWS
     few = heap_bytes(client)
-    page.evaluate("window.noted = { tasks: [], frames: 0 }")
+    still, _tasks, _seconds = watched(page)
     browser.start_tracing(page=page, categories=["toplevel"])
-    began = time.perf_counter()
     steady = threading.Thread(target=publish_steadily)
     steady.start()
+    frames, tasks, seconds = watched(page)
+    steady.join()
+    yield Figure(
+        name=f"frames drawn at {A_SECOND:,} rows/s",
+        unit="frames/s",
+        samples=(frames,),
+        target=at_least(50),
+        beside=(Beside(name="while nothing is posted", kind="limit", samples=(still,)),),
+    )
+    longest, all_of_it = processor_times(browser)
+    yield Figure(
+        name="longest task meanwhile",
+        unit="ms",
+        samples=(max(tasks, default=0.0),),
+        target=at_most(100),
+        beside=(Beside(name="of it on the processor", kind="limit", samples=(longest,)),),
+    )
+    share = all_of_it / seconds / 10
+    yield Figure(name="the page's share of a processor", unit="%", samples=(share,))
+
+    publish(deposits(most_rows - FEW_ROWS - A_SECOND * WATCHED_S, ACCOUNTS))
+    wait_until_concluded(ACCOUNTS + most_rows)
+    page.wait_for_timeout(5_000)
+    small = Beside(
+        name=f"after {FEW_ROWS:,}", kind="limit", samples=(few / 1e6,), target=at_most(1.5)
+    )
+    many = heap_bytes(client) / 1e6
+    yield Figure(name=f"heap after {most_rows:,} rows", unit="MB", samples=(many,), beside=(small,))
+    page.context.close()
+
+
+def watched(page: Page) -> tuple[float, list[float], float]:
+    """Watch a page for a while; give its frames a second, its long tasks, and the seconds."""
+    page.evaluate("window.noted = { tasks: [], frames: 0 }")
+    began = time.perf_counter()
     page.wait_for_timeout(WATCHED_S * 1_000)
     noted = page.evaluate("window.noted")
     seconds = time.perf_counter() - began
-    steady.join()
-    rows += A_SECOND * WATCHED_S
-    say(f"frames a second at {A_SECOND:,} rows/s", f"{noted['frames'] / seconds:.1f}")
-    say("longest task", f"{max(noted['tasks'], default=0):.0f} ms")
-    longest, all_of_it = processor_times(browser)
-    say("of which on the processor", f"{longest:.0f} ms")
-    say("page's share of a processor", f"{all_of_it / seconds / 10:.0f} %")
-    say("load average", f"{os.getloadavg()[0]:.1f}")
+    return noted["frames"] / seconds, noted["tasks"], seconds
 
-    publish(deposits(ROWS - rows))
-    wait_until_posted(ROWS)
-    page.wait_for_timeout(5_000)
-    many = heap_bytes(client)
-    say(f"heap after {FEW_ROWS:,} rows", f"{few / 1e6:.1f} MB")
-    say(f"heap after {ROWS:,} rows", f"{many / 1e6:.1f} MB")
-    say("ratio", f"{many / few:.2f}")
+
+def clicks_to_rows(browser: Browser, address: str, runs: int, clicks: int) -> Figure:
+    """Submit deposits in one window while another watches its table."""
+    publish([opening_of_c100()])
+    teller_page = signed_in(browser, address, "teller", "/accounts/")
+    watcher = signed_in(browser, address, "auditor", "/dashboard/")
+    watcher.evaluate(WATCH)
+    found: list[list[tuple[float, float]]] = []
+    for run in range(runs):
+        numbers = range(run * clicks, (run + 1) * clicks)
+        amounts = [f"7{n // 100:02},{n % 100:02}" for n in numbers]
+        found.append([delays_of(teller_page, watcher, amount) for amount in amounts])
+    shown, answered = (
+        tuple(statistics.median(each[which] for each in run) for run in found) for which in (0, 1)
+    )
+    answer = Beside(name="the answer to the POST", kind="limit", samples=answered)
+    return Figure(
+        name="POST to row on the page, median", unit="ms", samples=shown, beside=(answer,)
+    )
+
+
+def opening_of_c100() -> "AccountOpened":
+    """Give the event that opens the account, and file it for the teller's branch."""
+    from accounts.events import AccountOpened
+    from accounts.models import Account, Agent
+    from bench.pipeline import common
+
+    Account.objects.create(number="C100", branch=Agent.objects.get(username="teller").branch)
+    named = common(0) | {"account": "C100"}
+    return AccountOpened(**named, opening_balance_minor=0, least_balance_minor=0)
+
+
+def delays_of(teller: Page, watcher: Page, amount: str) -> tuple[float, float]:
+    """Submit one deposit; give the milliseconds until the row is there, and the answer."""
+    sent, answered = teller.evaluate(SUBMIT, amount)
+    mark = f"+{amount}"
+    watcher.wait_for_function("mark => window.seen[mark]", arg=mark, polling=20)
+    time.sleep(REST_S)
+    return float(watcher.evaluate("mark => window.seen[mark]", mark) - sent), answered - sent
 
 
 def processor_times(browser: Browser) -> tuple[float, float]:
@@ -121,11 +227,6 @@ def processor_times(browser: Browser) -> tuple[float, float]:
     return max(busiest), sum(busiest)
 
 
-def say(what: str, figure: str) -> None:
-    """Print one line of the table."""
-    print(f"{what:>32} {figure:>12}", flush=True)
-
-
 def furnish() -> None:
     """Make the agents of a first start, and the static files that pages ask for."""
     from bankportal.first_start import furnish_empty_database
@@ -135,36 +236,16 @@ def furnish() -> None:
     furnish_empty_database()
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    """Keep a web server running; give its address."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
-        words = ("--fd", str(listener.fileno()), "bankportal.asgi:application")
-        web = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "daphne", *words],
-            cwd=ROOT,
-            pass_fds=(listener.fileno(),),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            web.terminate()
-            web.wait(30)
-
-
-def signed_in(browser: Browser, address: str) -> Page:
-    """Give a window of the auditor's, who sees the whole bank."""
+def signed_in(browser: Browser, address: str, name: str, path: str) -> Page:
+    """Give a window of its own, signed in and at ``path``."""
     page = browser.new_context(locale="fr-FR", viewport={"width": 1440, "height": 900}).new_page()
     page.add_init_script(NOTE)
-    page.goto(f"{address}/auth/login/?next=/accounts/")
-    page.fill("[name=login]", "auditor")
+    page.goto(f"{address}/auth/login/?next={path}")
+    page.fill("[name=login]", name)
     page.fill("[name=password]", PASSWORD)
     page.press("[name=password]", "Enter")
-    page.wait_for_url("**/accounts/")
+    page.wait_for_url(f"**{path}**")
+    page.wait_for_load_state("networkidle")
     return page
 
 
@@ -185,89 +266,20 @@ def heap_bytes(client: CDPSession) -> float:
     return float(next(each["value"] for each in metrics if each["name"] == "JSHeapUsedSize"))
 
 
-def openings() -> Iterator[tuple[bytes, bytes]]:
-    """Give the messages that open the accounts."""
-    from accounts.events import AccountOpened, encode
-
-    for number in range(ACCOUNTS):
-        yield encode(
-            AccountOpened(**common(number), opening_balance_minor=100_000, least_balance_minor=0)
-        )
-
-
-def deposits(count: int) -> Iterator[tuple[bytes, bytes]]:
-    """Give messages that pay in, to each account in turn."""
-    from accounts.events import Deposit, encode
-
-    for number in range(count):
-        yield encode(Deposit(**common(number % ACCOUNTS), amount_minor=100 + number % 900))
-
-
-def common(number: int) -> dict[str, object]:
-    """Give what each event has."""
-    from datetime import UTC, datetime
-
-    from accounts.identifiers import new_transaction_id
-
-    now = datetime.now(UTC)
-    return {
-        "version": 1,
-        "transaction_id": new_transaction_id(),
-        "account": f"B{number}",
-        "currency": "EUR",
-        "business_date": now.date(),
-        "submitted_at": now,
-        "submitted_by": "bench",
-        "source": "bench",
-    }
-
-
-def publish(messages: Iterator[tuple[bytes, bytes]]) -> None:
-    """Publish as fast as Kafka takes it."""
-    from django.conf import settings
-
-    from streaming.endpoint import required_endpoint
-    from streaming.kafka.producer import Producer
-
-    producer = Producer(required_endpoint(), **{"linger.ms": 5})
-    for number, (key, value) in enumerate(messages):
-        producer.publish(settings.KAFKA_TOPIC, key, value, lambda _result: None)
-        if number % 1_000 == 0:
-            producer.poll()
-    if producer.flush(120):
-        raise SystemExit("The broker did not take all messages.")
-
-
 def publish_steadily() -> None:
     """Publish so many a second, a tenth of a second's at a time."""
     from django.conf import settings
 
+    from accounts.events import encode
     from streaming.endpoint import required_endpoint
     from streaming.kafka.producer import Producer
 
     producer = Producer(required_endpoint())
     began = time.perf_counter()
     for turn in range(WATCHED_S * 10):
-        for key, value in deposits(A_SECOND // 10):
-            producer.publish(settings.KAFKA_TOPIC, key, value, lambda _result: None)
+        for event in deposits(A_SECOND // 10, ACCOUNTS):
+            producer.publish(settings.KAFKA_TOPIC, *encode(event), lambda _result: None)
         while time.perf_counter() < began + (turn + 1) / 10:
             producer.poll(0.01)
     if producer.flush(120):
         raise SystemExit("The broker did not take all messages.")
-
-
-def wait_until_posted(count: int) -> None:
-    """Wait until the ledger has so many transactions."""
-    from django.db.models import F, Sum
-
-    from accounts.models import LogPosition
-
-    posted = LogPosition.objects.all()
-    wait_until(
-        lambda: (posted.aggregate(all=Sum(F("posted")))["all"] or 0) >= count + ACCOUNTS,
-        "all is posted",
-    )
-
-
-if __name__ == "__main__":
-    main()

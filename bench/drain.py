@@ -1,40 +1,39 @@
-"""Submissions queued while Kafka is away, and how fast they drain once it is back.
+"""Submissions queued while Kafka is away, and how fast they drain once it is back."""
 
-`make bench` runs it; `COUNT` and `ACCOUNTS` in the environment change its size.
-"""
-
-import os
-import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from bench.figure import Beside, Figure
 from bench.pipeline import manage, running, running_broker, temporary_folder
 
-COUNT = int(os.environ.get("COUNT", "10000"))
-ACCOUNTS = int(os.environ.get("ACCOUNTS", "500"))
+COUNT, ACCOUNTS = 10_000, 500
 
 
-def main() -> None:
-    """Print the figures, or fail where anything was published or posted twice."""
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Give the rate of the drain; fails where anything was published or posted twice."""
+    count = COUNT // 10 if quick else COUNT
     with temporary_folder():
         with running_broker():
             manage("create_topics")
             queue_openings()
             with running("run_relay"), running("run_consumer"):
                 wait_until_done(ACCOUNTS)
-        queued_s = queue_movements()
+        queued_s = queue_movements(count)
         with running("run_relay"), running("run_consumer"), running_broker():
             back = time.perf_counter()
             published_s = wait_until_published() - back
-            done_s = wait_until_done(ACCOUNTS + COUNT) - back
+            done_s = wait_until_done(ACCOUNTS + count) - back
             in_topic = messages_in_topic()
-        refuse_doubles(in_topic)
-    print(f"{'queued':>24} {COUNT / queued_s:12,.0f} /s")
-    print(f"{'all published after':>24} {published_s:12.1f} s {COUNT / published_s:12,.0f} /s")
-    print(f"{'all have an outcome after':>24} {done_s:11.1f} s {COUNT / done_s:12,.0f} /s")
-    print(f"{'nothing double':>24} {in_topic:12,} messages")
+        refuse_doubles(in_topic, count)
+    yield Figure(
+        name=f"{count:,} queued submissions, once Kafka is back",
+        unit="posted/s",
+        samples=(count / done_s,),
+        beside=(
+            Beside(name="published", kind="limit", samples=(count / published_s,)),
+            Beside(name="as they were queued", kind="rival", samples=(count / queued_s,)),
+        ),
+    )
 
 
 def queue_openings() -> None:
@@ -56,7 +55,7 @@ def queue_openings() -> None:
         )
 
 
-def queue_movements() -> float:
+def queue_movements(count: int) -> float:
     """Submit as agents do: to each account in turn what only its order allows; give the seconds."""
     from accounts.identifiers import new_transaction_id
     from accounts.models import Agent, Kind
@@ -64,7 +63,7 @@ def queue_movements() -> float:
 
     teller = Agent.objects.get()
     started = time.perf_counter()
-    for number in range(COUNT):
+    for number in range(count):
         submit_transaction(
             transaction_id=new_transaction_id(),
             account=f"B{number % ACCOUNTS}",
@@ -103,7 +102,7 @@ def messages_in_topic() -> int:
     return describe_log(required_endpoint(), settings.KAFKA_TOPIC).message_count
 
 
-def refuse_doubles(in_topic: int) -> None:
+def refuse_doubles(in_topic: int, count: int) -> None:
     """End with an error unless each submission was published once, posted once and in order."""
     from accounts.models import Entry, Outbox, Outcome
 
@@ -112,9 +111,5 @@ def refuse_doubles(in_topic: int) -> None:
         Outbox.objects.filter(attempts=1).count(),
         Entry.objects.filter(outcome=Outcome.POSTED).count(),
     )
-    if found != (ACCOUNTS + COUNT,) * 3:
-        raise SystemExit(f"Published, once, posted: {found}, not {ACCOUNTS + COUNT:,} each.")
-
-
-if __name__ == "__main__":
-    main()
+    if found != (ACCOUNTS + count,) * 3:
+        raise SystemExit(f"Published, once, posted: {found}, not {ACCOUNTS + count:,} each.")

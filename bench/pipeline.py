@@ -3,21 +3,26 @@
 Or a whole portal, and the browser that looks at it.
 """
 
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
+
+    from accounts.events import Event
 
 PATIENCE_S = 120
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -53,6 +58,147 @@ def running_broker() -> Iterator[None]:
         yield
 
 
+class Web:
+    """A web server of the portal, as the supervisor runs it."""
+
+    def __init__(self, address: str, pid: int) -> None:
+        self.address = address
+        self.pid = pid
+
+
+@contextmanager
+def serving(*command: str) -> Iterator[Web]:
+    """Keep the portal's web server running, or another that listens on the descriptor it is told.
+
+    ``command`` has ``{fd}`` where that belongs.
+    """
+    words = command or (sys.executable, "-m", "bankportal.web", "{fd}")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(4_096)
+        web = subprocess.Popen(  # noqa: S603
+            [word.format(fd=listener.fileno()) for word in words],
+            cwd=ROOT,
+            pass_fds=(listener.fileno(),),
+            # A line for each answer is part of serving; where it is shown is not.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"SUBMISSIONS_PER_MINUTE": "60000", "FIGURES_PER_MINUTE": "60000"},
+        )
+        try:
+            yield Web(f"http://127.0.0.1:{listener.getsockname()[1]}", web.pid)
+        finally:
+            web.terminate()
+            web.wait(30)
+
+
+class Helper:
+    """A process of the benchmark's that answers a line of JSON with a line of JSON."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def ask(self, what: str, **details: Any) -> Any:
+        """Ask for one thing, and wait for the answer."""
+        process = self._process
+        if process.stdin is None or process.stdout is None:
+            raise SystemExit("A helper cannot be spoken to.")
+        process.stdin.write(json.dumps({"do": what, **details}) + "\n")
+        process.stdin.flush()
+        if not (answer := process.stdout.readline()):
+            raise SystemExit("A helper has gone.")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """Say that nothing more is asked, and wait for the end."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._process.wait(60)
+
+
+@contextmanager
+def helper(module: str, **environment: str) -> Iterator[Helper]:
+    """Keep a module running as a helper."""
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found = Helper(process)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def openings(accounts: int) -> "Iterator[Event]":
+    """Give the events that open accounts B0, B1 and so on."""
+    from accounts.events import AccountOpened
+
+    for number in range(accounts):
+        yield AccountOpened(**common(number), opening_balance_minor=100_000, least_balance_minor=0)
+
+
+def deposits(count: int, accounts: int) -> "Iterator[Event]":
+    """Give events that pay in, to each account in turn."""
+    from accounts.events import Deposit
+
+    for number in range(count):
+        yield Deposit(**common(number % accounts), amount_minor=100 + number % 900)
+
+
+def common(number: int) -> dict[str, Any]:
+    """Give what each event on an account has."""
+    from accounts.identifiers import new_transaction_id
+
+    now = datetime.now(UTC)
+    return {
+        "version": 1,
+        "transaction_id": new_transaction_id(),
+        "account": f"B{number}",
+        "currency": "EUR",
+        "business_date": now.date(),
+        "submitted_at": now,
+        "submitted_by": "bench",
+        "source": "bench",
+    }
+
+
+def publish(events: "Iterable[Event]") -> None:
+    """Publish as fast as Kafka takes it."""
+    from django.conf import settings
+
+    from accounts.events import encode
+    from streaming.endpoint import required_endpoint
+    from streaming.kafka.producer import Producer
+
+    producer = Producer(required_endpoint(), **{"linger.ms": 5})
+    for number, event in enumerate(events):
+        producer.publish(settings.KAFKA_TOPIC, *encode(event), lambda _result: None)
+        if number % 1_000 == 0:
+            producer.poll()
+    if producer.flush(120):
+        raise SystemExit("The broker did not take all messages.")
+    producer.close()
+
+
+def wait_until_concluded(count: int) -> None:
+    """Wait until the ledger has concluded so many messages."""
+    wait_until(lambda: concluded() >= count, f"{count:,} messages are concluded")
+
+
+def concluded() -> int:
+    """Give the number of messages that the ledger has concluded."""
+    from django.db.models import Sum
+
+    from accounts.models import LogPosition
+
+    return LogPosition.objects.aggregate(all=Sum("next_offset"))["all"] or 0
+
+
 @contextmanager
 def running_portal(password: str, *words: str) -> Iterator[tuple[str, Path]]:
     """Keep `python -m bankportal` running in a folder of its own; give its address, and that."""
@@ -72,18 +218,23 @@ def running_portal(password: str, *words: str) -> Iterator[tuple[str, Path]]:
                 env=environment,
                 stdout=output,
             )
-        ready = re.compile(r"ready: (http://\S+?)/?\s")
         try:
-            found = wait_until(
-                lambda: ready.search(log.read_text(errors="replace")), "the portal is ready", 600
-            )
-            yield found[1], folder
+            yield await_ready(log), folder
         except SystemExit:
             print(log.read_text(errors="replace"))
             raise
         finally:
             portal.send_signal(signal.SIGINT)
             portal.wait(60)
+
+
+def await_ready(log: Path) -> str:
+    """Wait until a portal that writes to ``log`` says that it is ready; give its address."""
+    ready = re.compile(r"ready: (http://\S+?)/?\s")
+    found = wait_until(
+        lambda: ready.search(log.read_text(errors="replace")), "the portal is ready", 600, 0.01
+    )
+    return str(found[1])
 
 
 def launched_chromium(playwright: "Playwright") -> "Browser":
@@ -94,13 +245,15 @@ def launched_chromium(playwright: "Playwright") -> "Browser":
     )
 
 
-def wait_until(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S) -> Any:
+def wait_until(
+    what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S, pause_s: float = 0.05
+) -> Any:
     """Ask until the answer is true, and give it; end with an error where it never is."""
     deadline = time.monotonic() + patience_s
     while not (answer := what()):
         if time.monotonic() > deadline:
             raise SystemExit(f"Waited {patience_s} s in vain until {why}.")
-        time.sleep(0.05)
+        time.sleep(pause_s)
     return answer
 
 

@@ -12,6 +12,7 @@ from accounts.selectors.positions import Position
 from accounts.selectors.viewpoints import Viewpoint, viewpoint_of
 from streaming import frames
 from streaming.feed import Change, Excerpt
+from streaming.metrics import FRAMES, FRAMES_DROPPED, RELOADS
 
 # The web server takes whatever it is given and buffers it without end, so a browser says what
 # it has received, and gets no more than this ahead of that.
@@ -32,6 +33,8 @@ class Connection:
         self.agent_id = agent_id
         self.audience = audience
         self.chosen: Filter | None = None
+        # From where the browser looks; None for who may see no customer data.
+        self.viewpoint = self._seen_through(None)
         self.panels: tuple[Asked, ...] = ()
         # The last entry told of; None while nothing may be told.
         self.reached: int | None = None
@@ -55,14 +58,13 @@ class Connection:
         self._queue.append(frame)
         self._wake.set()
 
-    @property
-    def viewpoint(self) -> Viewpoint | None:
-        """From where the browser looks; None for who may see no customer data."""
-        return viewpoint_of(self.audience, self.chosen) if self.audience else None
-
     def choose(self, chosen: Filter | None, panels: tuple[Asked, ...]) -> None:
-        """Take another filter and other panels. Nothing is told before it is subscribed."""
+        """Take another filter and other panels. Nothing is told before it is subscribed.
+
+        Of a connection that has joined the hub, ``Hub.choose`` is to be asked.
+        """
         self.chosen, self.panels = chosen, panels
+        self.viewpoint = self._seen_through(chosen)
         self.reached = None
         self._forget_figures()
 
@@ -101,6 +103,7 @@ class Connection:
         """Tell the browser to read anew; tell it nothing more until it subscribes again."""
         self.reached = None
         self._forget_figures()
+        RELOADS.add(1, reason)
         self.put(frames.reload(reason))
 
     def close(self, code: int) -> None:
@@ -120,10 +123,14 @@ class Connection:
         while self.close_code is None:
             if (frame := self._take()) is not None:
                 self._on_the_way.append(len(frame))
+                FRAMES.add()
                 return frame
             self._wake.clear()
             await self._wake.wait()
         return None
+
+    def _seen_through(self, chosen: Filter | None) -> Viewpoint | None:
+        return viewpoint_of(self.audience, chosen) if self.audience else None
 
     def _take(self) -> str | None:
         if not self._has_room():
@@ -157,6 +164,7 @@ class Connection:
 
     def _fall_behind(self) -> None:
         self._is_behind = True
+        FRAMES_DROPPED.add(len(self._queue))
         self._queue.clear()
         self.reached = None
         self._forget_figures()

@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from accounts.selectors.audiences import audience_of
 from accounts.selectors.delays import delays
+from accounts.selectors.filters import Filter
+from accounts.selectors.panels.asked import Asked
 from accounts.selectors.positions import Position
 from accounts.selectors.sessions import agents_of_sessions
 from accounts.selectors.viewpoints import Viewpoint
@@ -19,6 +21,7 @@ from streaming import frames
 from streaming.connections import Connection, entries_frame
 from streaming.feed import Change, Excerpt, LedgerFeed
 from streaming.live_figures import LiveFigures
+from streaming.metrics import SOCKETS
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +49,10 @@ class Hub:
         self.position: Position | None = None
         self._loop = asyncio.get_running_loop()
         self._connections: set[Connection] = set()
-        # Replaced, never changed, since the feed's thread reads it.
-        self._viewpoints: frozenset[Viewpoint] = frozenset()
+        # Who looks from where: what is told costs by viewpoint, and little by connection.
+        self._lookers: dict[Viewpoint, set[Connection]] = {}
+        # What the feed reads for. Replaced, never changed, since the feed's thread reads it.
+        self.viewpoints: frozenset[Viewpoint] = frozenset()
         self._figures = LiveFigures(lambda: self._connections)
         self._feed: LedgerFeed | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,7 +67,8 @@ class Hub:
     def join(self, connection: Connection) -> None:
         """Take a connection in. It is told nothing before it has subscribed."""
         self._connections.add(connection)
-        self.note_viewpoints()
+        self._let_look(connection)
+        SOCKETS.set(len(self._connections))
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
@@ -72,15 +78,38 @@ class Hub:
     def leave(self, connection: Connection) -> None:
         """Let a connection go."""
         self._connections.discard(connection)
+        SOCKETS.set(len(self._connections))
         self._figures.forget(connection)
-        self.note_viewpoints()
+        self._look_away(connection)
         if not self._connections and self._rest is None:
             self._rest = self._loop.call_later(_LINGER_S, self.stop)
 
-    def note_viewpoints(self) -> None:
-        """Take in who looks through which filter."""
-        viewpoints = (each.viewpoint for each in self._connections)
-        self._viewpoints = frozenset(each for each in viewpoints if each is not None)
+    def choose(
+        self, connection: Connection, chosen: Filter | None, panels: tuple[Asked, ...]
+    ) -> None:
+        """Let a connection look through another filter, at other panels."""
+        self._look_away(connection)
+        connection.choose(chosen, panels)
+        # It may have gone while its subscription was on its way.
+        if connection in self._connections:
+            self._let_look(connection)
+
+    def _let_look(self, connection: Connection) -> None:
+        viewpoint = connection.viewpoint
+        if viewpoint is None:
+            return
+        if viewpoint not in self._lookers:
+            self.viewpoints |= {viewpoint}
+        self._lookers.setdefault(viewpoint, set()).add(connection)
+
+    def _look_away(self, connection: Connection) -> None:
+        viewpoint = connection.viewpoint
+        if viewpoint is None or viewpoint not in self._lookers:
+            return
+        self._lookers[viewpoint].discard(connection)
+        if not self._lookers[viewpoint]:
+            del self._lookers[viewpoint]
+            self.viewpoints -= {viewpoint}
 
     async def wait_for_position(self) -> Position:
         """Wait for the feed to have begun; give how far it has come."""
@@ -109,7 +138,7 @@ class Hub:
 
     def _start(self) -> None:
         feed = LedgerFeed(
-            viewpoints=lambda: self._viewpoints,
+            viewpoints=lambda: self.viewpoints,
             on_change=lambda change: self._from_feed(self._deliver, feed, change),
             on_commit=lambda: self._from_feed(self._note_commit, feed),
         )
@@ -145,16 +174,15 @@ class Hub:
             return
         self.position = change.position
         self._has_position.set()
-        told: dict[Viewpoint, tuple[Excerpt | None, str]] = {}
-        for connection in self._connections:
-            if connection.reached is None:
-                continue
-            if change.is_break:
-                connection.send_back("epoch")
-            elif (viewpoint := connection.viewpoint) is not None:
-                if viewpoint not in told:
-                    told[viewpoint] = _seen_from(viewpoint, change)
-                connection.tell(change, *told[viewpoint])
+        if change.is_break:
+            for connection in self._connections:
+                if connection.reached is not None:
+                    connection.send_back("epoch")
+            return
+        for viewpoint, lookers in self._lookers.items():
+            told = _seen_from(viewpoint, change)
+            for connection in lookers:
+                connection.tell(change, *told)
 
     async def _beat(self) -> None:
         while True:

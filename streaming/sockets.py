@@ -102,8 +102,7 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
 
 async def _subscribe(connection: Connection, wanted: frames.Subscribe) -> None:
     panels = {asked.name: asked for asked in wanted.panels if asked.name in PANELS}
-    connection.choose(wanted.filter, tuple(panels.values()))
-    hub().note_viewpoints()
+    hub().choose(connection, wanted.filter, tuple(panels.values()))
     known = await hub().wait_for_position()
     if wanted.position is not None:
         given = Position.parse(wanted.position)

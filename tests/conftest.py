@@ -51,7 +51,7 @@ def django_db_modify_db_settings(
     process could read beside a writer.
     """
     database = settings.DATABASES["default"]
-    if "sqlite3" in database["ENGINE"]:
+    if "sqlite" in database["ENGINE"]:
         database.setdefault("TEST", {})["NAME"] = str(
             tmp_path_factory.mktemp("database") / "bankportal.sqlite3"
         )

@@ -41,7 +41,7 @@ def settings_read() -> set[str]:
 
 def make_targets() -> set[str]:
     source = (ROOT / "Makefile").read_text(encoding="utf-8")
-    return set(re.findall(r"^(\w+):.*## ", source, re.MULTILINE)) - {"help"}
+    return set(re.findall(r"^([\w-]+):.*## ", source, re.MULTILINE)) - {"help"}
 
 
 def pages(patterns: list[URLPattern | URLResolver], before: str = "/") -> Iterator[str]:
@@ -80,7 +80,7 @@ def test_a_document_speaks_of_commands_that_exist(document):
     text = document.read_text(encoding="utf-8")
 
     named = set(re.findall(r"manage\.py ([a-z_]+)", text))
-    made = set(re.findall(r"`make ([a-z]+)", text))
+    made = set(re.findall(r"`make ([a-z-]+)", text))
 
     assert named <= our_commands() | DJANGOS_COMMANDS
     assert made <= make_targets()

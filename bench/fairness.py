@@ -1,0 +1,235 @@
+"""Whether agents wait while a large import is posted.
+
+A history file is imported by the portal's own command through a real Kafka and consumer. Meanwhile
+an agent submits again and again, and another one's socket waits for the row. Beside it stands the
+same without the import. The cap on what an import is ahead of the ledger holds if it is never
+passed, and costs nothing if the consumer always has work.
+"""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.figure import Beside, Figure, Target, at_least, at_most, percentile
+from bench.pipeline import (
+    ROOT,
+    concluded,
+    openings,
+    publish,
+    running,
+    serving,
+    temporary_portal,
+    wait_until_concluded,
+)
+from bench.visitor import Listener, Visitor, sign_in
+
+ACCOUNTS = 10_000
+# Of these the agent's own, whose balances no line of the file claims.
+OWN = "B0"
+# What may be submitted, and not posted yet, besides the import.
+OWN_AHEAD = 5
+
+
+@dataclass
+class Waits:
+    """How long an agent waited for the answer, and for the row, each time."""
+
+    answered_ms: list[float] = field(default_factory=list)
+    visible_ms: list[float] = field(default_factory=list)
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Give the agent's waits with and without the import, and what is said of the cap."""
+    rows, idle = (40_000, 20) if quick else (1_000_000, 200)
+    with temporary_portal(), running("run_consumer"), running("run_relay"), serving() as web:
+        from django.conf import settings
+
+        _furnish()
+        agent = Visitor(web.address, sign_in("teller"))
+        listener = Listener(web.address, sign_in("auditor"), OWN)
+        file = Path(settings.DATA_DIR) / "history.csv"
+        _write_history(file, rows)
+        before = Waits()
+        for _each in range(idle):
+            _submit(agent, listener, before)
+        importing = _Importing(file)
+        during = Waits()
+        importing.start()
+        while importing.is_posting():
+            _submit(agent, listener, during)
+        importing.finish()
+        yield from _told(during, before, runs=1 if quick else 3)
+        yield from _cap(importing, rows)
+
+
+def _told(during: Waits, before: Waits, *, runs: int) -> Iterator[Figure]:
+    """Cut the import into stretches of time, each of them a run."""
+    for name, of, target in _named():
+        yield Figure(
+            name=name,
+            unit="ms",
+            samples=tuple(percentile(each, 99) for each in _stretches(of(during), runs)),
+            target=target,
+            beside=(
+                Beside(
+                    name="without the import",
+                    kind="limit",
+                    samples=tuple(percentile(each, 99) for each in _stretches(of(before), runs)),
+                ),
+            ),
+        )
+
+
+def _named() -> "list[tuple[str, Callable[[Waits], list[float]], Target]]":
+    return [
+        ("submitting during an import, 99 %", lambda waits: waits.answered_ms, at_most(100)),
+        ("row visible during an import, 99 %", lambda waits: waits.visible_ms, at_most(1_000)),
+    ]
+
+
+def _stretches(values: list[float], runs: int) -> list[list[float]]:
+    length = max(1, len(values) // runs)
+    return [values[start : start + length] for start in range(0, length * runs, length)]
+
+
+def _cap(importing: "_Importing", rows: int) -> Iterator[Figure]:
+    from streaming.bulk import MOST_AHEAD
+
+    looks = importing.ahead
+    yield Figure(
+        name="events that the import is ahead, at most",
+        unit="events",
+        samples=(float(max(looks)),),
+        target=at_most(MOST_AHEAD + OWN_AHEAD),
+    )
+    yield Figure(
+        name="looks at which the consumer had work",
+        unit="%",
+        samples=(100 * sum(each > 0 for each in looks) / len(looks),),
+        target=at_least(98),
+    )
+    yield Figure(
+        name="import posted",
+        unit="rows/s",
+        samples=(importing.posted / importing.posting_s,),
+        beside=(
+            Beside(
+                name="the consumer alone, all of it in the log already",
+                kind="limit",
+                samples=(_drain(min(rows, 200_000)),),
+            ),
+        ),
+    )
+
+
+def _drain(count: int) -> float:
+    """Give the rate at which the consumer posts what is in the log already."""
+    from bench.pipeline import deposits
+
+    done = concluded()
+    publish(deposits(count, ACCOUNTS))
+    # Published faster than posted; from here on the consumer has the machine for itself.
+    began, first = time.perf_counter(), concluded()
+    wait_until_concluded(done + count)
+    return (done + count - first) / (time.perf_counter() - began)
+
+
+class _Importing:
+    """The command at work, and how far it is ahead of the ledger while it publishes."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.ahead: list[int] = []
+        self.posted = 0
+        self.posting_s = 0.0
+        self._watching = threading.Thread(target=self._watch)
+        self._is_over = threading.Event()
+
+    def start(self) -> None:
+        """Start it, and wait until it publishes: the file is checked as a whole first."""
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "manage.py", "import_transactions", str(self._file)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+        )
+        first = concluded()
+        while concluded() <= first + ACCOUNTS:
+            if self._process.poll() is not None:
+                raise SystemExit("The import has ended too soon.")
+            time.sleep(0.02)
+        self._watching.start()
+
+    def is_posting(self) -> bool:
+        """Say whether rows of it are published and posted still."""
+        return not self._is_over.is_set()
+
+    def finish(self) -> None:
+        """Wait for its end: it compares what it has imported with the file."""
+        self._watching.join()
+        if self._process.wait(600):
+            raise SystemExit("The import has failed.")
+
+    def _watch(self) -> None:
+        from django.conf import settings
+        from django.db import connection
+
+        from streaming.endpoint import required_endpoint
+        from streaming.kafka.admin import describe_log
+
+        endpoint, began, first = required_endpoint(), time.perf_counter(), concluded()
+        last, moved_at = first, began
+        try:
+            # Once nothing has been posted for a while, it is comparing.
+            while time.perf_counter() - moved_at < 2 and self._process.poll() is None:
+                in_log = describe_log(endpoint, settings.KAFKA_TOPIC).message_count
+                now = concluded()
+                if now > last + 20:
+                    last, moved_at = now, time.perf_counter()
+                self.ahead.append(in_log - now)
+                time.sleep(0.02)
+        finally:
+            self.posted, self.posting_s = last - first, moved_at - began
+            self.ahead = self.ahead[: self._useful()]
+            self._is_over.set()
+            connection.close()
+
+    def _useful(self) -> int:
+        """Leave out the end, where the last rows are waited for."""
+        while self.ahead and self.ahead[-1] < 1_000:
+            self.ahead.pop()
+        return max(1, len(self.ahead))
+
+
+def _furnish() -> None:
+    from accounts.models import Account, Agent, Branch, Role
+
+    branch = Branch.objects.create(code="bench", name="Bench")
+    Agent.objects.create_user("teller", role=Role.TELLER, branch=branch)
+    Agent.objects.create_user("auditor", role=Role.AUDITOR)
+    Account.objects.create(number=OWN, branch=branch)
+    publish(openings(1))
+    wait_until_concluded(1)
+
+
+def _write_history(path: Path, rows: int) -> None:
+    """Write deposits to each account in turn, with the balances that they make."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("transaction_date;account;transaction_value;balance\n")
+        for number in range(rows):
+            turn, account = divmod(number, ACCOUNTS)
+            day = f"{turn % 28 + 1:02}/{turn // 28 % 12 + 1:02}/2024"
+            file.write(f"{day};H{account};10;{(turn + 1) * 10}\n")
+
+
+def _submit(agent: Visitor, listener: Listener, waits: Waits) -> None:
+    from accounts.identifiers import new_transaction_id
+
+    identifier = new_transaction_id()
+    sent = time.perf_counter()
+    agent.deposit(identifier, OWN, 100)
+    waits.answered_ms.append((time.perf_counter() - sent) * 1_000)
+    waits.visible_ms.append((listener.wait_for(identifier) - sent) * 1_000)
