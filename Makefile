@@ -1,7 +1,7 @@
 # Everything starts here: `make run` is the only command that a new machine needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test faults lint bench bench-quick bench-record screenshots lock sbom vulnerabilities
+.PHONY: help run demo telemetry test faults lint bench bench-quick bench-record screenshots lock sbom vulnerabilities
 
 # A Python of the user's must not bring its own modules into ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
@@ -31,6 +31,9 @@ run: ## Install what is missing, start everything, print the address; Ctrl-C sto
 demo: ## The same with 18 months of made-up history and a live trickle, in data/demo
 	@$(INSTALL) run
 	@exec $(VENV) -m bankportal --with-parent --demo
+
+telemetry: ## Install what sends traces to a collector of OpenTelemetry
+	@$(INSTALL) telemetry
 
 test: ## Run the whole suite
 	@$(INSTALL) dev
@@ -73,7 +76,8 @@ screenshots: ## Take the pictures of the README, with the demonstration's data
 lock: ## Compile requirements*.txt anew from requirements*.in
 	@$(INSTALL) dev
 	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in --output-file requirements.txt
-	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements.txt requirements-dev.in --output-file requirements-dev.txt
+	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements.txt requirements-telemetry.in --output-file requirements-telemetry.txt
+	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements-telemetry.txt requirements-dev.in --output-file requirements-dev.txt
 
 sbom: ## Write the bill of materials, with versions, hashes and licences, to dist/sbom.cdx.json
 	@$(INSTALL) dev

@@ -36,7 +36,7 @@ class Part:
     sha256: list[str] = field(default_factory=list)
     only_where: str = ""
     for_whom: set[str] = field(default_factory=set)
-    is_shipped: bool = True
+    scope: ComponentScope = ComponentScope.REQUIRED
 
 
 def main() -> int:
@@ -58,10 +58,12 @@ def parts() -> Iterator[Part]:
     shipped = list(python_parts(ROOT / "requirements.txt", licences))
     yield from shipped
     known = {each.purl for each in shipped}
-    for each in python_parts(ROOT / "requirements-dev.txt", licences):
-        if each.purl not in known:
-            each.is_shipped = False
-            yield each
+    for lock, scope in (("telemetry", ComponentScope.OPTIONAL), ("dev", ComponentScope.EXCLUDED)):
+        for each in python_parts(ROOT / f"requirements-{lock}.txt", licences):
+            if each.purl not in known:
+                known.add(each.purl)
+                each.scope = scope
+                yield each
     yield from vendored_parts()
     yield from jar_parts(licences)
 
@@ -143,7 +145,7 @@ def _component(part: Part) -> Component:
         purl=part.purl,
         bom_ref=part.purl.to_string(),
         type=ComponentType.LIBRARY,
-        scope=ComponentScope.REQUIRED if part.is_shipped else ComponentScope.EXCLUDED,
+        scope=part.scope,
         licenses=[LicenseFactory().make_from_string(part.licence)],
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=each) for each in part.sha256],
         properties=[Property(name="bankportal:only-where", value=part.only_where)]

@@ -44,19 +44,23 @@ def current_trace() -> Trace | None:
 
 def trace_id_of(traceparent: str) -> str:
     """Give the trace-id that a ``traceparent`` names; empty where it is none."""
-    parent = _parent(traceparent)
+    parent = parent_of(traceparent)
     return parent.trace_id if parent else ""
 
 
-@contextmanager
-def traced(traceparent: str = "") -> Iterator[Trace]:
-    """Answer a request within the trace that ``traceparent`` names, or else within a new one."""
-    parent = _parent(traceparent)
-    trace = Trace(
+def following(traceparent: str) -> Trace:
+    """Give a new place in the trace that ``traceparent`` names, or else in a new one."""
+    parent = parent_of(traceparent)
+    return Trace(
         trace_id=parent.trace_id if parent else secrets.token_hex(16),
         span_id=secrets.token_hex(8),
         flags=parent.flags if parent else "00",
     )
+
+
+@contextmanager
+def traced(trace: Trace) -> Iterator[Trace]:
+    """Answer a request within ``trace``."""
     token = _current.set(trace)
     try:
         yield trace
@@ -70,7 +74,8 @@ def trace_headers() -> dict[str, str] | None:
     return {TRACEPARENT: str(trace)} if trace else None
 
 
-def _parent(traceparent: str) -> Trace | None:
+def parent_of(traceparent: str) -> Trace | None:
+    """Give the trace, and the place in it, that a ``traceparent`` names; None where it is none."""
     found = _FORM.fullmatch(traceparent)
     if found is None or (found["more"] and found["version"] == "00"):
         return None

@@ -1,7 +1,7 @@
 """Makes ``.venv`` and puts the locked requirements in it. Needs nothing but Python itself.
 
-Runs under the system's Python as ``python3 -m bankportal.install run`` (or ``dev``), before
-anything else is there. A second run finds its stamp and does nothing.
+Runs under the system's Python as ``python3 -m bankportal.install run`` (or ``telemetry``, or
+``dev``), before anything else is there. A second run finds its stamp and does nothing.
 """
 
 import fcntl
@@ -20,11 +20,16 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed.json"
 LOG = VENV / "install.log"
-REQUIREMENTS = {"run": ROOT / "requirements.txt", "dev": ROOT / "requirements-dev.txt"}
+# Each takes in those before it.
+REQUIREMENTS = {
+    "run": ROOT / "requirements.txt",
+    "telemetry": ROOT / "requirements-telemetry.txt",
+    "dev": ROOT / "requirements-dev.txt",
+}
 
 OLDEST, NEWEST = (3, 11), (3, 14)
 # What an installation was seen to take, and some more.
-MB_NEEDED = {"run": 700, "dev": 1600}
+MB_NEEDED = {"run": 700, "telemetry": 750, "dev": 1600}
 EXIT_REFUSED = 78
 
 # What pip says when something is in the way, the first that fits, and what to do about it.
@@ -74,7 +79,7 @@ class NotInstalled(Exception):
 
 
 def main() -> int:
-    """Install what ``run`` or ``dev`` needs; one line and exit code 78 when that cannot be."""
+    """Install what one of REQUIREMENTS needs; one line and exit code 78 when that cannot be."""
     purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
     try:
         install(purpose)
@@ -148,8 +153,9 @@ def wanted(purpose: str) -> str:
 
 
 def write_stamp(purpose: str) -> None:
-    """Note what is installed now. What working on the portal takes includes what it runs on."""
-    covered = ["run", "dev"] if purpose == "dev" else ["run"]
+    """Note what is installed now, for ``purpose`` and for all that it takes in."""
+    purposes = list(REQUIREMENTS)
+    covered = purposes[: purposes.index(purpose) + 1]
     stamp = {each: wanted(each) for each in covered}
     draft = STAMP.with_suffix(".new")
     draft.write_text(json.dumps(stamp) + "\n", encoding="utf-8")

@@ -28,6 +28,8 @@ from accounts.selectors.team import has_factor
 from accounts.services.sessions import note_activity
 from accounts.tracing import traced
 from bankportal.logs import pattern_of
+from streaming.metrics import REQUEST_SECONDS
+from streaming.telemetry import RequestSpan
 
 access_log = logging.getLogger("bankportal.access")
 
@@ -81,13 +83,18 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
-        with traced(request.META.get("HTTP_TRACEPARENT", "")) as trace:
+        span = RequestSpan(request.META.get("HTTP_TRACEPARENT", ""))
+        with traced(span.trace) as trace:
             request.id = trace.trace_id  # type: ignore[attr-defined]
             response = self.get_response(request)
             response.headers["X-Request-ID"] = trace.trace_id
             # Files that are the same for everybody are not worth a line.
             if not request.path_info.startswith(settings.STATIC_URL):
-                self._log(request, response, time.perf_counter() - began)
+                seconds = time.perf_counter() - began
+                self._log(request, response, seconds)
+                method = request.method if request.method in KnownMethodsMiddleware.known else "-"
+                REQUEST_SECONDS.observe(seconds, str(method), str(response.status_code))
+                span.end(str(method), pattern_of(request) or "", response.status_code)
         return response
 
     def _log(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
@@ -126,7 +133,7 @@ class HeldSessionsMiddleware:
     """
 
     # Answered while the database is away, so nothing is read for them.
-    of_nobodys_concern: Final = frozenset({"health_live", "health_ready"})
+    of_nobodys_concern: Final = frozenset({"health_live", "health_ready", "metrics"})
     open_to_all: Final = frozenset({"account_logout", "set_language", "session_state"})
     # Of each, the first is where the others lead.
     to_change_password: Final = ("account_change_password",)

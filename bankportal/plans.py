@@ -42,10 +42,12 @@ def portal_plans(listener: socket.socket, *, is_demo: bool) -> list[ChildPlan]:
         _topics(),
         ChildPlan(
             "consumer",
-            _manage("run_consumer", "--member", "make-run"),
+            _manage("run_consumer", "--member", "make-run", *_metrics_port(1)),
             says_when_ready="Posting from",
         ),
-        ChildPlan("relay", _manage("run_relay"), says_when_ready="Publishing to"),
+        ChildPlan(
+            "relay", _manage("run_relay", *_metrics_port(2)), says_when_ready="Publishing to"
+        ),
         *_history(),
         *(_demo() if is_demo else []),
         _web(listener),
@@ -112,6 +114,12 @@ def _web(listener: socket.socket) -> ChildPlan:
         is_vital=True,
         keep_open=(listener.fileno(),),
     )
+
+
+def _metrics_port(place: int) -> tuple[str, ...]:
+    """Give each process a port of its own, the first of which is the web server's."""
+    port = settings.METRICS_PORT
+    return ("--metrics-port", str(port + place)) if port else ()
 
 
 def _manage(*words: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import re
 import ssl
 import zoneinfo
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts.currencies import DECIMALS
 
 SHORTEST_SECRET_KEY = 50
+SHORTEST_TOKEN = 24
 # Those of ``accounts.models.Role``, whose module cannot be imported before the settings are.
 ROLES = ("teller", "supervisor", "auditor", "operator", "administrator")
 ALL_BUT_TELLERS = ",".join(ROLES[1:])
@@ -153,6 +155,43 @@ def _holds_certificates(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def bearer_token(name: str, text: str) -> str:
+    """Give ``text``, a secret that a header can carry; none is allowed. It is not shown."""
+    if text and not re.fullmatch(rf"[\x21-\x7e]{{{SHORTEST_TOKEN},}}", text):
+        raise ImproperlyConfigured(
+            f"{name} cannot be used. Set it to at least {SHORTEST_TOKEN} random letters, digits "
+            "and signs, without spaces, or unset it."
+        )
+    return text
+
+
+def traces_endpoint(name: str, text: str) -> str:
+    """Give ``text``, the address of a collector, where the libraries that send to it are there."""
+    if not text:
+        return ""
+    if not re.fullmatch(r"https?://[^\s/]\S*", text):
+        raise _wrong(name, text, "Set it to an address such as http://127.0.0.1:4318.")
+    try:
+        is_installed = bool(find_spec("opentelemetry.exporter.otlp.proto.http"))
+    except ModuleNotFoundError:
+        is_installed = False
+    if not is_installed:
+        raise ImproperlyConfigured(
+            f"{name} is set, and what sends traces is not installed. Install it with: make "
+            "telemetry. Or unset it."
+        )
+    return text
+
+
+def refuse_open_metrics(host: str, token: str) -> None:
+    """Refuse to tell others than this machine how the bank does without asking who they are."""
+    if host not in _HERE and not token:
+        raise ImproperlyConfigured(
+            f"METRICS_HOST is {host}, which others can reach, and METRICS_TOKEN is not set. Set "
+            f"METRICS_TOKEN to at least {SHORTEST_TOKEN} random characters, or unset METRICS_HOST."
+        )
 
 
 def refuse_copies_without_brokers(replication: int, *, servers: str) -> None:

@@ -12,6 +12,7 @@ from bankportal.log_settings import log_settings
 from bankportal.secrets import kept_secret
 from bankportal.setting_rules import (
     ALL_BUT_TELLERS,
+    bearer_token,
     certificates,
     folder,
     known_currency,
@@ -21,12 +22,14 @@ from bankportal.setting_rules import (
     postgresql_database,
     refuse_copies_without_brokers,
     refuse_half_a_sign_in,
+    refuse_open_metrics,
     refuse_unsafe_production,
     refuse_unsaid_lines,
     roles,
     server_list,
     socket_sources,
     topic_name,
+    traces_endpoint,
     whole_number,
     yes_or_no,
 )
@@ -393,7 +396,7 @@ SESSION_COOKIE_HTTPONLY = True
 if not IS_LOCAL and not DEBUG:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^health/"]
+    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
@@ -404,6 +407,21 @@ if not IS_LOCAL and not DEBUG:
     LANGUAGE_COOKIE_SECURE = True
     LANGUAGE_COOKIE_NAME = "__Host-language"
     THEME_COOKIE_NAME = "__Host-theme"
+
+# Who may ask how the machinery does.
+METRICS_TOKEN = bearer_token("METRICS_TOKEN", env.str("METRICS_TOKEN", default=""))
+METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
+# With make run those of consumer and relay follow on it.
+METRICS_PORT = whole_number(
+    "METRICS_PORT", env.str("METRICS_PORT", default="") or "0", least=0, most=65_533
+)
+if METRICS_PORT:
+    refuse_open_metrics(METRICS_HOST, METRICS_TOKEN)
+
+# Where spans go; OpenTelemetry's libraries read that and its other settings themselves.
+TRACES_ENDPOINT = traces_endpoint(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+)
 
 # For people at this machine a line of text; beyond it for programs, with a line for each request
 # and for each step of what was submitted.

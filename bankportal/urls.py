@@ -17,6 +17,7 @@ from accounts.views.own_sign_in import (
     session_state,
 )
 from bankportal import health
+from bankportal.metrics_page import metrics
 from bankportal.styleguide import styleguide
 
 # Only these of allauth's pages exist here: no sign-up, no e-mail, no reset.
@@ -64,6 +65,7 @@ urlpatterns = [
     path("styleguide/", styleguide, name="styleguide"),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "bankportal.errors.not_understood"

@@ -8,6 +8,8 @@ from django.conf import settings
 from bankportal.ports import listening_socket
 from bankportal.process import Refused, run_process
 from streaming.occupancy import Occupied, in_use
+from streaming.scraping import scraped
+from streaming.telemetry import spans_sent
 
 # Ours send subscriptions of a few hundred bytes.
 LARGEST_SOCKET_MESSAGE = 64 * 1024
@@ -33,7 +35,7 @@ def main() -> None:
         "bankportal.asgi:application",
     ]
     try:
-        with in_use():
+        with in_use(), scraped(settings.METRICS_PORT), spans_sent("web"):
             # Whoever comes meanwhile is served, and waits for no more than without it.
             Thread(target=_read_ahead, name="reading ahead", daemon=True).start()
             serve(words)

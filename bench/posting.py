@@ -1,139 +1,285 @@
-"""Posted per second through a real Kafka, beside the bare insertion of the same rows.
+"""How fast a real topic is posted into the full ledger, beside the least work there is, and rivals.
 
-`make bench` runs it; `COUNT` and `ACCOUNTS` in the environment change its size.
+The limit is the insertion of the same finished rows, into a copy of the same file, with the same
+driver, settings and size of transaction, and nothing else: no reading, deciding, hashing, balances,
+totals or offsets. The rivals decode the same messages: one as the scripts of today do, a row and a
+commit at a time, in both journal modes; one by ``bulk_create``, without balances.
 """
 
+import json
 import os
 import sqlite3
-import sys
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import psutil
 
-from bench.pipeline import running, temporary_portal
+from bench.figure import Beside, Figure, at_least, at_most, in_turn
+from bench.pipeline import (
+    concluded,
+    deposits,
+    openings,
+    publish,
+    running,
+    temporary_portal,
+    wait_until,
+)
 
-COUNT = int(os.environ.get("COUNT", "200000"))
-ACCOUNTS = int(os.environ.get("ACCOUNTS", "10000"))
+ACCOUNTS = 10_000
+AT_ONCE = 2_000
+PATIENCE_S = 900
 
 
-def main() -> None:
-    """Print the figures."""
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Give rates at a small ledger and at a large one, and what the large one took of memory."""
+    small, rounds, block = (60_000, 2, 40_000) if quick else (250_000, 3, 100_000)
     with temporary_portal():
-        published_s = publish()
-        with running("run_consumer"):
-            posted_s = time_until_concluded(COUNT)
-        bare_s = insert_bare()
-    print(f"{'published':>24} {COUNT / published_s:12,.0f} /s")
-    print(f"{'posted':>24} {COUNT / posted_s:12,.0f} /s")
-    print(f"{'same rows, bare insert':>24} {COUNT / bare_s:12,.0f} /s")
-    print(f"{'posted of bare':>24} {bare_s / posted_s:12.2f}")
+        publish(openings(ACCOUNTS))
+        _grow_to(small)
+        yield from _rates(rounds, block, at_least_a_second=60_000, of_limit=0.45, with_rivals=True)
+        if not quick:
+            yield from _memory(1_000_000, 5_000_000)
+            yield from _rates(rounds, block, at_least_a_second=30_000, of_limit=0.6)
 
 
-def publish() -> float:
-    """Publish the openings and movements; give the seconds it took."""
-    from django.conf import settings
-
-    from streaming.endpoint import current_endpoint
-    from streaming.kafka.producer import Producer
-
-    endpoint = current_endpoint()
-    if endpoint is None:
-        raise SystemExit("The broker has gone.")
-    producer = Producer(endpoint, **{"linger.ms": 5})
-    started = time.perf_counter()
-    for number, (key, value) in enumerate(messages()):
-        producer.publish(settings.KAFKA_TOPIC, key, value, lambda _result: None)
-        if number % 1_000 == 0:
-            producer.poll()
-    if producer.flush(120):
-        raise SystemExit("The broker did not take all messages.")
-    return time.perf_counter() - started
-
-
-def messages() -> Iterator[tuple[bytes, bytes]]:
-    """Give the keys and values: first each account's opening, then movements in turn."""
-    from accounts.events import AccountOpened, Deposit, Withdrawal, encode
-    from accounts.identifiers import new_transaction_id
-
-    now = datetime.now(UTC)
-    common: dict[str, Any] = {
-        "version": 1,
-        "currency": "EUR",
-        "business_date": now.date(),
-        "submitted_at": now,
-        "submitted_by": "bench",
-        "source": "bench",
+def _rates(
+    rounds: int, block: int, *, at_least_a_second: int, of_limit: float, with_rivals: bool = False
+) -> Iterator[Figure]:
+    """Give the rate of posting at the ledger's size of now."""
+    size = concluded() + rounds * block // 2
+    copy = _Copy()
+    measured: dict[str, Callable[[], float]] = {
+        "posted": partial(_posted, block),
+        "bare": copy.insert_what_is_new,
     }
-    for n in range(ACCOUNTS):
-        yield encode(
-            AccountOpened(
-                **common,
-                transaction_id=new_transaction_id(),
-                account=f"B{n}",
-                opening_balance_minor=100_000,
-                least_balance_minor=0,
-            )
-        )
-    for n in range(COUNT - ACCOUNTS):
-        kind = Withdrawal if n % 3 == 0 else Deposit
-        yield encode(
-            kind(
-                **common,
-                transaction_id=new_transaction_id(),
-                account=f"B{n % ACCOUNTS}",
-                amount_minor=100 + n % 900,
-            )
-        )
+    if with_rivals:
+        measured |= {
+            "today": partial(_todays_way, 1_000, "DELETE"),
+            "today, WAL": partial(_todays_way, 5_000, "WAL"),
+            "bulk_create": partial(_bulk_created, 10_000),
+        }
+    samples = _with_the_copy_last(rounds, measured)
+    copy.remove()
+    named = (
+        ("today", "today's way: one commit a row", 40),
+        ("today, WAL", "today's way, in WAL mode", 10),
+        ("bulk_create", "decoded and bulk_create, no balances", None),
+    )
+    yield Figure(
+        name=f"posted at {size / 1e6:.1f} million rows",
+        unit="rows/s",
+        samples=samples["posted"],
+        target=at_least(at_least_a_second),
+        beside=(
+            Beside(
+                name="the finished rows alone, same driver",
+                kind="limit",
+                samples=samples["bare"],
+                target=at_least(of_limit),
+            ),
+            *(
+                Beside(
+                    name=name,
+                    kind="rival",
+                    samples=samples[key],
+                    target=None if times is None else at_least(times),
+                )
+                for key, name, times in named
+                if key in samples
+            ),
+        ),
+    )
 
 
-def time_until_concluded(count: int) -> float:
-    """Give the seconds from the first concluded message to the last."""
-    started = None
-    while True:
-        done = concluded()
-        if done and started is None:
-            started, first = time.perf_counter(), done
-        if done >= count and started is not None:
-            return (time.perf_counter() - started) * count / max(1, count - first)
+def _with_the_copy_last(
+    rounds: int, measured: dict[str, Callable[[], float]]
+) -> dict[str, tuple[float, ...]]:
+    """Measure each once a round. The copy takes what was posted just before, so it comes second."""
+    first = {name: measured[name] for name in ("posted", "bare")}
+    others = {name: each for name, each in measured.items() if name not in first}
+    samples: dict[str, tuple[float, ...]] = dict.fromkeys(measured, ())
+    for _ in range(rounds):
+        for part in (first, others):
+            for name, found in in_turn(1, part).items():
+                samples[name] += found
+    return samples
+
+
+def _posted(count: int) -> float:
+    """Publish, and give the rate at which a consumer that has just begun posts it."""
+    done = concluded()
+    publish(deposits(count, ACCOUNTS))
+    with running("run_consumer"):
+        wait_until(lambda: concluded() > done, "it posts")
+        began, first = time.perf_counter(), concluded()
+        _wait_until_concluded(done + count)
+        return (done + count - first) / (time.perf_counter() - began)
+
+
+def _grow_to(rows: int) -> None:
+    publish(deposits(rows - ACCOUNTS, ACCOUNTS))
+    with running("run_consumer"):
+        _wait_until_concluded(rows)
+
+
+def _wait_until_concluded(count: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while concluded() < count:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{count:,} messages are not concluded after {PATIENCE_S} s.")
         time.sleep(0.01)
 
 
-def concluded() -> int:
-    """Give the number of messages concluded so far."""
-    from django.db.models import Sum
-
-    from accounts.models import LogPosition
-
-    return LogPosition.objects.aggregate(Sum("next_offset"))["next_offset__sum"] or 0
-
-
-def insert_bare() -> float:
-    """Insert the finished rows into a table of the same shape, 2,000 a transaction."""
-    from django.conf import settings
-
-    path = settings.DATABASES["default"]["NAME"]
-    source = sqlite3.connect(path)
-    schema = source.execute("SELECT sql FROM sqlite_schema WHERE tbl_name = 'accounts_entry'")
-    statements = [row[0] for row in schema if row[0]]
-    rows = source.execute("SELECT * FROM accounts_entry ORDER BY id").fetchall()
-    source.close()
-    target = sqlite3.connect(f"{path}.bare", isolation_level=None)
-    target.execute("PRAGMA journal_mode=WAL")
-    target.execute("PRAGMA synchronous=FULL")
-    for statement in statements:
-        target.execute(statement)
-    insert = f"INSERT INTO accounts_entry VALUES ({', '.join('?' * len(rows[0]))})"  # noqa: S608
-    started = time.perf_counter()
-    for start in range(0, len(rows), 2_000):
-        target.execute("BEGIN IMMEDIATE")
-        target.executemany(insert, rows[start : start + 2_000])
-        target.execute("COMMIT")
-    return time.perf_counter() - started
+def _memory(early: int, late: int) -> Iterator[Figure]:
+    """Post until the ledger is large; give the memory of all the consumer's processes."""
+    with running("run_consumer") as consumer:
+        process = psutil.Process(consumer.pid)
+        found = []
+        for size in (early, late):
+            while (done := concluded()) < size:
+                block = min(200_000, size - done)
+                publish(deposits(block, ACCOUNTS))
+                _wait_until_concluded(done + block)
+            found.append(_memory_mb(process))
+    yield Figure(
+        name=f"memory of the consumer after {late / 1e6:.0f} million",
+        unit="MB",
+        samples=(found[1],),
+        beside=(
+            Beside(
+                name=f"after {early / 1e6:.0f} million",
+                kind="limit",
+                samples=(found[0],),
+                target=at_most(1.1),
+            ),
+        ),
+    )
 
 
-if __name__ == "__main__":
-    main()
+def _memory_mb(process: psutil.Process) -> float:
+    """Give the memory of its own that a process has, with what it has started."""
+    everybody = [process, *process.children(recursive=True)]
+    return sum(each.memory_full_info().uss for each in everybody) / 1e6
+
+
+class _Copy:
+    """A copy of the ledger's file, which takes the finished rows and nothing else."""
+
+    def __init__(self) -> None:
+        from django.conf import settings
+        from django.db import connection
+
+        connection.close()
+        self._source = Path(settings.DATABASES["default"]["NAME"])
+        self._path = self._source.with_name("bare.sqlite3")
+        with sqlite3.connect(self._source) as whole:
+            whole.execute("VACUUM INTO ?", [str(self._path)])
+        whole.close()
+        self._last = self._newest()
+        pragmas = settings.DATABASES["default"]["OPTIONS"]["init_command"]
+        self._pragmas = [each for each in pragmas.split(";") if each]
+
+    def insert_what_is_new(self) -> float:
+        """Insert the rows that the ledger has gained since last time; give the rate."""
+        import apsw
+
+        with sqlite3.connect(self._source) as source:
+            rows = source.execute(
+                "SELECT * FROM accounts_entry WHERE id > ? ORDER BY id", [self._last]
+            ).fetchall()
+        source.close()
+        self._last = self._newest()
+        statement = f"INSERT INTO accounts_entry VALUES ({', '.join('?' * len(rows[0]))})"  # noqa: S608
+        target = apsw.Connection(str(self._path))
+        for pragma in ("PRAGMA foreign_keys=ON", *self._pragmas):
+            target.execute(pragma)
+        began = time.perf_counter()
+        for start in range(0, len(rows), AT_ONCE):
+            target.execute("BEGIN IMMEDIATE")
+            target.executemany(statement, rows[start : start + AT_ONCE])
+            target.execute("COMMIT")
+        seconds = time.perf_counter() - began
+        target.close()
+        return len(rows) / seconds
+
+    def remove(self) -> None:
+        """Delete the copy."""
+        for end in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+
+    def _newest(self) -> int:
+        from accounts.models import Entry
+
+        return Entry.objects.latest("id").pk
+
+
+def _todays_way(count: int, journal: str) -> float:
+    """Decode, insert and commit one row after the other, as the consumer script of today does."""
+    path = Path(os.environ["DATA_DIR"]) / f"today-{journal}.sqlite3"
+    database = sqlite3.connect(path)
+    database.execute(f"PRAGMA journal_mode={journal}")
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS transactions (id INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "date TEXT, account TEXT, kind TEXT, amount REAL)"
+    )
+    values = _values(count)
+    began = time.perf_counter()
+    for value in values:
+        event = json.loads(value)
+        database.execute(
+            "INSERT INTO transactions (date, account, kind, amount) VALUES (?, ?, ?, ?)",
+            (event["business_date"], event["account"], event["kind"], event["amount_minor"] / 100),
+        )
+        database.commit()
+    seconds = time.perf_counter() - began
+    database.close()
+    return count / seconds
+
+
+def _bulk_created(count: int) -> float:
+    """Decode and append with Django, which knows neither balances nor totals nor offsets."""
+    from accounts.events import decode
+    from accounts.ledger.messages import digest_of
+    from accounts.models import Entry, Kind, Log, Outcome
+
+    log = Log.objects.get(is_current=True)
+    messages = [(json.loads(value)["account"].encode(), value) for value in _values(count)]
+    began = time.perf_counter()
+    for start in range(0, count, AT_ONCE):
+        entries = []
+        for number, (key, value) in enumerate(messages[start : start + AT_ONCE], start):
+            event: Any = decode(key, value)
+            digest = digest_of(key, value)
+            entries.append(
+                Entry(
+                    transaction_id=event.transaction_id,
+                    account_id=event.account,
+                    kind_id=Kind.DEPOSIT,
+                    outcome=Outcome.POSTED,
+                    amount_minor=event.amount_minor,
+                    currency=event.currency,
+                    balance_minor=event.amount_minor,
+                    business_date=event.business_date,
+                    source=event.source,
+                    submitted_by=event.submitted_by,
+                    submitted_at_ms=0,
+                    logged_at_ms=0,
+                    posted_at_ms=0,
+                    log=log,
+                    partition=0,
+                    offset=number,
+                    digest=digest,
+                    link=digest,
+                )
+            )
+        Entry.objects.bulk_create(entries)
+    return count / (time.perf_counter() - began)
+
+
+def _values(count: int) -> list[bytes]:
+    from accounts.events import encode
+
+    return [encode(event)[1] for event in deposits(count, ACCOUNTS)]

@@ -12,6 +12,7 @@ from accounts.selectors.positions import Position
 from accounts.selectors.viewpoints import Viewpoint, viewpoint_of
 from streaming import frames
 from streaming.feed import Change, Excerpt
+from streaming.metrics import FRAMES, FRAMES_DROPPED, RELOADS
 
 # The web server takes whatever it is given and buffers it without end, so a browser says what
 # it has received, and gets no more than this ahead of that.
@@ -101,6 +102,7 @@ class Connection:
         """Tell the browser to read anew; tell it nothing more until it subscribes again."""
         self.reached = None
         self._forget_figures()
+        RELOADS.add(1, reason)
         self.put(frames.reload(reason))
 
     def close(self, code: int) -> None:
@@ -120,6 +122,7 @@ class Connection:
         while self.close_code is None:
             if (frame := self._take()) is not None:
                 self._on_the_way.append(len(frame))
+                FRAMES.add()
                 return frame
             self._wake.clear()
             await self._wake.wait()
@@ -160,6 +163,7 @@ class Connection:
 
     def _fall_behind(self) -> None:
         self._is_behind = True
+        FRAMES_DROPPED.add(len(self._queue))
         self._queue.clear()
         self.reached = None
         self._forget_figures()

@@ -28,6 +28,7 @@ from streaming.dead_letter_words import tell_of_dead_letters
 from streaming.endpoint import has_moved
 from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
 from streaming.pace import Pace
+from streaming.posting_metrics import Lag, measure_batch
 from streaming.steps import tell_of_concluded
 from streaming.stopping import DeliberateStop, StopRequest
 from streaming.waiting import FoundLog, wait_for_log
@@ -118,6 +119,7 @@ class _Session:
         self._limit = limit
         self._database_away = DatabaseAway(stop)
         self._expected: dict[int, int] = {}
+        self._lag = Lag()
         self._uncounted: Counter[int] = Counter()
         self._pace = Pace()
         self._bulk = BulkPosting(found.log.pk, found.identity, self._note_posted)
@@ -153,6 +155,7 @@ class _Session:
             self._settle()
             self._bulk.close()
             self._record_refusals()
+            self._lag.show({}, {})
             self._reader.close()
 
     def _step(self) -> None:
@@ -241,6 +244,8 @@ class _Session:
     ) -> None:
         self._pace.note(len(posted), held_s)
         self._counts.add(outcomes)
+        measure_batch(outcomes, held_s=held_s)
+        self._lag.note_read(posted, outcomes.following)
         tell_of_dead_letters(outcomes.dead_letters)
         tell_of_concluded(outcomes)
         self._reader.commit_hint(outcomes.following)
@@ -271,6 +276,7 @@ class _Session:
 
     def _look(self) -> None:
         self._record_refusals()
+        self._lag.show(self._reader.ends(), self._expected)
         try:
             self._guard.look()
         except CANNOT_SERVE as reason:

@@ -6,6 +6,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from accounts.database_troubles import said_plainly
+from streaming.metrics import DATABASE_AWAY
 from streaming.stopping import StopRequest
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class DatabaseAway:
         if not self._is_waiting:
             log.warning("Waiting for the database. %s", said_plainly(reason))
         self._is_waiting = True
+        DATABASE_AWAY.set(1)
         connection.close()
         self._stop.wait(self._wait_s)
         self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
@@ -39,4 +41,5 @@ class DatabaseAway:
         """Note that the database serves."""
         if self._is_waiting:
             log.info("The database serves again; going on.")
+            DATABASE_AWAY.set(0)
         self._is_waiting, self._wait_s = False, _FIRST_WAIT_S

@@ -1,6 +1,6 @@
 """How many dead letters a consumer takes before it asks for somebody's look."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -45,6 +45,14 @@ class _Partition:
         self.in_a_row = self.in_a_row + 1 if is_dead else 0
         if is_dead:
             self.dead_at.append(self.seen)
+        self._forget()
+
+    def add_alive(self, number: int) -> None:
+        self.seen += number
+        self.in_a_row = 0
+        self._forget()
+
+    def _forget(self) -> None:
         while self.dead_at and self.dead_at[0] <= self.seen - WINDOW:
             self.dead_at.popleft()
 
@@ -73,12 +81,19 @@ class DeadLetterLimit:
 
     def count(self, messages: Sequence[Read], dead: Sequence[Dead]) -> Reached | None:
         """Count ``messages`` up to the one that reaches the limit; give that one, if any."""
+        if not dead:
+            self._count_alive(messages)
+            return None
         for index, partition, letter in _fates(messages, dead):
             state = self._partitions.setdefault(partition, _Partition())
             state.add(is_dead=letter is not None)
             if letter is not None and (setting := self._passed(state)):
                 return Reached(index, letter, state.in_a_row, len(state.dead_at), setting)
         return None
+
+    def _count_alive(self, messages: Sequence[Read]) -> None:
+        for partition, number in Counter(read.message.partition for read in messages).items():
+            self._partitions.setdefault(partition, _Partition()).add_alive(number)
 
     def _passed(self, state: _Partition) -> str:
         if state.in_a_row >= self._most_in_a_row:

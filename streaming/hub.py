@@ -21,6 +21,7 @@ from streaming import frames
 from streaming.connections import Connection, entries_frame
 from streaming.feed import Change, Excerpt, LedgerFeed
 from streaming.live_figures import LiveFigures
+from streaming.metrics import SOCKETS
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Hub:
         """Take a connection in. It is told nothing before it has subscribed."""
         self._connections.add(connection)
         self._let_look(connection)
+        SOCKETS.set(len(self._connections))
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
@@ -76,6 +78,7 @@ class Hub:
     def leave(self, connection: Connection) -> None:
         """Let a connection go."""
         self._connections.discard(connection)
+        SOCKETS.set(len(self._connections))
         self._figures.forget(connection)
         self._look_away(connection)
         if not self._connections and self._rest is None:

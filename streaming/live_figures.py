@@ -18,6 +18,7 @@ from accounts.selectors.positions import Position, current_position
 from accounts.selectors.snapshot import snapshot
 from streaming import frames
 from streaming.connections import Connection
+from streaming.metrics import FIGURES_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -95,12 +96,14 @@ class LiveFigures:
     ) -> None:
         panels = {asked for connection in connections for asked in connection.panels}
         read = database_sync_to_async(_read, thread_sensitive=False)
+        began = time.monotonic()
         try:
             position, encoded = await read(*wanted, panels)
         except Exception as reason:
             # Whatever is wrong with one filter, the figures of the others go on.
             self._note_unreadable(wanted, connections, waiting, reason)
             return
+        FIGURES_SECONDS.observe(time.monotonic() - began)
         sent = self._sent.get(wanted, {})
         changed = {asked: text for asked, text in encoded.items() if sent.get(asked) != text}
         self._sent[wanted] = encoded

@@ -15,6 +15,13 @@ from streaming.database_away import DatabaseAway
 from streaming.endpoint import has_moved
 from streaming.kafka.producer import Producer
 from streaming.lease import Lease, relay_lease
+from streaming.metrics import (
+    IS_PUBLISHING,
+    ON_THE_WAY,
+    PUBLISHED,
+    QUEUED_SECONDS,
+    REPUBLISHED,
+)
 from streaming.ordered_publisher import OrderedPublisher
 from streaming.refusals import Refusals
 from streaming.steps import tell_of_published
@@ -71,6 +78,7 @@ class _Session:
 
     def run(self) -> int:
         """Publish until asked to stop, or until another producer or the lease is needed."""
+        IS_PUBLISHING.set(1)
         try:
             while not (self._stop.is_set() or self._has_moved or self._publisher.failure):
                 self._step()
@@ -90,6 +98,7 @@ class _Session:
             if self._look_again or self._changes.changed() or self._refusals.due():
                 self._look_again = self._publish_some()
             self._record(after_s=RECORD_AFTER_S)
+            ON_THE_WAY.set(len(self._publisher.on_the_way.row_ids))
         except CANNOT_SERVE as reason:
             self._look_again = True
             self._database_away.wait(reason)
@@ -138,6 +147,9 @@ class _Session:
             for row, at in acknowledged
         ]
         outbox.record_publications(noted)
+        PUBLISHED.add(len(noted))
+        for row, _at in acknowledged:
+            QUEUED_SECONDS.observe(max(0, now_ms - row.queued_at_ms) / 1000)
         tell_of_published(acknowledged)
         acknowledged.clear()
         self._publisher.on_the_way.forget(each.row_id for each in noted)
@@ -152,12 +164,14 @@ class _Session:
         self._found.guard.look()
         outbox.close_concluded()
         while again := outbox.publish_again_what_got_lost(self._found.log.pk):
+            REPUBLISHED.add(again)
             log.warning("%s without an outcome: published again.", counted(again, "submission"))
             self._look_again = True
         self._swept_at = time.monotonic()
 
     def _finish(self) -> None:
         """Wait a moment for what is on its way, so that a restart need not publish it again."""
+        IS_PUBLISHING.set(0)
         try:
             self._publisher.finish(FINISH_WITHIN_S)
             self._record(after_s=0)

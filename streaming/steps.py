@@ -1,57 +1,96 @@
-"""Logs the steps of what somebody submitted, each with the trace of the request that it came from.
+"""Tells the steps of what somebody submitted, each with the trace of the request it came from.
 
-One line a step, so that one id leads through the logs of web, relay and consumer. What has no
-trace, such as a history, has no lines; nor has what would make too many of them.
+In the log one line a step, so that one id leads through those of web, relay and consumer; and a
+span each where spans are sent. What has no trace, such as a history, has neither; nor has what
+would make too many of them.
 """
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from accounts.ledger.messages import Delivered
 from accounts.ledger.posting import Outcomes
 from accounts.models import Outbox, Outcome
 from accounts.tracing import TRACEPARENT, trace_id_of
 from streaming.kafka.producer import Acknowledged
+from streaming.telemetry import spans
 
 log = logging.getLogger(__name__)
 
 # Another system may trace all it publishes, by the thousand: the ledger must not wait for a log.
 MOST_AT_ONCE: Final = 100
 
-Step = tuple[str, str]
+
+class Step(NamedTuple):
+    """What happened to one message, where it stands in the log, and since when it was at hand."""
+
+    traceparent: str
+    said: str
+    partition: int
+    offset: int
+    began_at_ms: int
+    fate: str = ""
 
 
 def tell_of_published(acknowledged: Iterable[tuple[Outbox, Acknowledged]]) -> None:
     """Say where Kafka has written each of these rows."""
-    _tell(
-        (_trace_id((row.headers or {}).get(TRACEPARENT)), f"Published to {row.topic} {place(at)}.")
+    told = _tell(
+        Step(
+            _text((row.headers or {}).get(TRACEPARENT)),
+            f"Published to {row.topic} {place(at)}.",
+            at.partition,
+            at.offset,
+            row.queued_at_ms or _now_ms(),
+        )
         for row, at in acknowledged
     )
+    if told and (sent := spans()):
+        sent.published(told)
 
 
 def tell_of_concluded(outcomes: Outcomes) -> None:
     """Say what became of each message of a batch."""
-    _tell(_concluded(outcomes))
+    told = _tell(_concluded(outcomes))
+    if told and (sent := spans()):
+        sent.concluded(told)
 
 
 def _concluded(outcomes: Outcomes) -> Iterator[Step]:
     for entry in outcomes.entries:
         if entry.message.headers:
-            word = "Posted" if entry.outcome == Outcome.POSTED else f"Rejected ({entry.reason})"
-            yield _trace_of(entry.message), f"{word} from {place(entry.message)}."
+            is_posted = entry.outcome == Outcome.POSTED
+            word = "Posted" if is_posted else f"Rejected ({entry.reason})"
+            fate = "posted" if is_posted else "rejected"
+            yield _step(entry.message, word, fate, outcomes.posted_at_ms)
     for dead in outcomes.dead_letters:
         if dead.refused.message.headers:
-            message = dead.refused.message
-            said = f"Set aside as a dead letter ({dead.refused.reason}) from {place(message)}."
-            yield _trace_of(message), said
+            word = f"Set aside as a dead letter ({dead.refused.reason})"
+            yield _step(dead.refused.message, word, "dead", outcomes.posted_at_ms)
 
 
-def _tell(steps: Iterable[Step]) -> None:
-    if log.isEnabledFor(logging.INFO):
-        for trace_id, said in islice((step for step in steps if step[0]), MOST_AT_ONCE):
-            log.info(said, extra={"trace_id": trace_id})
+def _step(message: Delivered, word: str, fate: str, began_at_ms: int) -> Step:
+    return Step(
+        _text(dict(message.headers).get(TRACEPARENT)),
+        f"{word} from {place(message)}.",
+        message.partition,
+        message.offset,
+        began_at_ms,
+        fate,
+    )
+
+
+def _tell(steps: Iterable[Step]) -> list[Step]:
+    """Log the steps that have a trace; give them."""
+    is_logged = log.isEnabledFor(logging.INFO)
+    if not is_logged and spans() is None:
+        return []
+    told = list(islice((step for step in steps if trace_id_of(step.traceparent)), MOST_AT_ONCE))
+    for step in told if is_logged else ():
+        log.info(step.said, extra={"trace_id": trace_id_of(step.traceparent)})
+    return told
 
 
 def place(at: Acknowledged | Delivered) -> str:
@@ -59,11 +98,11 @@ def place(at: Acknowledged | Delivered) -> str:
     return f"{at.partition}:{at.offset}"
 
 
-def _trace_of(message: Delivered) -> str:
-    return _trace_id(dict(message.headers).get(TRACEPARENT))
-
-
-def _trace_id(traceparent: bytes | str | None) -> str:
+def _text(traceparent: bytes | str | None) -> str:
     if isinstance(traceparent, bytes):
-        traceparent = traceparent.decode("ascii", errors="replace")
-    return trace_id_of(traceparent) if traceparent else ""
+        return traceparent.decode("ascii", errors="replace")
+    return traceparent or ""
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -100,7 +100,7 @@ class Ahead:
             sql.adding_entries(self._log_id, books.entries, now_ms),
             sql.adding_totals(books),
         )
-        return Prepared(steps, outcomes_of_books(books))
+        return Prepared(steps, outcomes_of_books(books, posted_at_ms=now_ms))
 
     def note_written(self) -> None:
         """Say that the oldest of the batches is written."""

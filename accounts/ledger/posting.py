@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -43,7 +43,11 @@ class BalanceMoved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What a batch came to."""
+    """What a batch came to, and when.
+
+    ``waited_s`` and ``held_s`` are how long it waited for the write lock and held it; None
+    where another process did.
+    """
 
     posted: int
     rejected: int
@@ -52,6 +56,9 @@ class Outcomes:
     following: dict[int, int]
     dead_letters: Sequence[Dead] = ()
     entries: Sequence[Concluded] = ()
+    posted_at_ms: int = 0
+    waited_s: float | None = None
+    held_s: float | None = None
 
 
 def post_batch(  # noqa: PLR0913 each is said by name
@@ -76,9 +83,12 @@ def post_batch(  # noqa: PLR0913 each is said by name
     """
     partitions = _last_offsets(messages)
     now_ms = time.time_ns() // 1_000_000
+    began = time.perf_counter()
     with atomic(), connection.cursor() as cursor:
         if tables.are_live:
             sql.wait_for_other_writers(cursor)
+        has_lock = time.perf_counter()
+        if tables.are_live:
             _refuse_replaced(log_id)
         for partition, last in partitions.items():
             at = expected[partition]
@@ -90,7 +100,10 @@ def post_batch(  # noqa: PLR0913 each is said by name
         if review is not None:
             review(messages, books.dead)
         _write(cursor, books, before, log_id, now_ms, tables)
-    return outcomes_of_books(books)
+    held_s = time.perf_counter() - has_lock
+    return replace(
+        outcomes_of_books(books, posted_at_ms=now_ms), waited_s=has_lock - began, held_s=held_s
+    )
 
 
 def _refuse_replaced(log_id: int) -> None:
@@ -149,7 +162,7 @@ def _write(  # noqa: PLR0913, PLR0917 all of one batch
         sql.record_progress(cursor, log_id, partition, tally, tables)
 
 
-def outcomes_of_books(books: Books) -> Outcomes:
+def outcomes_of_books(books: Books, *, posted_at_ms: int) -> Outcomes:
     """Give what the batch that ``books`` have taken in came to."""
     tallies = books.partitions.values()
     return Outcomes(
@@ -160,4 +173,5 @@ def outcomes_of_books(books: Books) -> Outcomes:
         following={number: each.next_offset for number, each in books.partitions.items()},
         dead_letters=books.dead,
         entries=books.entries,
+        posted_at_ms=posted_at_ms,
     )

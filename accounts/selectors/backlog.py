@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+from django.db.models import Count, Min, Q
+
 from accounts import outbox
 from accounts.models import Outbox
 
@@ -11,27 +13,42 @@ from accounts.models import Outbox
 class Backlog:
     """Rows that are not published, and those that are and have no outcome.
 
-    ``oldest_unpublished_s`` is None where nothing waits. ``refused`` counts the rows that Kafka
+    ``oldest_unpublished_s`` is None where nothing waits to be published, ``oldest_waiting_s``
+    where nothing waits for an outcome, published or not. ``refused`` counts the rows that Kafka
     would not take, and ``refusal`` says why it did not take the first of them.
     """
 
-    unpublished: int
-    oldest_unpublished_s: int | None
-    published_without_outcome: int
-    refused: int
-    refusal: str
+    unpublished: int = 0
+    oldest_unpublished_s: int | None = None
+    waiting: int = 0
+    oldest_waiting_s: int | None = None
+    published_without_outcome: int = 0
+    refused: int = 0
+    refusal: str = ""
 
 
 def backlog() -> Backlog:
-    """Give the figures of the outbox: it counts what waits, not what is done."""
-    waiting = Outbox.objects.filter(published_at_ms=None)
-    oldest = waiting.order_by("id").values_list("queued_at_ms", flat=True).first()
-    refused = waiting.filter(refusal__isnull=False)
+    """Give the figures of the outbox: it counts what waits, not what is done.
+
+    One small query where nothing waits, as usually.
+    """
+    if not Outbox.objects.filter(is_done=False).exists():
+        return Backlog()
+    unpublished = Outbox.objects.filter(published_at_ms=None)
+    oldest = unpublished.order_by("id").values_list("queued_at_ms", flat=True).first()
+    refused = unpublished.filter(refusal__isnull=False)
     first = refused.order_by("id").values_list("pk", "refusal").first()
+    waiting = outbox.waiting().aggregate(
+        number=Count("id"),
+        published=Count("id", filter=Q(published_at_ms__isnull=False)),
+        oldest=Min("queued_at_ms"),
+    )
     return Backlog(
-        unpublished=waiting.count(),
-        oldest_unpublished_s=None if oldest is None else _seconds_since(oldest),
-        published_without_outcome=outbox.waiting().filter(published_at_ms__isnull=False).count(),
+        unpublished=unpublished.count(),
+        oldest_unpublished_s=_seconds_since(oldest),
+        waiting=waiting["number"],
+        oldest_waiting_s=_seconds_since(waiting["oldest"]),
+        published_without_outcome=waiting["published"],
         refused=refused.count() if first else 0,
         refusal=f"row {first[0]}: {first[1]}" if first else "",
     )
@@ -42,5 +59,7 @@ def unpublished_before(row: Outbox) -> int:
     return Outbox.objects.filter(published_at_ms=None, pk__lt=row.pk).count()
 
 
-def _seconds_since(moment_ms: int) -> int:
+def _seconds_since(moment_ms: int | None) -> int | None:
+    if moment_ms is None:
+        return None
     return max(0, time.time_ns() // 1_000_000 - moment_ms) // 1_000

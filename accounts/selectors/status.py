@@ -1,6 +1,6 @@
 """The ledger in figures: what it concluded, what waits for it, what it holds."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db.models import Sum
 
@@ -10,7 +10,23 @@ from accounts.models.fields import instant
 from accounts.selectors.dead_letters import undecided_count
 from accounts.selectors.sums import ExactSum
 
-_FATES = ("transactions", "posted", "rejected", "dead", "repeats", "refused_batches")
+
+@dataclass(frozen=True, kw_only=True)
+class Fates:
+    """Messages by fate over all logs the ledger has followed; see ``LedgerStatus``."""
+
+    transactions: int
+    posted: int
+    rejected: int
+    dead: int
+    repeats: int
+    refused_batches: int
+
+
+def fates() -> Fates:
+    """Give what became of all messages: from counters, so that a million rows are not counted."""
+    names = Fates.__dataclass_fields__
+    return Fates(**LogPosition.objects.aggregate(**{name: Sum(name, default=0) for name in names}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +51,11 @@ class LedgerStatus:
 
 
 def ledger_status() -> LedgerStatus:
-    """Give the ledger's figures: from counters, so that a million rows are not counted."""
-    fates = LogPosition.objects.aggregate(**{name: Sum(name, default=0) for name in _FATES})
-    dead, refused = fates.pop("dead"), fates.pop("refused_batches")
+    """Give the ledger's figures; it counts neither entries nor messages."""
+    found = asdict(fates())
+    dead, refused = found.pop("dead"), found.pop("refused_batches")
     return LedgerStatus(
-        **fates,
+        **found,
         dead_letters=dead,
         dead_letters_undecided=undecided_count(),
         stale_batches_refused=refused,

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from confluent_kafka import Consumer as Client
@@ -172,6 +173,17 @@ class Reader:
             self._client.commit(offsets=offsets, asynchronous=True)
         except KafkaException as failure:
             log.debug("The hint was not committed: %s", failure)
+
+    def ends(self) -> dict[int, int]:
+        """Give the ends of our partitions as Kafka last told them, without asking it."""
+        found = {}
+        for number in self.assigned:
+            place = TopicPartition(self._topic, number)
+            with suppress(KafkaException):
+                _low, end = self._client.get_watermark_offsets(place, cached=True)
+                if end >= 0:
+                    found[number] = end
+        return found
 
     def close(self) -> None:
         """Leave the group, or give up on that where the broker does not answer."""

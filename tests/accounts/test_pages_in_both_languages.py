@@ -200,7 +200,7 @@ def addresses(agent: Agent) -> list[str]:
 # What logs out, answers in bytes or for machines, or takes any address.
 LEFT_OUT = {
     *("/admin/logout/", "/admin/jsi18n/", "/admin/(?P<url>.*)", "/i18n/setlang/"),
-    *("/health/live", "/health/ready", "/transactions/export.csv", "/audit/export.csv"),
+    *("/health/live", "/health/ready", "/metrics", "/transactions/export.csv", "/audit/export.csv"),
     *("/accounts/C100/statement.pdf", "/accounts/C100/statement.csv"),
     "/admin/(?P<app_label>accounts)/",
 }

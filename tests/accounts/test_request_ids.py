@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.identifiers import new_transaction_id
 from accounts.models import Kind, Outbox
 from accounts.services.submissions import submit_transaction
-from accounts.tracing import current_trace, trace_id_of, traced
+from accounts.tracing import current_trace, following, trace_id_of, traced
 from tests.accounts.test_submit_page import form
 from tests.accounts.test_try_again_page import database_away
 
@@ -37,7 +37,7 @@ def test_a_trace_is_read_as_the_standard_says(said, trace_id):
 
 
 def test_a_trace_that_goes_on_has_a_span_of_its_own():
-    with traced(TRACEPARENT) as trace:
+    with traced(following(TRACEPARENT)) as trace:
         assert re.fullmatch(f"00-{TRACE}-(?!00f067aa0ba902b7)[0-9a-f]{{16}}-01", str(trace))
         assert current_trace() == trace
 
@@ -75,7 +75,7 @@ def test_a_trace_changes_nothing_of_what_is_published(bank):
     fields = {"account": "C100", "kind": Kind.DEPOSIT, "amount_minor": 100, "by": bank.teller}
 
     plain = submit_transaction(transaction_id=new_transaction_id(), **fields)
-    with traced():
+    with traced(following("")):
         followed = submit_transaction(transaction_id=new_transaction_id(), **fields)
 
     def published(submission) -> bytes:

@@ -157,6 +157,8 @@ PAGES = {
     "styleguide/": Rule(is_public=True),
     "health/live": Rule(is_public=True),
     "health/ready": Rule(is_public=True),
+    # No agent's: it asks for a token, or for this machine.
+    "metrics": Rule(is_public=True),
     "admin/": both(IN_ADMIN),
     "admin/login/": Rule(is_public=True),
     "admin/logout/": Rule(is_public=True),

@@ -67,3 +67,13 @@ def test_the_demonstration_is_loaded_once_and_trickles_at_each_start(plans, sett
     assert demo_loaded_path(settings.DATA_DIR).exists()
     assert "demo" not in names(plans(is_demo=True))
     assert "trickle" in names(plans(is_demo=True))
+
+
+def test_each_process_that_is_scraped_has_a_port_of_its_own(plans, settings):
+    settings.METRICS_PORT = 9400
+
+    ports = {
+        plan.name: plan.command[-1] for plan in plans() if plan.command[-2] == "--metrics-port"
+    }
+
+    assert ports == {"consumer": "9401", "relay": "9402"}

@@ -6,8 +6,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from streaming.consumer import consume
+from streaming.management.metrics_port import add_metrics_port
+from streaming.metrics import OF_CONSUMER
 from streaming.occupancy import Occupied, in_use
+from streaming.scraping import scraped
 from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, DeliberateStop, StopRequest
+from streaming.telemetry import spans_sent
 
 
 class Command(BaseCommand):
@@ -23,10 +27,15 @@ class Command(BaseCommand):
             default="",
             help="a name that only this consumer has, which makes a restart after a kill quick",
         )
+        add_metrics_port(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with in_use():
+            with (
+                in_use(),
+                scraped(options["metrics_port"], OF_CONSUMER),
+                spans_sent("consumer"),
+            ):
                 consume(StopRequest().listen(), member=options["member"])
         except Occupied as reason:
             raise CommandError(str(reason), returncode=EXIT_TRY_AGAIN) from reason

@@ -1,12 +1,17 @@
 """Publishes the outbox to Kafka in the foreground."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from streaming.management.metrics_port import add_metrics_port
+from streaming.metrics import OF_RELAY
 from streaming.occupancy import Occupied, in_use
 from streaming.relay import relay
+from streaming.scraping import scraped
 from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, DeliberateStop, StopRequest
+from streaming.telemetry import spans_sent
 
 
 class Command(BaseCommand):
@@ -16,9 +21,16 @@ class Command(BaseCommand):
     )
     requires_system_checks = ()
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_metrics_port(parser)
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with in_use():
+            with (
+                in_use(),
+                scraped(options["metrics_port"], OF_RELAY),
+                spans_sent("relay"),
+            ):
                 relay(StopRequest().listen())
         except Occupied as reason:
             raise CommandError(str(reason), returncode=EXIT_TRY_AGAIN) from reason

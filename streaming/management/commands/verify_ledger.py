@@ -16,6 +16,7 @@ from streaming.endpoint import NoKafkaRunning, current_endpoint, required_endpoi
 from streaming.kafka.errors import KafkaUnusable
 from streaming.management.database import said_in_a_line
 from streaming.management.interruption import stoppable
+from streaming.metric_reads import note_verification
 from streaming.progress import Console, Progress
 from streaming.stopping import EXIT_TRY_AGAIN
 from streaming.verifying import OtherLogThere, messages_of
@@ -90,6 +91,7 @@ class Command(BaseCommand):
         return 1
 
     def _conclude(self, verification: Verification, found: int) -> None:
+        note_verification("ledger", found)
         for log in verification.unread_logs:
             why = "memory mode keeps none" if log.is_memory else "it was not read"
             self.stdout.write(
