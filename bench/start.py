@@ -25,7 +25,10 @@ COMMANDS = ("run_consumer", "run_relay", "run_broker", "ledger_status", "doctor"
 SETTLED_S = 2
 # A Python with Django and the models, and nothing that a command adds; collecting no garbage
 # meanwhile, as no command of the portal does.
-BARE = "import gc; gc.disable(); import django; django.setup(); import django.core.management; gc.freeze()"
+BARE = (
+    "import gc; gc.disable(); import django; django.setup(); import django.core.management;"
+    " gc.freeze()"
+)
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
