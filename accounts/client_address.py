@@ -1,6 +1,13 @@
 """From which machine a request comes: the one answer for lock-outs, limits and the audit log."""
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -37,6 +44,11 @@ def is_trusted_proxy(peer: str) -> bool:
     """Tell whether what ``peer`` forwards is to be believed."""
     address = _parsed(peer)
     return address is not None and _is_proxy(address)
+
+
+def network_of(address: str) -> str:
+    """Give what one party has of addresses: of IPv6 usually 2^64."""
+    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
 
 
 def _is_proxy(address: Address) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -23,8 +24,12 @@ HEADER = (
     "offset",
     "logged_at",
 )
-# What a spreadsheet takes for the beginning of a formula, wide forms included.
-_FORMULA_BEGINS = tuple("=+-@\t\r\n＝＋－＠")
+# Where a spreadsheet may see a formula begin: at the beginning of a text, wide forms and what
+# cannot be seen before them included, and after whatever a spreadsheet of another language, or one
+# that takes a line break for the end of a row, parts cells by.
+_FORMULA_BEGINS = re.compile(
+    r"((?:\A|[;\t\r\n])[ \u00a0\u200b\u2060\ufeff]*)([=+\-@＝＋－＠])|(\A)([\t\r\n])"
+)
 
 
 def entry_rows(entries: Iterable[Entry]) -> Iterator[list[str]]:
@@ -40,8 +45,11 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
 
 
 def safe_cell(text: str) -> str:
-    """Give a text that no spreadsheet runs as a formula: an apostrophe goes before it."""
-    return f"'{text}" if text.startswith(_FORMULA_BEGINS) else text
+    """Give a text that no spreadsheet runs as a formula: an apostrophe goes before each sign.
+
+    French ones part cells by semicolons, so that one within a text begins another cell.
+    """
+    return _FORMULA_BEGINS.sub(r"\1\3'\2\4", text)
 
 
 def _cells(entry: Entry) -> list[str]:

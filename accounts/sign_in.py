@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.userkit import get_user_by_username
 from allauth.core import context
+from allauth.core.internal.ratelimit import cache_lock
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.client_address import client_address
 from accounts.models import Agent, AuditOutcome
 from accounts.selectors.sessions import last_sign_in
-from accounts.services.refusals import record_failed_sign_in
+from accounts.services.refusals import mark_of, record_failed_sign_in
 from accounts.services.sessions import end_all_sessions
 
 # Stands for an address that cannot be known, where one has to be written down.
@@ -42,6 +44,7 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
         "enter_current_password": _("This is not your present password."),
         "incorrect_password": _("This is not your password."),
         "same_as_current": _("Choose another password than the present one."),
+        "under_way": _("A sign-in with this name is under way. Try again in a moment."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -57,6 +60,18 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
         allauth counts them by user alone, from wherever they come, so that anybody could keep an
         agent out. One-time codes are still counted there, and nowhere else.
         """
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """Look at a name's passwords from one address one by one, in all web processes.
+
+        axes counts a failure after it has looked. Side by side, any number would be looked at.
+        """
+        name, address = counted_name(request, credentials), self.get_client_ip(request)
+        with cache_lock(f"sign-in:{mark_of(name)}:{address}") as is_alone:
+            if not is_alone:
+                raise self.validation_error("under_way")
+            user: AbstractBaseUser | None = super().authenticate(request, **credentials)
+            return user
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or UNKNOWN_ADDRESS

@@ -123,6 +123,7 @@ MIDDLEWARE = [
     "bankportal.middleware.KnownMethodsMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bankportal.turns.TurnsMiddleware",
     "bankportal.middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "bankportal.middleware.HeldSessionsMiddleware",

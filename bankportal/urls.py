@@ -11,6 +11,7 @@ from django.urls import include, path
 from accounts.views.own_sign_in import (
     PasskeyAgainView,
     PasskeyAloneView,
+    own_app,
     own_password,
     own_sessions,
     passkeys,
@@ -31,7 +32,7 @@ auth_urls = [
     path("factors/", mfa_views.index, name="mfa_index"),
     path("factors/login/", mfa_views.authenticate, name="mfa_authenticate"),
     path("factors/again/", mfa_views.reauthenticate, name="mfa_reauthenticate"),
-    path("factors/app/", totp_views.activate_totp, name="mfa_activate_totp"),
+    path("factors/app/", own_app, name="mfa_activate_totp"),
     path("factors/app/remove/", totp_views.deactivate_totp, name="mfa_deactivate_totp"),
     path("factors/codes/", code_views.view_recovery_codes, name="mfa_view_recovery_codes"),
     path(

@@ -2,8 +2,11 @@
 
 Daphne hands a request on when all of it has come, and keeps it in a temporary file till then:
 without a bound anybody could fill the disk, or hold connections open by sending a byte a minute.
+It takes whatever an application answers, too: a client that reads slowly would have the rest of
+a long file kept in memory.
 """
 
+import asyncio
 from typing import Any, Final
 
 from daphne import http_protocol
@@ -19,6 +22,8 @@ LARGEST_BODY: Final = 256 * 1024
 ARRIVED_WITHIN_S: Final = 30
 # Between requests, while a page is kept open.
 IDLE_S: Final = 60
+# For what was sent, at most some hundred thousand bytes, to leave us.
+TAKEN_WITHIN_S: Final = 120
 
 _TOO_LARGE: Final = (
     b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -54,6 +59,12 @@ class BoundedChannel(HTTPChannel):
     requestFactory = BoundedRequest  # noqa: N815
     is_refused = False
     _deadline: Any = None
+    _taking: Any = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Take bytes; the first of a request start its time."""
@@ -72,7 +83,24 @@ class BoundedChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
         """Forget the client."""
         self._stop_clock()
+        self._make_room()
         super().connectionLost(reason)
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Note that more was sent than has left us; what has not left us in time never does."""
+        self._has_room.clear()
+        if self._taking is None:
+            self._taking = self.callLater(TAKEN_WITHIN_S, self._give_up_reader)
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Note that all has left us."""
+        self._make_room()
+        super().resumeProducing()
+
+    async def room(self) -> None:
+        """Wait until what was sent has left us, or will never do so."""
+        await self._has_room.wait()
 
     def refuse(self, answer: bytes) -> None:
         """Say why, and hear nothing more."""
@@ -86,6 +114,16 @@ class BoundedChannel(HTTPChannel):
         self._deadline = None
         self.is_refused = True
         self.forceAbortClient()
+
+    def _give_up_reader(self) -> None:
+        self._taking = None
+        self.forceAbortClient()
+
+    def _make_room(self) -> None:
+        self._has_room.set()
+        if self._taking is not None:
+            self._taking.cancel()
+        self._taking = None
 
     def _stop_clock(self) -> None:
         if self._deadline is not None and self._deadline.active():
@@ -109,8 +147,25 @@ class BoundedFactory(http_protocol.HTTPFactory):  # type: ignore[misc]
         return channel
 
 
+class BoundedServer(daphne_server.Server):  # type: ignore[misc]
+    """Lets an application go on with an answer when what it sent before has left."""
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Send a part of an answer."""
+        await super().handle_reply(protocol, message)
+        # A request that is answered whole has no channel any more.
+        if isinstance(protocol, BoundedRequest) and (channel := getattr(protocol, "channel", None)):
+            await channel.room()
+
+
+class BoundedCommand(CommandLineInterface):  # type: ignore[misc]
+    """Daphne's own command, with a bounded server."""
+
+    server_class = BoundedServer
+
+
 def serve(words: list[str]) -> None:
     """Run Daphne's own command with ``words`` until it is told to stop."""
     # The one seam that Daphne leaves: its server looks the factory up by this name.
     daphne_server.HTTPFactory = BoundedFactory
-    CommandLineInterface().run(words)
+    BoundedCommand().run(words)

@@ -26,8 +26,8 @@ SETTLED_S = 2
 # A Python with Django and the models, and nothing that a command adds; collecting no garbage
 # meanwhile, as no command of the portal does.
 BARE = (
-    "import gc; gc.disable(); import django; django.setup(); "
-    "import django.core.management; gc.freeze()"
+    "import gc; gc.disable(); import django; django.setup(); import django.core.management;"
+    " gc.freeze()"
 )
 
 

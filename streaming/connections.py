@@ -28,8 +28,9 @@ class Connection:
     reads again; others notice nothing. A panel's figures replace those that still wait.
     """
 
-    def __init__(self, session_key: str, audience: Audience | None) -> None:
+    def __init__(self, session_key: str, audience: Audience | None, agent_id: int) -> None:
         self.session_key = session_key
+        self.agent_id = agent_id
         self.audience = audience
         self.chosen: Filter | None = None
         # From where the browser looks; None for who may see no customer data.

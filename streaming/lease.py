@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
-import psutil
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db import Error as DatabaseError
@@ -56,6 +55,8 @@ class Holder:
         """Whether the process is seen to be stopped; of another machine nobody here knows."""
         if self.host or not self.pid:
             return False
+        import psutil  # noqa: PLC0415 # every command that only verifies would pay for it
+
         try:
             return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
         except psutil.Error:

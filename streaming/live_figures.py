@@ -38,6 +38,9 @@ class LiveFigures:
     Sent when it differs from what was sent before. Somebody who has just chosen gets all panels
     at once; after that they follow the database. Where they cannot be read, for whatever reason,
     those who look at them are told so once and nobody else notices; they are asked for again.
+
+    Work goes in rounds, in which each agent has one filter read: whoever looks through fifty
+    waits for fifty rounds, and everybody else for one.
     """
 
     def __init__(self, connections: Callable[[], Iterable[Connection]]) -> None:
@@ -45,12 +48,17 @@ class LiveFigures:
         self._sent: dict[Wanted, Mapping[Asked, str]] = {}
         self._unreadable: set[Wanted] = set()
         self._new: set[Connection] = set()
+        # What was read since the last change need not be read again.
+        self._fresh: set[Wanted] = set()
+        self._last_turn: dict[Wanted, int] = {}
+        self._turn = 0
         self._changed = asyncio.Event()
         self._begun = asyncio.Event()
         self._next_round = 0.0
 
     def note_commit(self) -> None:
         """Say that figures may have changed."""
+        self._fresh.clear()
         self._changed.set()
 
     def begin(self, connection: Connection) -> None:
@@ -67,29 +75,65 @@ class LiveFigures:
         """Serve until cancelled."""
         while True:
             await self._something_to_do()
-            new, self._new = self._new, set()
-            self._begun.clear()
-            await self._round(new)
+            await self._round()
 
     async def _something_to_do(self) -> None:
-        await _wait(self._changed, _LONGEST_GAP_S)
+        if not await _is_set(self._changed, _LONGEST_GAP_S):
+            self._fresh.clear()
         # A new filter does not wait for the round.
-        await _wait(self._begun, self._next_round - time.monotonic())
+        await _is_set(self._begun, self._next_round - time.monotonic())
 
-    async def _round(self, new: set[Connection]) -> None:
+    async def _round(self) -> None:
         began = time.monotonic()
         is_due = began >= self._next_round
+        self._begun.clear()
         if is_due:
             self._changed.clear()
         watching = self._watching()
+        self._forget_all_but(watching)
+        served: set[int] = set()
+        for wanted in self._in_turn(watching):
+            connections = watching[wanted]
+            waiting = connections & self._new
+            if not waiting and (not is_due or wanted in self._fresh):
+                continue
+            agents = {connection.agent_id for connection in connections}
+            if agents <= served:
+                self._go_on(waiting)
+                continue
+            served |= agents
+            self._new -= waiting
+            self._turn += 1
+            self._last_turn[wanted] = self._turn
+            self._fresh.add(wanted)
+            await self._send(wanted, connections, waiting)
+        if is_due:
+            now = time.monotonic()
+            self._next_round = now + max(LEAST_GAP_S, _GAP_TO_COST * (now - began))
+
+    def _in_turn(self, watching: Mapping[Wanted, set[Connection]]) -> list[Wanted]:
+        """Give who has just chosen first, and then what was read longest ago."""
+        return sorted(
+            watching,
+            key=lambda wanted: (
+                self._new.isdisjoint(watching[wanted]),
+                self._last_turn.get(wanted, 0),
+            ),
+        )
+
+    def _go_on(self, waiting: Collection[Connection]) -> None:
+        """Let a round follow for what had no turn in this one."""
+        self._changed.set()
+        if waiting:
+            self._begun.set()
+
+    def _forget_all_but(self, watching: Collection[Wanted]) -> None:
         self._sent = {wanted: sent for wanted, sent in self._sent.items() if wanted in watching}
-        self._unreadable &= watching.keys()
-        for wanted, connections in watching.items():
-            waiting = connections & new
-            if is_due or waiting:
-                await self._send(wanted, connections, waiting)
-        now = time.monotonic()
-        self._next_round = now + max(LEAST_GAP_S, _GAP_TO_COST * (now - began))
+        self._last_turn = {
+            wanted: turn for wanted, turn in self._last_turn.items() if wanted in watching
+        }
+        self._unreadable.intersection_update(watching)
+        self._fresh.intersection_update(watching)
 
     async def _send(
         self, wanted: Wanted, connections: set[Connection], waiting: set[Connection]
@@ -130,6 +174,7 @@ class LiveFigures:
         self._sent.pop(wanted, None)
         for connection in _still_there(waiting if is_known else connections, wanted):
             connection.put_unreadable()
+        self._fresh.discard(wanted)
         asyncio.get_running_loop().call_later(_ASK_AGAIN_S, self._changed.set)
 
     def _watching(self) -> dict[Wanted, set[Connection]]:
@@ -140,11 +185,13 @@ class LiveFigures:
         return watching
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _is_set(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for it so long at most; tell whether it came."""
     if seconds > 0:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
+    return event.is_set()
 
 
 def _still_there(connections: Iterable[Connection], wanted: Wanted) -> list[Connection]:

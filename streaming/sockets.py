@@ -53,7 +53,7 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
         if not hub().has_room_for(key):
             await self.close(code=frames.TOO_MANY)
             return
-        self._connection = Connection(key, audience_of(agent))
+        self._connection = Connection(key, audience_of(agent), agent.pk)
         hub().join(self._connection)
         self._pump = asyncio.create_task(self._send_frames(self._connection))
 

@@ -21,6 +21,8 @@ COMMAND: Final = (sys.executable, "-m", "accounts.ledger.writing")
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # As ``writing`` has it, which cannot be imported here: it brings another SQLite.
 _SIZE: Final = struct.Struct(">Q")
+# Without references to what was there before: to look for them takes longer than to write twice.
+_PLAIN: Final = 2
 # Longer than it waits for the lock. One that is frozen is ended, and what it had is posted anew.
 LONGEST_ANSWER_S: Final = 30.0
 # A batch of two thousand rows fits; Linux gives no more without further rights.
@@ -64,7 +66,7 @@ class Writer:
             for step in steps
             if step.rows
         ]
-        content = marshal.dumps(prepared)
+        content = marshal.dumps(prepared, _PLAIN)
         self._to_send.put(_SIZE.pack(len(content)) + content)
 
     def wait(self) -> Written:

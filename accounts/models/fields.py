@@ -1,6 +1,6 @@
 """Columns that the ledger needs and Django lacks."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -95,12 +95,12 @@ def in_byte_order(column: str, connection: BaseDatabaseWrapper) -> Collate | F:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def milliseconds_at(moment: datetime) -> int:
     """Give the milliseconds from 1970 to ``moment``, rounded down; a float would miss by one."""
-    return (moment - _EPOCH) // _MILLISECOND
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
 
 
 def instant(milliseconds: int) -> datetime:

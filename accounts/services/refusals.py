@@ -4,11 +4,11 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
 from typing import Final
 
 from django.utils.crypto import salted_hmac
 
+from accounts.client_address import network_of
 from accounts.models import Act, Agent, AuditOutcome
 from accounts.origin import current_origin
 from accounts.services.audit import Deed, about_agent, record_alone
@@ -122,7 +122,7 @@ def _record_at_the_door(
         after = {**after, "unknown_name": mark_of(typed)}
     about = about_agent(agent) if agent else None
     deed = Deed(act=act, about=about, after=after, outcome=outcome)
-    source = f"address {_network(current_origin().address)}"
+    source = f"address {network_of(current_origin().address)}"
     _record(deed, source, f"{act} {agent.pk if agent else ''} {after}", by=None)
 
 
@@ -132,8 +132,3 @@ def _record(deed: Deed, source: str, what: str, *, by: Agent | None) -> None:
         deed = replace(deed, after={**(deed.after or {}), "times": times})
     if times:
         record_alone(deed, by=by)
-
-
-def _network(address: str) -> str:
-    """Give what one party has of addresses: of IPv6 usually 2^64."""
-    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address

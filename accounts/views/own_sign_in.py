@@ -5,9 +5,11 @@ from typing import Any
 
 from allauth.account import views as allauth_views
 from allauth.core import ratelimit
+from allauth.mfa.totp.views import activate_totp
 from allauth.mfa.webauthn.views import LoginWebAuthnView, ReauthenticateWebAuthnView
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -49,6 +51,16 @@ def own_sessions(request: AgentRequest) -> HttpResponseBase:
         return HttpResponseBadRequest()
     messages.info(request, gettext("Ended. Its pages are closed within seconds."))
     return redirect("own_sessions")
+
+
+@for_agents
+def own_app(request: AgentRequest) -> HttpResponseBase:
+    """Set an authenticator app up; of the same form sent twice at once, one does."""
+    try:
+        response: HttpResponseBase = activate_totp(request)
+    except IntegrityError:
+        return redirect("mfa_index")
+    return response
 
 
 @for_agents

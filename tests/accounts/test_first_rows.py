@@ -5,6 +5,8 @@ from collections import Counter
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Agent, Entry, Role
 from accounts.selectors import blocks, first_rows
@@ -84,6 +86,20 @@ def test_they_are_looked_for_among_a_few_entries(ledger):
         found = first_rows.first_rows(every, wanted, order, 4)
 
         assert 4 <= found.count() < every.count() / 2
+
+
+def test_what_was_ranked_or_comes_after_it_is_not_read_again(ledger):
+    post_some(ledger, 120, random.Random(3))
+    first_rows.first_rows(Filter().entries(AUDITOR), Filter(), "-amount", 4)
+    ledger.post(submitted(1, account="C0", business_date=DAY))
+
+    with CaptureQueriesContext(connection) as asked:
+        first_rows.first_rows(Filter().entries(AUDITOR), Filter(), "-amount", 4)
+
+    (ranked,) = (each["sql"] for each in asked if each["sql"].endswith("LIMIT 8"))
+    with connection.cursor() as cursor:
+        cursor.execute(ranked)
+        assert cursor.fetchall() == []
 
 
 def test_a_ledger_that_was_built_anew_is_ranked_anew(ledger, monkeypatch):

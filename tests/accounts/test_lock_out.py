@@ -4,6 +4,8 @@ from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
+from allauth.account.auth_backends import AuthenticationBackend
+from allauth.core.internal import ratelimit
 from axes.models import AccessAttempt
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -47,6 +49,28 @@ def test_four_failures_lock_nobody_out_and_are_forgotten_by_a_success(bank):
 
     fail(bank.teller, 4)
     assert signs_in(bank.teller)
+
+
+def test_while_one_password_is_looked_at_no_other_of_that_name_is(bank, monkeypatch):
+    monkeypatch.setattr(ratelimit, "CACHE_LOCK_WAIT_TIMEOUT", 0.05)
+    looked_at = []
+    look = AuthenticationBackend.authenticate
+
+    def look_slowly(self, request, **credentials):
+        looked_at.append(credentials["username"])
+        if len(looked_at) == 1:
+            # Another process's requests, while this one is being looked at.
+            for _ in range(6):
+                answer = password_given(Client(), bank.teller, "not this one", REMOTE_ADDR=HERE)
+                assert "Réessayez dans un instant." in answer.content.decode()
+            assert signs_in(bank.supervisor)
+            assert signs_in(bank.teller, at=ELSEWHERE)
+        return look(self, request, **credentials)
+
+    monkeypatch.setattr(AuthenticationBackend, "authenticate", look_slowly)
+
+    assert signs_in(bank.teller)
+    assert looked_at == ["teller", "supervisor", "teller"]
 
 
 def test_nobody_locks_an_agent_out_from_elsewhere(bank):

@@ -54,6 +54,20 @@ def test_an_app_is_set_up_with_a_picture_that_our_pages_may_show(bank):
     assert "img-src 'self' data:" in page.headers["Content-Security-Policy"]
 
 
+def test_of_one_form_that_comes_twice_at_once_one_sets_the_app_up(bank, monkeypatch):
+    client = with_password_alone(bank.teller)
+    page = client.get("/auth/factors/app/").content.decode()
+    app = App(re.search(r'<code class="secret">(\w+)</code>', page)[1])
+    # The other request has gone through by the time that this one writes.
+    App.of(bank.teller)
+    monkeypatch.setattr("allauth.mfa.totp.views.is_mfa_enabled", lambda *_args: False)
+
+    response = client.post("/auth/factors/app/", {"code": app.code()})
+
+    assert response.headers["Location"] == "/auth/factors/"
+    assert Authenticator.objects.filter(user=bank.teller, type="totp").count() == 1
+
+
 def test_an_app_that_was_set_up_is_asked_for_at_the_next_sign_in(bank, set_up_app):
     app = set_up_app(with_password_alone(bank.teller))
     client = Client()

@@ -1,5 +1,6 @@
 """What the web server takes from a client, and how long it waits for it."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -16,7 +17,15 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from bankportal import web
-from bankportal.web_server import ARRIVED_WITHIN_S, IDLE_S, LARGEST_BODY, BoundedFactory
+from bankportal.web_server import (
+    ARRIVED_WITHIN_S,
+    IDLE_S,
+    LARGEST_BODY,
+    TAKEN_WITHIN_S,
+    BoundedCommand,
+    BoundedFactory,
+    BoundedServer,
+)
 from tests.processes import Portal, wait_until
 from tests.site.test_start import on
 
@@ -34,6 +43,8 @@ class Client:
             protocol_disconnected=lambda _request: None,
             proxy_forwarded_address_header=None,
             root_path="",
+            server_name=None,
+            log_action=lambda *_details: None,
             request_buffer_size=8192,
             create_application=lambda _request, scope: self.asked.append(scope["path"]),
         )
@@ -128,6 +139,56 @@ def test_who_says_nothing_is_let_go(client):
     client.clock.advance(IDLE_S + 1)
 
     assert client.is_cut_off
+
+
+def answering(client: Client, *, is_last: bool = False) -> asyncio.Task[None]:
+    """Send a part of the answer to the client's request, as an application does."""
+    (request,) = client.channel.requests
+    server = BoundedServer.__new__(BoundedServer)
+    server.connections = {request: {}}
+    start = {"type": "http.response.start", "status": 200, "headers": []}
+    if not request._response_started:
+        request.handle_reply(start)
+    part = {"type": "http.response.body", "body": b"a part", "more_body": not is_last}
+    return asyncio.create_task(server.handle_reply(request, part))
+
+
+async def test_a_reader_who_takes_nothing_is_sent_no_more(client):
+    client.send(b"GET /export.csv HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await answering(client)
+
+    # The transport says so when more waits than it likes, and when all of it is gone.
+    client.channel.pauseProducing()
+    client.channel.pauseProducing()
+    sending = answering(client)
+    await asyncio.sleep(0)
+    assert b"a part" in client.answer
+    assert not sending.done()
+    client.channel.resumeProducing()
+    await sending
+
+    client.clock.advance(TAKEN_WITHIN_S + 1)
+    assert not client.is_cut_off
+    await answering(client, is_last=True)
+
+
+async def test_a_reader_who_goes_on_taking_nothing_is_let_go(client):
+    client.send(b"GET /export.csv HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    client.channel.pauseProducing()
+    sending = answering(client)
+    client.clock.advance(TAKEN_WITHIN_S - 1)
+    client.channel.pauseProducing()
+    assert not client.is_cut_off
+
+    client.clock.advance(1)
+    assert client.is_cut_off
+    assert not sending.done()
+    client.leave()
+    await sending
+
+
+def test_the_portals_own_command_runs_the_server_that_waits_for_readers():
+    assert BoundedCommand().server_class is BoundedServer
 
 
 def test_the_portals_own_server_is_bounded_and_takes_no_path_from_a_header(run, tmp_path):

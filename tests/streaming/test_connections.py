@@ -30,7 +30,7 @@ def told(connection: Connection, entry_id: int) -> None:
 
 @pytest.fixture
 async def connection() -> Connection:
-    subscribed = Connection("a session", BANK)
+    subscribed = Connection("a session", BANK, agent_id=1)
     subscribed.reached = 0
     return subscribed
 
