@@ -67,6 +67,7 @@ class Portal:
         self.folder = folder
         given = environment.get("DATABASE_URL")
         self.database = Postgresql(given) if given else database_of(folder)
+        self._has_own_database = not given
         # Where the output of its processes goes.
         self.logs = folder
         self.topic = f"submissions-{uuid4().hex[:12]}"
@@ -206,7 +207,8 @@ class Portal:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
-        self.database.remove()
+        if self._has_own_database:
+            self.database.remove()
 
     def _run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         run = subprocess.run(
