@@ -37,6 +37,8 @@ password() {
 process() {
 	{
 		echo "SECRET_KEY=$(random)$(random)"
+		# What Prometheus shows, to be told how the process does.
+		echo "METRICS_TOKEN=$(password metrics)"
 		[ -z "$2" ] || echo "DATABASE_URL=postgres://$2:$(password "$2")@$database?sslmode=verify-full&sslrootcert=$authority"
 		# Pages ask Kafka nothing, and so need no name there.
 		[ -n "$3" ] || echo "KAFKA_SECURITY_PROTOCOL=SSL"

@@ -125,8 +125,12 @@ def _of_kubernetes(secrets: Path) -> Iterator[Process]:
 def _of_systemd(secrets: Path) -> Iterator[Process]:
     for path in sorted(UNITS.glob("*.service")):
         values = unit(path)
+        # A web process is named after its port, the consumers are numbered.
+        instance = "8001" if "web" in path.name else "1"
         environment = dict(
-            word.split("=", 1) for line in values["Environment"] for word in line.split()
+            word.replace("%i", instance).split("=", 1)
+            for line in values["Environment"]
+            for word in line.split()
         )
         # What systemd reads from a file goes before what the unit says.
         for file in values["EnvironmentFile"]:
