@@ -5,7 +5,7 @@ Each function works on the ledger that everybody reads, unless told other ``tabl
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -117,6 +117,14 @@ _AT_ONCE: dict[str, str] = {
     """,
 }
 
+# The pause of a batch between two statements, and all of it with its turn. The first is not
+# asked after what psycopg has sent in a pipeline, and older versions have no other.
+_LONGEST = (
+    "SET LOCAL idle_in_transaction_session_timeout = '10s';",
+    "SET LOCAL transaction_timeout = '20s';",
+)
+_WITH_TRANSACTION_TIMEOUT: Final = (17,)
+
 
 class Step(NamedTuple):
     """A statement for each of ``rows``, and how many rows of its table all of them must change."""
@@ -124,6 +132,17 @@ class Step(NamedTuple):
     statement: str
     rows: Sequence[tuple[Any, ...]]
     must_change: int | None = None
+
+
+def end_if_standing_still(cursor: CursorWrapper) -> None:
+    """Have PostgreSQL end the session of a batch that stands still or takes far too long.
+
+    So one that is frozen with its locks cannot hold up all others; on SQLite the supervisor ends
+    it. Where the batch is a part of a larger transaction, that one is not bounded.
+    """
+    if connection.vendor == "postgresql" and not connection.savepoint_ids:
+        is_new = connection.get_database_version() >= _WITH_TRANSACTION_TIMEOUT
+        cursor.execute("".join(_LONGEST if is_new else _LONGEST[:1]))
 
 
 def wait_for_other_writers(cursor: CursorWrapper) -> None:
