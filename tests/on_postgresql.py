@@ -1,6 +1,6 @@
 """Runs the suite on PostgreSQL: ``python -m tests.on_postgresql``, with pytest's arguments.
 
-What asks no database is left out there, and with no argument given what is about other things.
+What asks no database is left out there, and where no tests are named what is about other things.
 """
 
 import os
@@ -69,7 +69,8 @@ def postgresql() -> Iterator[Any]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run pytest as told, and give its exit code."""
-    left_out = [] if arguments else [f"--ignore={path}" for path in ABOUT_OTHER_THINGS]
+    has_chosen = any(not word.startswith("-") for word in arguments)
+    left_out = [] if has_chosen else [f"--ignore={path}" for path in ABOUT_OTHER_THINGS]
     try:
         with postgresql() as server:
             run = subprocess.Popen(
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("There is no PostgreSQL wheel for this machine.\n")
         return 1 if os.environ.get("CI") else 0
     # Where somebody has chosen tests, none of them need ask a database.
-    return 0 if arguments and code == pytest.ExitCode.NO_TESTS_COLLECTED else code
+    return 0 if has_chosen and code == pytest.ExitCode.NO_TESTS_COLLECTED else code
 
 
 if __name__ == "__main__":
