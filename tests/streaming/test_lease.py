@@ -23,7 +23,9 @@ def take_away(folder: Path) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+                # Of this database alone: beside us others use the same server.
+                "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d "
+                "ON d.oid = database WHERE locktype = 'advisory' AND datname = current_database()"
             )
     else:
         (folder / "relay.lock").unlink()
