@@ -36,7 +36,8 @@ def _seen(cell: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Loyer mars", "a-b", "a; b", "1 = 1", "C-100", "a@b.example", "l’été: +3 %", 'le "4=4"']
+    "text",
+    ["", "Loyer mars", "a-b", "a; b", "1 = 1", "C-100", "a@b.example", "l’été: +3 %", 'le "4=4"'],
 )
 def test_any_other_text_stays_as_it_was_written(text):
     assert safe_cell(text) == text
