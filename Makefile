@@ -35,9 +35,10 @@ demo: ## The same with 18 months of made-up history and a live trickle, in data/
 telemetry: ## Install what sends traces to a collector of OpenTelemetry
 	@$(INSTALL) telemetry
 
-test: ## Run the whole suite
+test: ## Run the whole suite on SQLite, then on PostgreSQL what asks the database
 	@$(INSTALL) dev
-	@$(VENV) -m pytest $(PYTEST_ARGS)
+	@DATABASE_URL= $(VENV) -m pytest $(PYTEST_ARGS)
+	@$(VENV) -m tests.on_postgresql $(PYTEST_ARGS)
 
 # Passed on where they are given: DURATION in seconds, SEED for the same choices again.
 export DURATION SEED

@@ -1,13 +1,29 @@
 """What a database says when it cannot serve, what to do about it, and whether it can pass."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
 # For ``except``: what a database raises that is full, locked or away, and seldom anything else.
 CANNOT_SERVE: Final = (OperationalError, InterfaceError)
+
+# PostgreSQL's idle_in_transaction_session_timeout and transaction_timeout.
+_STOOD_STILL: Final = {"25P03", "25P04"}
+
+
+@contextmanager
+def ended_when_standing_still() -> Iterator[None]:
+    """Tell of a session that PostgreSQL has ended for its long pause as of any that was cut."""
+    try:
+        yield
+    except InternalError as error:
+        if getattr(error.__cause__, "sqlstate", None) not in _STOOD_STILL:
+            raise
+        raise OperationalError(*error.args) from error
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,14 @@ def postgresql_database(url: str) -> dict[str, Any]:
         raise wrong from None
     if not database.get("NAME"):
         raise wrong
-    # Without one, a host that swallows packets holds a page, or a stop, up for minutes.
-    database["OPTIONS"] = {"connect_timeout": 10} | database.get("OPTIONS", {})
+    options = database.get("OPTIONS", {})
+    # Without a bound, a host that swallows packets holds a page, or a stop, up for minutes; and
+    # whoever sits on a lock all others for ever, where SQLite gives up after as long.
+    database["OPTIONS"] = (
+        {"connect_timeout": 10}
+        | options
+        | {"options": f"-c lock_timeout=10s {options.get('options', '')}".strip()}
+    )
     return database
 
 

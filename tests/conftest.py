@@ -18,10 +18,12 @@ from django.db.models.signals import post_migrate
 from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from whitenoise import WhiteNoise
 
 from accounts.ledger.append_only import creating, dropping
 from accounts.services.refusals import floods
 from bankportal.prepare import bring_static_files_up_to_date
+from tests.databases import SERVER_URL, copy_database, database_of
 from tests.made_once import made_once
 from tests.processes import Portal, let_children_hear_signals
 
@@ -43,18 +45,25 @@ hypothesis_settings.load_profile("bankportal")
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
+    empty_database: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_modify_db_settings_parallel_suffix: None,
 ) -> None:
-    """Keep the test database in a file of this process, with WAL, as a real one is.
+    """Give this process a database of its own, with its tables, as a real one is.
 
-    In memory, SQLite would lock by table rather than by transaction, and no other thread or
-    process could read beside a writer.
+    On SQLite a file: in memory it would lock by table rather than by transaction, and no other
+    thread or process could read beside a writer.
     """
-    database = settings.DATABASES["default"]
-    if "sqlite" in database["ENGINE"]:
-        database.setdefault("TEST", {})["NAME"] = str(
-            tmp_path_factory.mktemp("database") / "bankportal.sqlite3"
-        )
+    folder = tmp_path_factory.mktemp("database")
+    copy_database(empty_database, folder)
+    test = settings.DATABASES["default"].setdefault("TEST", {})
+    test |= {"NAME": database_of(folder).name, "MIGRATE": False}
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Take the database that is there; it goes with the folder of the run, or with its server."""
+    return True
 
 
 def pytest_sessionstart() -> None:
@@ -65,8 +74,35 @@ def pytest_sessionstart() -> None:
     bring_static_files_up_to_date()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run on PostgreSQL nothing but what asks the database: the rest has run on SQLite."""
+    if SERVER_URL:
+        asking = [each for each in items if _asks_the_database(each)]
+        config.hook.pytest_deselected(items=[each for each in items if each not in set(asking)])
+        items[:] = asking
+
+
+def _asks_the_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db", "live_server", "empty_database", "postgresql_server"}
+    return bool(
+        fixtures & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db")
+    )
+
+
+class LongOnesFirst:
+    """What orders the tests after all others have had their way with them."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        begin_with_the_long_ones(items)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(LongOnesFirst())
+
+
+def begin_with_the_long_ones(items: list[pytest.Item]) -> None:
     """Let each worker begin with its share of the long tests: none is to be the last one."""
     worker_count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     long = [each for each in items if each.get_closest_marker("long")]
@@ -98,6 +134,25 @@ def quick_passwords() -> None:
     """Hash by the same algorithm in one round: a million of them take half a second each time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_files_found_once() -> Iterator[None]:
+    """Go through the static files once: each client of a test has middleware of its own."""
+    found: dict[object, dict[str, object]] = {}
+    look = WhiteNoise.update_files_dictionary
+
+    def look_once(self: WhiteNoise, root: str, prefix: str) -> None:
+        storage = settings.STORAGES["staticfiles"]["BACKEND"]
+        place = (root, prefix, storage, self.max_age)
+        if place not in found:
+            look(self, root, prefix)
+            found[place] = dict(self.files)
+        self.files.update(found[place])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoise, "update_files_dictionary", look_once)
         yield
 
 
@@ -185,9 +240,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_database(run_folder: Path) -> Path:
-    """A database with its tables, to be copied: making them takes seconds."""
+    """Give the folder of a database with its tables, to be copied: making them takes seconds."""
 
     def make(folder: Path) -> None:
         Portal(folder, "").manage("migrate", "-v0")
 
-    return made_once(run_folder / "empty", make) / "bankportal.sqlite3"
+    return made_once(run_folder / "empty", make)

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -15,7 +14,11 @@ from urllib.request import ProxyHandler, build_opener
 from uuid import uuid4
 
 import psutil
+from django.test import override_settings
 
+from streaming.endpoint import Endpoint
+from streaming.kafka.topics import ensure_topics
+from tests.databases import Postgresql, database_of
 from tests.kafka_classes import with_classes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +26,17 @@ PATIENCE_S = 60.0
 
 # Before a command, starts it as ``nohup`` and a script's ``&`` do: deaf to SIGHUP and SIGINT.
 DEAF_LIKE_NOHUP = ["/bin/sh", "-c", 'trap "" HUP INT; exec "$@"', "sh"]
+
+# What it imports stays: to look through it again and again takes a third of a start.
+_DAPHNE = """
+import gc
+gc.disable()
+import bankportal.asgi
+from daphne.cli import CommandLineInterface
+gc.freeze()
+gc.enable()
+CommandLineInterface.entrypoint()
+"""
 
 
 def wait_until(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S) -> Any:
@@ -51,12 +65,16 @@ class Portal:
 
     def __init__(self, folder: Path, bootstrap_servers: str, **environment: str) -> None:
         self.folder = folder
+        given = environment.get("DATABASE_URL")
+        self.database = Postgresql(given) if given else database_of(folder)
+        self._has_own_database = not given
         # Where the output of its processes goes.
         self.logs = folder
         self.topic = f"submissions-{uuid4().hex[:12]}"
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "DJANGO_"))},
             "DATA_DIR": str(folder),
+            "DATABASE_URL": self.database.url,
             "DJANGO_SETTINGS_MODULE": "bankportal.settings",
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
             "KAFKA_TOPIC": self.topic,
@@ -84,6 +102,14 @@ class Portal:
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a management command to its end."""
         return self._run("manage.py", *arguments, check=check)
+
+    def create_topics(self) -> None:
+        """Make its topics as the command of that name does, in this process."""
+        names = ("KAFKA_TOPIC", "KAFKA_DEAD_LETTER_TOPIC")
+        told = {name: self.environment[name] for name in names}
+        count = int(self.environment["KAFKA_PARTITIONS"])
+        with override_settings(**told, KAFKA_PARTITIONS=count):
+            ensure_topics(Endpoint("external", self.environment["KAFKA_BOOTSTRAP_SERVERS"]))
 
     def python(self, code: str) -> str:
         """Run ``code`` with Django set up and give what it printed."""
@@ -121,7 +147,7 @@ class Portal:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self.web = self.spawn(
                 "web",
-                *(before or ("-m", "daphne")),
+                *(before or ("-c", _DAPHNE)),
                 *("--fd", str(listener.fileno()), "bankportal.asgi:application"),
                 pass_fds=(listener.fileno(),),
             )
@@ -143,20 +169,11 @@ class Portal:
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Read the portal's database beside its processes."""
-        connection = sqlite3.connect(self.folder / "bankportal.sqlite3", timeout=10)
-        try:
-            return connection.execute(sql, parameters).fetchall()
-        finally:
-            connection.close()
+        return self.database.query(sql, parameters)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Change the portal's database behind its back; give the number of rows."""
-        connection = sqlite3.connect(self.folder / "bankportal.sqlite3", timeout=10)
-        try:
-            with connection:
-                return connection.execute(sql, parameters).rowcount
-        finally:
-            connection.close()
+        return self.database.execute(sql, parameters)
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The only value that a query gives."""
@@ -174,21 +191,10 @@ class Portal:
             wait_until(
                 lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it stands"
             )
-            if self._is_writable():
+            if self.database.is_free():
                 return
             process.send_signal(signal.SIGCONT)
             time.sleep(0.01)
-
-    def _is_writable(self) -> bool:
-        connection = sqlite3.connect(self.folder / "bankportal.sqlite3", timeout=1)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return False
-        else:
-            return True
-        finally:
-            connection.close()
 
     def close(self) -> None:
         """End every process that was started and still runs."""
@@ -201,6 +207,8 @@ class Portal:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
+        if self._has_own_database:
+            self.database.remove()
 
     def _run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         run = subprocess.run(

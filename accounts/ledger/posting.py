@@ -9,6 +9,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 from django.db.transaction import atomic
 
+from accounts.database_troubles import ended_when_standing_still
 from accounts.ledger import sql
 from accounts.ledger.conclusions import (
     AccountState,
@@ -84,8 +85,9 @@ def post_batch(  # noqa: PLR0913 each is said by name
     partitions = _last_offsets(messages)
     now_ms = time.time_ns() // 1_000_000
     began = time.perf_counter()
-    with atomic(), connection.cursor() as cursor:
+    with ended_when_standing_still(), atomic(), connection.cursor() as cursor:
         if tables.are_live:
+            sql.end_if_standing_still(cursor)
             sql.wait_for_other_writers(cursor)
         has_lock = time.perf_counter()
         if tables.are_live:

@@ -5,12 +5,13 @@ Each function works on the ledger that everybody reads, unless told other ``tabl
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from accounts.ledger import statements
 from accounts.ledger.conclusions import AccountState, Books, Concluded, Tally
 from accounts.ledger.tables import LIVE, LedgerTables
 from accounts.models.fields import instant, milliseconds_at
@@ -22,100 +23,13 @@ POSTING_LOCK = 0x62616E6B
 # SQLite takes 32,766 parameters a statement.
 _PARAMETERS = 20_000
 
-_MOVE_POSITION = """
-    UPDATE accounts_logposition SET next_offset = %s
-    WHERE log_id = %s AND partition = %s AND next_offset = %s
-"""
-_LINKS = "SELECT partition, link FROM accounts_logposition WHERE log_id = %s"
-_RECORD_PROGRESS = """
-    UPDATE accounts_logposition
-    SET leader_epoch = %s, last_offset = %s, last_digest = %s, link = %s,
-        transactions = transactions + %s, posted = posted + %s, rejected = rejected + %s,
-        dead = dead + %s, repeats = repeats + %s
-    WHERE log_id = %s AND partition = %s AND next_offset = %s
-"""
-# Both at once, for a batch that was concluded before the one ahead of it was written.
-_MOVE_ON = """
-    UPDATE accounts_logposition
-    SET next_offset = %s, leader_epoch = %s, last_offset = %s, last_digest = %s, link = %s,
-        transactions = transactions + %s, posted = posted + %s, rejected = rejected + %s,
-        dead = dead + %s, repeats = repeats + %s
-    WHERE log_id = %s AND partition = %s AND next_offset = %s AND link = %s
-        AND EXISTS (SELECT 1 FROM accounts_log WHERE id = log_id AND is_current)
-"""
-_OUTCOMES = "SELECT transaction_id, digest FROM accounts_entry WHERE transaction_id"
-_STATES = """
-    SELECT account, currency, balance_minor, least_balance_minor, status, posted_count,
-        turnover_minor
-    FROM accounts_balance WHERE account"""
-_ENTRY_COLUMNS = """
-        transaction_id, account, kind_id, outcome, reason, amount_minor, currency,
-        balance_minor, business_date, reference, source, submitted_by, submitted_at_ms,
-        logged_at_ms, posted_at_ms, log_id, partition, "offset", digest, link
-"""
-_ADD_ENTRY = f"""
-    INSERT INTO accounts_entry ({_ENTRY_COLUMNS})
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""  # noqa: S608 our own names
-_FILE_ACCOUNT = """
-    INSERT INTO accounts_account (number, holder, branch_id, created_at)
-    VALUES (%s, '', NULL, %s) ON CONFLICT (number) DO NOTHING
-"""
-_OPEN_BALANCE = """
-    INSERT INTO accounts_balance (
-        account, currency, balance_minor, least_balance_minor, status, posted_count,
-        turnover_minor
-    ) VALUES (%s, %s, %s, %s, %s, %s, %s)
-"""
-_MOVE_BALANCE = """
-    UPDATE accounts_balance SET balance_minor = %s, turnover_minor = %s, posted_count = %s
-    WHERE account = %s AND posted_count = %s AND balance_minor = %s
-"""
-_ADD_TOTAL = """
-    INSERT INTO accounts_dailytotal (account, business_date, kind_id, count, amount_minor)
-    VALUES (%s, %s, %s, %s, %s)
-    ON CONFLICT (account, business_date, kind_id) DO UPDATE
-    SET count = accounts_dailytotal.count + excluded.count,
-        amount_minor = accounts_dailytotal.amount_minor + excluded.amount_minor
-"""
-
-# The same for PostgreSQL, with all rows in one statement that takes their columns as arrays; only
-# entries go by COPY. A statement a row costs it several times as much.
-_AT_ONCE: dict[str, str] = {
-    _ADD_ENTRY: f"COPY accounts_entry ({_ENTRY_COLUMNS}) FROM STDIN",
-    _FILE_ACCOUNT: """
-        INSERT INTO accounts_account (number, holder, branch_id, created_at)
-        SELECT number, '', NULL, created_at
-        FROM unnest(%s::text[], %s::timestamptz[]) AS filed (number, created_at)
-        ON CONFLICT (number) DO NOTHING
-    """,
-    _OPEN_BALANCE: """
-        INSERT INTO accounts_balance (
-            account, currency, balance_minor, least_balance_minor, status, posted_count,
-            turnover_minor
-        ) SELECT * FROM unnest(
-            %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[],
-            %s::bigint[]
-        )
-    """,
-    _MOVE_BALANCE: """
-        UPDATE accounts_balance SET balance_minor = moved.balance_minor,
-            turnover_minor = moved.turnover_minor, posted_count = moved.posted_count
-        FROM unnest(
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[]
-        ) AS moved (balance_minor, turnover_minor, posted_count, account, was_count, was_minor)
-        WHERE accounts_balance.account = moved.account
-            AND accounts_balance.posted_count = moved.was_count
-            AND accounts_balance.balance_minor = moved.was_minor
-    """,
-    _ADD_TOTAL: """
-        INSERT INTO accounts_dailytotal (account, business_date, kind_id, count, amount_minor)
-        SELECT * FROM unnest(%s::text[], %s::date[], %s::smallint[], %s::bigint[], %s::bigint[])
-        ON CONFLICT (account, business_date, kind_id) DO UPDATE
-        SET count = accounts_dailytotal.count + excluded.count,
-            amount_minor = accounts_dailytotal.amount_minor + excluded.amount_minor
-    """,
-}
+# The pause of a batch between two statements, and all of it with its turn. The first is not
+# asked after what psycopg has sent in a pipeline, and older versions have no other.
+_LONGEST = (
+    "SET LOCAL idle_in_transaction_session_timeout = '10s';",
+    "SET LOCAL transaction_timeout = '20s';",
+)
+_WITH_TRANSACTION_TIMEOUT: Final = (17,)
 
 
 class Step(NamedTuple):
@@ -124,6 +38,17 @@ class Step(NamedTuple):
     statement: str
     rows: Sequence[tuple[Any, ...]]
     must_change: int | None = None
+
+
+def end_if_standing_still(cursor: CursorWrapper) -> None:
+    """Have PostgreSQL end the session of a batch that stands still or takes far too long.
+
+    So one that is frozen with its locks cannot hold up all others; on SQLite the supervisor ends
+    it. Where the batch is a part of a larger transaction, that one is not bounded.
+    """
+    if connection.vendor == "postgresql" and not connection.savepoint_ids:
+        is_new = connection.get_database_version() >= _WITH_TRANSACTION_TIMEOUT
+        cursor.execute("".join(_LONGEST if is_new else _LONGEST[:1]))
 
 
 def wait_for_other_writers(cursor: CursorWrapper) -> None:
@@ -141,7 +66,7 @@ def move_position(  # noqa: PLR0913, PLR0917 a place, and from where to where
     tables: LedgerTables = LIVE,
 ) -> bool:
     """Move a partition's next offset from ``expected``; False where it stands elsewhere."""
-    cursor.execute(tables.sql(_MOVE_POSITION), [following, log_id, partition, expected])
+    cursor.execute(tables.sql(statements.MOVE_POSITION), [following, log_id, partition, expected])
     return int(cursor.rowcount) == 1
 
 
@@ -149,7 +74,7 @@ def links_of(
     cursor: CursorWrapper, log_id: int, partitions: Container[int], tables: LedgerTables = LIVE
 ) -> dict[int, bytes]:
     """Give the last link of each of the chains of ``partitions``."""
-    cursor.execute(tables.sql(_LINKS), [log_id])
+    cursor.execute(tables.sql(statements.LINKS), [log_id])
     return {number: bytes(link) for number, link in cursor.fetchall() if number in partitions}
 
 
@@ -159,7 +84,7 @@ def outcomes_of(
     """Give the digest of each of ``identifiers`` that has an outcome already."""
     stored = identifier_of()
     keys = [stored(each) for each in identifiers]
-    rows = _rows_among(cursor, tables.sql(_OUTCOMES), keys)
+    rows = _rows_among(cursor, tables.sql(statements.OUTCOMES), keys)
     return {_from_row(identifier): bytes(digest) for identifier, digest in rows}
 
 
@@ -167,7 +92,7 @@ def states_of(
     cursor: CursorWrapper, numbers: Sequence[str], tables: LedgerTables = LIVE
 ) -> dict[str, AccountState]:
     """Give each of the accounts ``numbers`` that is open, as it stands."""
-    rows = _rows_among(cursor, tables.sql(_STATES), numbers)
+    rows = _rows_among(cursor, tables.sql(statements.STATES), numbers)
     return {row[0]: AccountState(*row) for row in rows}
 
 
@@ -200,7 +125,7 @@ def adding_entries(log_id: int, entries: Iterable[Concluded], posted_at_ms: int)
     """Give the step that appends ``entries`` in their order."""
     stored = identifier_of()
     rows = [_entry_row(each, stored, log_id, posted_at_ms) for each in entries]
-    return Step(_ADD_ENTRY, rows, len(rows))
+    return Step(statements.ADD_ENTRY, rows, len(rows))
 
 
 def open_accounts(
@@ -232,8 +157,8 @@ def opening_accounts(opened: Sequence[AccountState], concluded_at_ms: int) -> tu
         for each in opened
     ]
     return (
-        Step(_FILE_ACCOUNT, [(each.number, now) for each in opened]),
-        Step(_OPEN_BALANCE, balances, len(balances)),
+        Step(statements.FILE_ACCOUNT, [(each.number, now) for each in opened]),
+        Step(statements.OPEN_BALANCE, balances, len(balances)),
     )
 
 
@@ -263,7 +188,7 @@ def moving_balances(
         for number, (count, balance_minor) in before.items()
         if count != (state := after[number]).posted_count
     ]
-    return Step(_MOVE_BALANCE, moves, len(moves))
+    return Step(statements.MOVE_BALANCE, moves, len(moves))
 
 
 def add_totals(cursor: CursorWrapper, books: Books, tables: LedgerTables = LIVE) -> None:
@@ -277,7 +202,7 @@ def adding_totals(books: Books) -> Step:
         (account, day.isoformat(), kind, count, amount_minor)
         for (account, day, kind), (count, amount_minor) in books.totals.items()
     ]
-    return Step(_ADD_TOTAL, rows)
+    return Step(statements.ADD_TOTAL, rows)
 
 
 def moving_on(log_id: int, begun: Mapping[int, tuple[int, bytes]], books: Books) -> Step:
@@ -295,7 +220,7 @@ def moving_on(log_id: int, begun: Mapping[int, tuple[int, bytes]], books: Books)
         )
         for partition, tally in books.partitions.items()
     ]
-    return Step(_MOVE_ON, rows, len(rows))
+    return Step(statements.MOVE_ON, rows, len(rows))
 
 
 def record_progress(
@@ -307,7 +232,8 @@ def record_progress(
 ) -> None:
     """Write the chain's new end and what became of the batch's messages."""
     cursor.execute(
-        tables.sql(_RECORD_PROGRESS), [*_progress(tally), log_id, partition, tally.next_offset]
+        tables.sql(statements.RECORD_PROGRESS),
+        [*_progress(tally), log_id, partition, tally.next_offset],
     )
 
 
@@ -337,8 +263,8 @@ def _take(cursor: CursorWrapper, step: Step, tables: LedgerTables) -> bool:
 
 
 def _take_at_once(cursor: CursorWrapper, step: Step, tables: LedgerTables) -> None:
-    statement = tables.sql(_AT_ONCE[step.statement])
-    if step.statement == _ADD_ENTRY:
+    statement = tables.sql(statements.AT_ONCE[step.statement])
+    if step.statement == statements.ADD_ENTRY:
         with cursor.copy(statement) as copy:
             for row in step.rows:
                 copy.write_row(row)

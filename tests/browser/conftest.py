@@ -94,19 +94,23 @@ window.WebSocket = class extends Native {
 
 @pytest.fixture(scope="session")
 def staffed_database(empty_database: Path, run_folder: Path) -> Path:
-    """A database with agents and accounts, to be copied: making it takes seconds."""
+    """The folder of a database with agents and accounts, to be copied: making it takes seconds."""
 
     def make(folder: Path) -> None:
         WebPortal(folder, empty_database).hire()
 
-    return made_once(run_folder / "staffed", make) / "bankportal.sqlite3"
+    return made_once(run_folder / "staffed", make)
 
 
 @pytest.fixture
-def opened_by(chromium, portal: WebPortal) -> Iterator[Callable[..., Page]]:
+def opened_by(chromium, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """Open a browser of its own for an agent of the module's ``portal`` who has signed in, and
     wait until it is live; French. What goes wrong in a page unseen fails the test.
+
+    A test that does not name ``portal`` changes nothing, and shares ``portal_to_look_at``.
     """
+    is_its_own = "portal" in request.fixturenames
+    portal: WebPortal = request.getfixturevalue("portal" if is_its_own else "portal_to_look_at")
     wrong: list[str] = []
     contexts = []
 

@@ -2,10 +2,8 @@
 
 import json
 import re
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -38,12 +36,20 @@ ledger.post(
 def database(staffed_database, tmp_path_factory) -> Path:
     portal = WebPortal(tmp_path_factory.mktemp("history"), staffed_database)
     portal.post(HISTORY)
-    return portal.database
+    return portal.folder
 
 
 @pytest.fixture
 def portal(chromium, database, tmp_path) -> Iterator[WebPortal]:
     web = WebPortal(tmp_path, database)
+    web.serve()
+    yield web
+    web.close()
+
+
+@pytest.fixture(scope="module")
+def portal_to_look_at(database, tmp_path_factory) -> Iterator[WebPortal]:
+    web = WebPortal(tmp_path_factory.mktemp("to-look-at"), database)
     web.serve()
     yield web
     web.close()
@@ -141,9 +147,7 @@ def test_figures_that_cannot_be_read_are_said_to_be_the_last_ones(opened_by, por
 
 def rename(portal: WebPortal, table: str, name: str) -> None:
     """Take a table away, or bring it back."""
-    with closing(sqlite3.connect(portal.folder / "bankportal.sqlite3", timeout=10)) as database:
-        database.execute(f"ALTER TABLE {table} RENAME TO {name}")
-        database.commit()
+    portal.execute(f"ALTER TABLE {table} RENAME TO {name}")
 
 
 def test_a_cut_connection_is_made_up_for_without_gap_or_repetition(opened_by, portal):
@@ -395,6 +399,7 @@ def test_each_chart_is_also_a_sentence_and_a_table(opened_by):
         assert page.locator(f"[data-panel={name}] .sheet tbody tr").count() >= 2
 
 
+@pytest.mark.usefixtures("portal")
 def test_signing_out_elsewhere_ends_the_live_page(opened_by):
     page = opened_by("auditor")
     other = page.context.new_page()

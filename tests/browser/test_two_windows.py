@@ -17,7 +17,7 @@ HISTORY = ROOT / "data" / "client_transactions.csv"
 def portal(chromium, kafka, staffed_database, tmp_path) -> Iterator[WebPortal]:
     """A portal with every process of its own, and the history posted."""
     web = WebPortal(tmp_path, staffed_database, kafka.bootstrap_servers)
-    web.manage("create_topics")
+    web.create_topics()
     web.start("run_consumer")
     web.start("run_relay")
     web.manage("import_transactions", str(HISTORY))

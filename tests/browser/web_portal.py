@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page
 
+from tests.databases import copy_database
 from tests.processes import Portal, wait_until
 
 PASSWORD = "correct-horse-battery"
@@ -62,14 +63,11 @@ for line in sys.stdin:
 class WebPortal(Portal):
     """A portal's database and its web server on a free port."""
 
-    def __init__(
-        self, folder: Path, database: Path, bootstrap_servers: str = "127.0.0.1:9"
-    ) -> None:
+    def __init__(self, folder: Path, source: Path, bootstrap_servers: str = "127.0.0.1:9") -> None:
+        copy_database(source, folder)
         super().__init__(folder, bootstrap_servers, SECRET_KEY=SECRET_KEY)
-        self.database = folder / "bankportal.sqlite3"
-        shutil.copy(database, self.database)
-        if (sign_ins := database.with_name(SIGN_INS)).exists():
-            shutil.copy(sign_ins, folder)
+        if (source / SIGN_INS).exists():
+            shutil.copy(source / SIGN_INS, folder)
 
     def hire(self) -> None:
         """Make one agent of each role but administrator, and two accounts of their branch.

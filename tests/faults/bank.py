@@ -1,11 +1,7 @@
 """A whole bank under test: its processes on a real Kafka, a teller, dashboards, other systems."""
 
 import json
-import shutil
-import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
@@ -18,6 +14,7 @@ from streaming.endpoint import Endpoint, running_endpoint
 from streaming.kafka.admin import create_topic, end_offsets
 from streaming.kafka.producer import Acknowledged, Producer
 from tests.builders import opened
+from tests.databases import copy_database
 from tests.faults.dashboard import Dashboard
 from tests.faults.teller import Teller
 from tests.processes import Portal, wait_until
@@ -56,13 +53,13 @@ Path({SIGN_INS!r}).write_text(json.dumps(keys))
 Message = tuple[bytes | None, bytes | None]
 
 
-def build_template(folder: Path) -> None:
+def build_template(folder: Path, empty: Path) -> None:
     """Make a database with agents who are signed in and filed accounts, to be copied.
 
-    ``folder`` is there, and empty.
+    ``empty`` is the folder of a database which has its tables and nothing else.
     """
+    copy_database(empty, folder)
     portal = Portal(folder, "", SECRET_KEY=SECRET_KEY)
-    portal.manage("migrate", "-v0")
     portal.python(_SETUP.replace(repr(SIGN_INS), repr(str(folder / SIGN_INS))))
 
 
@@ -73,9 +70,8 @@ class Bank(Portal):
     """
 
     def __init__(self, folder: Path, template: Path, bootstrap_servers: str = "") -> None:
+        copy_database(template, folder)
         super().__init__(folder, bootstrap_servers, SECRET_KEY=SECRET_KEY)
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(template / "bankportal.sqlite3", folder)
         self.sign_ins: dict[str, str] = json.loads((template / SIGN_INS).read_text())
         self.teller = Teller(lambda: self.url, self.sign_ins["teller"])
         self.dashboards: list[Dashboard] = []
@@ -151,15 +147,6 @@ class Bank(Portal):
     def open_accounts(self, *numbers: str, **changes: object) -> None:
         """Publish the openings of accounts, C100 unless told."""
         self.publish(*(opened(account=each, **changes) for each in numbers or ("C100",)))
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the write lock of the database."""
-        path = self.folder / "bankportal.sqlite3"
-        with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as locker:
-            locker.execute("BEGIN IMMEDIATE")
-            yield
-            locker.execute("ROLLBACK")
 
     def entries(self) -> int:
         """How many messages have been concluded as events."""

@@ -1,6 +1,7 @@
 """Banks to be broken: each of its test, with a dashboard that watches from the start."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ def chances() -> Chances:
 
 
 @pytest.fixture(scope="session")
-def template(run_folder: Path) -> Path:
+def template(empty_database: Path, run_folder: Path) -> Path:
     """Give the folder of a database to be copied."""
-    return made_once(run_folder / "bank-template", build_template)
+    build = partial(build_template, empty=empty_database)
+    return made_once(run_folder / "bank-template", build)
 
 
 @pytest.fixture

@@ -116,6 +116,14 @@ def turn_clock(ahead_s: float) -> None:
     timezone.now = lambda: true_now() + timedelta(seconds=ahead_s)
 
 
+def limit_patience(database: dict[str, Any], seconds: int) -> None:
+    """Wait for a lock of the database no longer than that."""
+    if database["ENGINE"].endswith("postgresql"):
+        database["OPTIONS"]["options"] = f"-c lock_timeout={seconds}s"
+    else:
+        database["OPTIONS"]["timeout"] = seconds
+
+
 def main() -> None:
     """Prepare the fault, and go on as the process that was asked for."""
     fault, words = json.loads(sys.argv[1]), sys.argv[2:]
@@ -125,7 +133,7 @@ def main() -> None:
     if "clock_s" in fault:
         turn_clock(fault["clock_s"])
     if "patience_s" in fault:
-        settings.DATABASES["default"]["OPTIONS"]["timeout"] = fault["patience_s"]
+        limit_patience(settings.DATABASES["default"], fault["patience_s"])
     django.setup()
     if "point" in fault:
         by = signal.Signals[fault.get("signal", "SIGKILL")]

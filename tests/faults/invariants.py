@@ -16,7 +16,7 @@ from tests.processes import Portal, wait_until
 _OUTCOMES = {1: "posted", 2: "rejected"}
 _ENTRIES = """
     SELECT e.id, e.transaction_id, e.account, k.sign, k.is_transaction, e.outcome, e.reason,
-           e.amount_minor, e.balance_minor, e.source, e.partition, e.offset, e.digest, e.link,
+           e.amount_minor, e.balance_minor, e.source, e.partition, e."offset", e.digest, e.link,
            e.leg_of
     FROM accounts_entry e JOIN accounts_entrykind k ON k.id = e.kind_id ORDER BY e.id
 """
@@ -112,7 +112,7 @@ def each_id_has_one_outcome(bank: Portal, ledger: Sequence[Row]) -> None:
     """I4: one entry an id, one fate an offset, and none for what is an outcome already."""
     ids = Counter(row.transaction_id for row in ledger)
     assert [each for each, times in ids.items() if times > 1] == [], "I4"
-    dead = bank.query("SELECT partition, offset, transaction_id, digest FROM accounts_deadletter")
+    dead = bank.query('SELECT partition, "offset", transaction_id, digest FROM accounts_deadletter')
     places = Counter((row.partition, row.offset) for row in ledger)
     places.update((partition, offset) for partition, offset, _id, _digest in dead)
     assert [each for each, times in places.items() if times > 1] == [], "I4"
@@ -122,7 +122,7 @@ def each_id_has_one_outcome(bank: Portal, ledger: Sequence[Row]) -> None:
 
 def offsets_match_rows(bank: Portal, ledger: Sequence[Row]) -> None:
     """The next offset is the last concluded one and 1, and each one before it has its fate."""
-    dead = bank.query("SELECT partition, offset FROM accounts_deadletter")
+    dead = bank.query('SELECT partition, "offset" FROM accounts_deadletter')
     places = {(row.partition, row.offset) for row in ledger} | set(dead)
     columns = "partition, next_offset, posted + rejected, dead, repeats"
     for partition, following, concluded, buried, repeats in bank.query(
@@ -165,7 +165,7 @@ def the_ledger_is_what_the_oracle_says(bank: Bank, ledger: Sequence[Row]) -> Non
     assert found.keys() == expected, "I6"
     for at, row in found.items():
         assert seen(row) == said(wanted[at]), f"I6: {at}: {row} instead of {wanted[at]}"
-    dead = bank.query("SELECT partition, offset, reason, link FROM accounts_deadletter")
+    dead = bank.query('SELECT partition, "offset", reason, link FROM accounts_deadletter')
     assert {(p, o): (reason, bytes(link)) for p, o, reason, link in dead} == {
         at: (told.reason, told.link) for at, told in wanted.items() if told.fate == DEAD
     }, "I6"

@@ -166,13 +166,15 @@ class Mix:
                 self.crew.kill(role)
         back = self.chances.randint(1, 3_000)
         self.bank.execute(
-            "UPDATE accounts_logposition SET next_offset = max(0, next_offset - ?)", [back]
+            "UPDATE accounts_logposition SET next_offset = "
+            "CASE WHEN next_offset > ? THEN next_offset - ? ELSE 0 END",
+            [back, back],
         )
         self._note("next offsets set back")
         self.crew.start(*CONSUMERS)
 
     def _lock_the_database(self) -> None:
-        lock = self.bank.locked()
+        lock = self.bank.database.locked()
         # One that is frozen may hold the lock itself.
         self._go_on_all()
         lock.__enter__()
@@ -266,14 +268,17 @@ def main() -> int:
     django.setup()
     from bankportal.prepare import bring_static_files_up_to_date
     from tests.faults.bank import Bank, build_template
+    from tests.processes import Portal
 
     bring_static_files_up_to_date()
     duration_s = float(os.environ.get("DURATION") or 600)
     folder = Path(tempfile.mkdtemp(prefix="bankportal-faults-"))
     chances = Chances.drawn()
-    (folder / "template").mkdir()
-    build_template(folder / "template")
-    bank = Bank(folder / "bank", folder / "template")
+    empty, template = folder / "empty", folder / "template"
+    empty.mkdir()
+    Portal(empty, "").manage("migrate", "-v0")
+    build_template(template, empty)
+    bank = Bank(folder / "bank", template)
     mix = Mix(bank, chances)
     # A mix that stands still is a failure too, and nobody's night.
     signal.signal(signal.SIGALRM, _give_up)

@@ -6,11 +6,14 @@ import psutil
 import pytest
 
 from tests.builders import encode, submitted
+from tests.databases import only_on
 from tests.faults.bank import ACCOUNTS, Bank, stop
 from tests.faults.invariants import check_all, check_books
 from tests.faults.seeds import Chances
 from tests.faults.work import movements
 from tests.processes import wait_until
+
+pytestmark = only_on("sqlite", "PostgreSQL's is written by the consumer itself")
 
 OWNER = ("--member", "one")
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from accounts.identifiers import new_transaction_id
+from tests.builders import submitted
+from tests.databases import only_on
 from tests.faults.bank import ACCOUNTS, Bank, stop
 from tests.faults.invariants import check_all, check_books
 from tests.faults.seeds import Chances
@@ -36,7 +38,7 @@ def test_a_database_locked_for_longer_than_the_timeout_loses_nothing(
     bank.settles()
     identifier = new_transaction_id()
 
-    with bank.locked():
+    with bank.database.locked():
         bank.publish(*movements(chances, 50, ["C100"]))
         refused = bank.teller.deposit(1_234, transaction_id=identifier)
         wait_until(
@@ -53,6 +55,7 @@ def test_a_database_locked_for_longer_than_the_timeout_loses_nothing(
     check_all(bank)
 
 
+@only_on("sqlite", "there the supervisor watches its lock")
 @pytest.mark.fault("3b")
 def test_a_consumer_frozen_with_the_write_lock_is_ended_and_agents_can_try_again(new_bank) -> None:
     """Guard: the supervisor watches the lock. Without it nobody ends the one that is frozen."""
@@ -94,6 +97,27 @@ def test_a_consumer_frozen_with_the_write_lock_is_ended_and_agents_can_try_again
     stop(supervisor)
 
 
+@pytest.mark.long
+@only_on("postgresql", "there it ends the session itself")
+@pytest.mark.fault("3b")
+def test_a_consumer_frozen_in_its_transaction_is_cut_off_and_another_one_posts(bank: Bank) -> None:
+    """Guard: a bound on its pauses. Without it the lock on posting is never given back."""
+    bank.open_accounts()
+    fault = {"point": "consumer in mid-batch", "signal": "SIGSTOP"}
+    frozen = bank.start_faulty(fault, "run_consumer")
+    wait_until(lambda: bank.was_struck("run_consumer"), "the consumer is frozen")
+
+    other = bank.consume()
+    wait_until(lambda: bank.balance("C100") == 0, "another one posts")
+    frozen.send_signal(signal.SIGCONT)
+    bank.publish(*(submitted(100) for _ in range(20)))
+    bank.settles()
+
+    assert bank.balance("C100") == 2_000
+    assert (frozen.poll(), other.poll()) == (None, None)
+    check_all(bank)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path):
     """Give a disk of a few megabytes; skip aloud where none can be mounted."""
@@ -106,6 +130,7 @@ def small_disk(tmp_path: Path):
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
+@only_on("sqlite", "its files")
 @pytest.mark.fault("15")
 def test_a_full_disk_at_commit_and_at_checkpoint_loses_nothing(
     small_disk: Path, new_bank, chances: Chances
@@ -146,6 +171,7 @@ def test_a_full_disk_at_commit_and_at_checkpoint_loses_nothing(
     check_all(bank)
 
 
+@only_on("sqlite", "its files")
 @pytest.mark.fault("15")
 def test_a_file_that_may_not_grow_loses_nothing(bank: Bank, chances: Chances) -> None:
     """Guard: the same batch again. Without it the consumer dies, and the log is never read up."""
@@ -166,6 +192,7 @@ def test_a_file_that_may_not_grow_loses_nothing(bank: Bank, chances: Chances) ->
     check_all(bank)
 
 
+@only_on("sqlite", "its files")
 @pytest.mark.fault("16")
 def test_what_a_power_cut_leaves_is_a_ledger_whose_offset_matches_its_rows(
     bank: Bank, chances: Chances, tmp_path: Path

@@ -1,10 +1,10 @@
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 
+from tests.databases import copy_database
 from tests.site.conftest import ROOT, clean_environment
 from tests.site.test_start import NOWHERE
 
@@ -85,7 +85,7 @@ def test_a_database_that_is_behind_is_a_fault(tmp_path):
 
 
 def test_a_dropped_trigger_is_a_fault_and_named(empty_database, tmp_path):
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
     with closing(sqlite3.connect(tmp_path / "bankportal.sqlite3")) as database:
         database.execute("DROP TRIGGER accounts_entry_refuses_update")
 

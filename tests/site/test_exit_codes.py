@@ -1,6 +1,5 @@
 """How processes end: 0 when asked to, 75 when the same may succeed later, 78 when it cannot."""
 
-import shutil
 import signal
 import sqlite3
 import stat
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bankportal.process import in_plain_words, passes
+from tests.databases import copy_database
 from tests.processes import wait_until
 from tests.site.conftest import clean_environment
 from tests.site.test_production import under
@@ -55,7 +55,7 @@ def test_the_file_that_finds_no_space_is_named_where_it_is_known():
 
 
 def test_a_database_that_stays_locked_is_said_in_a_line_with_75(empty_database, tmp_path):
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
     with closing(sqlite3.connect(tmp_path / "bankportal.sqlite3", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 
@@ -92,7 +92,7 @@ def test_a_database_that_is_none_is_said_in_a_line_with_78(tmp_path):
 @pytest.mark.parametrize("command", ["run_consumer", "run_relay", "run_demo_trickle"])
 def test_asked_to_stop_a_process_ends_with_0(run, empty_database, tmp_path, command):
     environment = clean_environment() | {"DATA_DIR": str(tmp_path)}
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
     process = run([sys.executable, "manage.py", command], environment=environment)
     wait_until(lambda: takes_sigterm(process.process.pid), "it listens")
 

@@ -2,12 +2,12 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
 from bankportal.logs import as_json
 from bankportal.start import say
+from tests.databases import copy_database
 from tests.site.test_production import PRODUCTION, under
 
 ASK = """
@@ -32,7 +32,7 @@ STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d"
 def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(
     empty_database, tmp_path, method, path
 ):
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
     ask = ASK.format(says="database is locked", method=method, path=path)
 
     done = under(tmp_path, "-c", ask, TIME_ZONE="Asia/Kolkata")
@@ -48,7 +48,7 @@ def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(
 
 
 def test_a_fault_of_ours_keeps_its_traceback(empty_database, tmp_path):
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
 
     ask = ASK.format(says="no such function: alas", method="get", path="/accounts/")
 
@@ -80,7 +80,7 @@ for host in ("evil.example", "localhost"):
 
 
 def test_a_refused_page_is_one_line_and_what_was_mistyped_none(empty_database, tmp_path):
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
 
     done = under(tmp_path, "-c", ANSWERS)
 
@@ -114,7 +114,7 @@ with mock.patch("bankportal.health.JsonResponse", side_effect=ValueError("alas")
 def test_json_is_one_object_a_line_with_agent_and_pattern_and_without_what_was_asked(
     empty_database, tmp_path
 ):
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
 
     done = under(tmp_path, "-c", FORMATS, LOG_FORMAT="json", TIME_ZONE="Asia/Kolkata")
 
@@ -140,7 +140,7 @@ def test_json_is_one_object_a_line_with_agent_and_pattern_and_without_what_was_a
 
 
 def test_text_has_no_line_for_each_request(empty_database, tmp_path):
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
 
     done = under(tmp_path, "-c", FORMATS)
 
@@ -183,7 +183,7 @@ def test_all_that_the_supervisor_passes_on_is_json_where_that_is_wanted(capsys, 
 
 
 def test_the_password_of_a_first_start_is_no_line_of_a_log(empty_database, tmp_path):
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
 
     done = under(tmp_path, "-m", "bankportal.prepare", LOG_FORMAT="json")
 

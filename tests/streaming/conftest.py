@@ -1,9 +1,8 @@
 """Portals whose commands the tests of this folder run."""
 
-import shutil
-
 import pytest
 
+from tests.databases import copy_database
 from tests.processes import Portal
 
 
@@ -13,7 +12,7 @@ def portal_on(empty_database, tmp_path):
     made: list[Portal] = []
 
     def make(bootstrap_servers: str, kind: type[Portal] = Portal) -> Portal:
-        shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+        copy_database(empty_database, tmp_path)
         made.append(kind(tmp_path, bootstrap_servers))
         return made[-1]
 

@@ -2,22 +2,26 @@
 
 import hashlib
 import re
-import shutil
 import sqlite3
 from pathlib import Path
+from subprocess import Popen
+
+import psycopg
 
 from accounts.events import encode
+from accounts.ledger.tables import SCRATCH_SCHEMA, scratch_tables
 from streaming.endpoint import Endpoint
 from streaming.kafka.producer import Producer
 from tests.builders import opened, submitted, withdrawn
+from tests.databases import SERVER_URL, copy_database
 from tests.processes import Portal, wait_until
 
 CHAIN = (
-    "SELECT log_id, partition, next_offset, hex(link), transactions, posted, rejected, dead"
+    "SELECT log_id, partition, next_offset, link, transactions, posted, rejected, dead"
     " FROM accounts_logposition ORDER BY 1, 2"
 )
 ENTRIES = (
-    'SELECT hex(transaction_id), account, outcome, balance_minor, partition, "offset", hex(link)'
+    'SELECT transaction_id, account, outcome, balance_minor, partition, "offset", link'
     ' FROM accounts_entry ORDER BY partition, "offset"'
 )
 BALANCES = "SELECT account, balance_minor, posted_count FROM accounts_balance ORDER BY account"
@@ -37,6 +41,12 @@ for amount_minor in {amounts}:
         account="C100", kind=Kind.DEPOSIT, amount_minor=amount_minor, by=teller,
     )
 """
+
+_SCRATCH_TABLES = (
+    f"SELECT tablename FROM pg_tables WHERE schemaname = '{SCRATCH_SCHEMA}'"
+    if SERVER_URL
+    else "SELECT name FROM sqlite_master WHERE name LIKE 'scratch%'"
+)
 
 
 class Bank(Portal):
@@ -91,14 +101,14 @@ class Bank(Portal):
 
     def scratch_tables(self) -> list[str]:
         """Give the tables that a rebuild has left."""
-        rows = self.query("SELECT name FROM sqlite_master WHERE name LIKE 'scratch%'")
-        return [name for (name,) in rows]
+        return [name for (name,) in self.query(_SCRATCH_TABLES)]
 
     def rebuilt(self) -> int:
         """Give how many messages a rebuild that is going on has concluded."""
+        position = scratch_tables().sql("accounts_logposition")
         try:
-            return self.value("SELECT sum(next_offset) FROM scratch_logposition") or 0
-        except sqlite3.OperationalError:
+            return self.value(f"SELECT sum(next_offset) FROM {position}") or 0
+        except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):
             return 0
 
     def backup(self, *arguments: str) -> Path:
@@ -106,15 +116,22 @@ class Bank(Portal):
         said = self.manage("backup", *arguments).stdout
         return Path(re.search(r"^Backup: (.+)$", said, re.MULTILINE)[1])
 
-    def twin(self, folder: Path, database: Path) -> "Bank":
-        """Give a portal of its own on the same topic, with an empty ``database``."""
-        folder.mkdir()
-        shutil.copy(database, folder / "bankportal.sqlite3")
+    def twin(self, folder: Path, source: Path) -> "Bank":
+        """Give a portal of its own on the same topic, with a copy of the database in ``source``."""
+        copy_database(source, folder)
         twin = Bank(folder, self.environment["KAFKA_BOOTSTRAP_SERVERS"])
         twin.topic = self.topic
-        own = {"DATA_DIR": str(folder), "KAFKA_CONSUMER_GROUP": f"group-{folder.name}-{self.topic}"}
-        twin.environment = self.environment | own
+        own = {"DATA_DIR": str(folder), "DATABASE_URL": twin.database.url}
+        group = {"KAFKA_CONSUMER_GROUP": f"group-{folder.name}-{self.topic}"}
+        twin.environment = self.environment | own | group
         return twin
+
+
+def called(command: str, process: Popen[bytes]) -> str:
+    """Give what others are told of a process of ours that is in their way."""
+    if SERVER_URL:
+        return f"bankportal manage.py {command} {process.pid} (session "
+    return f"manage.py {command} (process {process.pid})"
 
 
 def sha256(path: Path) -> str:

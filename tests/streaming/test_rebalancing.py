@@ -1,10 +1,9 @@
-"""Several consumers of one group: joining, leaving, frozen and revived, on one SQLite database."""
+"""Several consumers of one group: joining, leaving, frozen and revived, on one database."""
 
 import os
 import random
 import re
 import signal
-import sqlite3
 import sys
 from subprocess import Popen
 
@@ -80,7 +79,7 @@ class Group(Bank):
 @pytest.fixture
 def group(kafka, portal_on) -> Group:
     group = portal_on(kafka.bootstrap_servers, Group)
-    group.manage("create_topics")
+    group.create_topics()
     group.publish(*[opened(account=number) for number in ACCOUNTS])
     return group
 
@@ -90,16 +89,11 @@ def freeze_with_a_batch_in_hand(group: Group, consumer: Popen, chance: random.Ra
 
     It finds the database locked, so it waits with its batch; whoever waits holds no lock.
     """
-    locker = sqlite3.connect(group.folder / "bankportal.sqlite3", isolation_level=None)
-    locker.execute("BEGIN IMMEDIATE")
-    try:
+    with group.database.locked():
         group.publish_movements(chance, chance.randrange(5, 30))
         waits = "Waiting for the database"
         wait_until(lambda: waits in group.output_of("run_consumer"), "it waits with its batch")
         consumer.send_signal(signal.SIGSTOP)
-    finally:
-        locker.execute("ROLLBACK")
-        locker.close()
 
 
 def test_a_consumer_frozen_before_its_batch_is_refused_it_when_it_wakes(group, chance):

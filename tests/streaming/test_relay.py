@@ -77,7 +77,7 @@ class Bank(Portal):
 @pytest.fixture
 def bank(kafka, portal_on):
     bank = portal_on(kafka.bootstrap_servers, Bank)
-    bank.manage("create_topics")
+    bank.create_topics()
     return bank
 
 

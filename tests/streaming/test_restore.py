@@ -15,13 +15,13 @@ from streaming.manifest import BackupUnusable, Manifest
 from streaming.restoring import refuse_later_release
 from tests.builders import submitted
 from tests.processes import wait_until
-from tests.streaming.recovery import Bank
+from tests.streaming.recovery import Bank, called
 
 
 @pytest.fixture
 def bank(kafka, portal_on) -> Bank:
     bank = portal_on(kafka.bootstrap_servers, Bank)
-    bank.manage("create_topics")
+    bank.create_topics()
     return bank
 
 
@@ -145,7 +145,7 @@ def test_a_restore_is_refused_while_somebody_uses_the_database(bank):
     shell.close()
     relay = bank.start("run_relay")
     wait_until(lambda: "Publishing to" in bank.output_of("run_relay"), "it runs")
-    assert f"in use by manage.py run_relay (process {relay.pid})" in refused(bank, folder)
+    assert f"in use by {called('run_relay', relay)}" in refused(bank, folder)
 
 
 def test_a_damaged_backup_is_refused_and_so_is_none(bank, tmp_path):

@@ -19,7 +19,7 @@ SECOND = LogIdentity("second", "submissions", "", 3, is_memory=True)
 
 
 @pytest.fixture
-def followed(db):
+def followed(transactional_db):
     """A ledger that has followed two logs, and the messages of each."""
     event = submitted(700)
     first = [delivered(opened(), 0), delivered(event, 1), raw(b"poison", 2)]
@@ -106,8 +106,11 @@ def test_what_the_archive_says_otherwise_is_a_difference(followed, archive):
     assert any("amount_minor is 700, and 701 by the log" in each for each in differences)
 
 
+@pytest.mark.usefixtures("transactional_db")
 @pytest.mark.parametrize("partition_count", [3, 2])
-def test_the_chain_of_an_adopted_log_goes_on_from_the_one_before(db, archive, partition_count):
+def test_the_chain_of_an_adopted_log_goes_on_from_the_one_before(
+    transactional_db, archive, partition_count
+):
     first = [delivered(opened(), 0), delivered(submitted(5), 1)]
     LedgerInTest(A_LOG).post_messages(first)
     second = LogIdentity("another", "submissions", "another topic", partition_count)
@@ -120,7 +123,7 @@ def test_the_chain_of_an_adopted_log_goes_on_from_the_one_before(db, archive, pa
     assert rebuilt_from(*archives) == (3, [])
 
 
-def test_a_chain_that_hangs_on_nothing_is_a_difference(db, archive):
+def test_a_chain_that_hangs_on_nothing_is_a_difference(transactional_db, archive):
     first = [delivered(opened(), 0)]
     LedgerInTest(A_LOG).post_messages(first)
     second = LogIdentity("another", "submissions", "another topic", 3)

