@@ -21,7 +21,7 @@ async def hub(monkeypatch) -> Hub:
 
 
 def connection(role: Role = Role.AUDITOR) -> Connection:
-    return Connection("a session", audience_of(Agent(role=role)), 1)
+    return Connection("a session", audience_of(Agent(role=role)), agent_id=1)
 
 
 async def test_a_viewpoint_is_read_for_as_long_as_somebody_looks_from_there(hub):

@@ -342,7 +342,7 @@ def free_port() -> int:
 
 
 async def test_frames_are_counted_that_were_sent_and_that_a_page_was_too_slow_for():
-    connection = Connection("a session", None, 1)
+    connection = Connection("a session", None, agent_id=1)
     connection.put("one")
     await connection.next_frame()
     for number in range(MOST_QUEUED + 1):
