@@ -51,6 +51,17 @@ def network_of(address: str) -> str:
     return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
 
 
+def party_address(request: HttpRequest) -> str:
+    """Give the address that the client is counted under: the first of its network.
+
+    Whoever has 2^64 addresses would otherwise be somebody else with each of them.
+    """
+    address = client_address(request)
+    if not address or ip_address(address).is_loopback:
+        return address
+    return network_of(address).partition("/")[0]
+
+
 def _is_proxy(address: Address) -> bool:
     return any(address in network for network in settings.TRUSTED_PROXIES)
 

@@ -24,11 +24,17 @@ HEADER = (
     "offset",
     "logged_at",
 )
-# Where a spreadsheet may see a formula begin: at the beginning of a text, wide forms and what
-# cannot be seen before them included, and after whatever a spreadsheet of another language, or one
-# that takes a line break for the end of a row, parts cells by.
+# Where a spreadsheet may see a formula begin: at the beginning of a text, and after whatever one of
+# another language, or one that takes a line break for the end of a row, parts cells by.
+_PARTS_CELLS = r"\A|[;\t\n\v\f\r\x85\u2028\u2029]"
+# What may stand before a sign that begins one: what cannot be seen, and quotes, since those that
+# are doubled for a cell parted by commas are opened and closed again in one parted otherwise.
+_PASSED_OVER = (
+    r"\s\0-\x1f\"\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
 _FORMULA_BEGINS = re.compile(
-    r"((?:\A|[;\t\r\n])[ \u00a0\u200b\u2060\ufeff]*)([=+\-@＝＋－＠])|(\A)([\t\r\n])"
+    rf"((?:{_PARTS_CELLS})[{_PASSED_OVER}]*)([=+\-@＝＋－＠])|(\A)([\t\r\n])"
 )
 
 

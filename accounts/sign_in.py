@@ -20,7 +20,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.client_address import client_address
+from accounts.client_address import party_address
 from accounts.models import Agent, AuditOutcome
 from accounts.selectors.sessions import last_sign_in
 from accounts.services.refusals import mark_of, record_failed_sign_in
@@ -74,7 +74,7 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
             return user
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return client_address(request) or UNKNOWN_ADDRESS
+        return party_address(request) or UNKNOWN_ADDRESS
 
     def is_safe_url(self, url: str | None) -> bool:
         """Lead to pages of the portal alone, named from its root as the portal names them."""

@@ -18,7 +18,14 @@ _NOT_UNDERSTOOD: Final = (
 
 
 class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc] # allauth is untyped
-    """allauth's, which would take the same password again."""
+    """allauth's, which would take the same password again, and count no wrong one."""
+
+    def clean_oldpassword(self) -> str:
+        """Look at the present password as at a sign-in: counted, locked out and recorded."""
+        adapter, typed = get_account_adapter(), str(self.cleaned_data["oldpassword"])
+        if not adapter.reauthenticate(self.user, typed):
+            raise adapter.validation_error("enter_current_password")
+        return typed
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()

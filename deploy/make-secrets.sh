@@ -22,9 +22,12 @@ random() {
 	openssl rand -hex 32
 }
 
-# Only the folder keeps others of this machine out: containers read the files under other names.
+# Containers read the files under other names, so that only the folder keeps others of this machine
+# out. Where it does not, because it was there before, each file does.
+mode=0644
+[ -z "$(find . -prune \( -perm -010 -o -perm -001 \))" ] || mode=0600
 keep() {
-	[ -e "$1" ] || { cat >"$1.draft" && chmod 0644 "$1.draft" && mv "$1.draft" "$1"; }
+	[ -e "$1" ] || { cat >"$1.draft" && chmod "$mode" "$1.draft" && mv "$1.draft" "$1"; }
 }
 
 # Gives the password of PostgreSQL's role or Kafka's user, made at the first call.

@@ -6,11 +6,12 @@ Imported where somebody asks: a process that nobody scrapes does without the lib
 import hmac
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from typing import Final
+from threading import BoundedSemaphore, Lock, Thread, Timer
+from typing import Any, Final
 
 import prometheus_client
 from django.conf import settings
@@ -28,8 +29,10 @@ from streaming.metric_reads import disk_metrics, ledger_metrics
 from streaming.metrics import OF_WEB, Histogram, Metric
 
 REFUSED: Final = "Send METRICS_TOKEN as a bearer token.\n"
-# From a client that was let in to the end of its request.
-_ASKED_WITHIN_S: Final = 5
+# From a connection to the end of its request, however slowly that comes.
+ASKED_WITHIN_S: Final = 5.0
+# Far more than scrape at once. Each has a thread, beside those that do the process's work.
+MOST_AT_ONCE: Final = 16
 
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 Found = Callable[[], Iterable[Metric]]
@@ -116,7 +119,26 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], answer: Callable[..., "_Answer"]) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
+        self._room = BoundedSemaphore(MOST_AT_ONCE)
         super().__init__(address, answer)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread, or hang up where there are too many."""
+        if not self._room.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._room.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and make room for another."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
     def handle_error(self, *_details: object) -> None:
         """Let a client go that has gone."""
@@ -125,12 +147,28 @@ class _Server(ThreadingHTTPServer):
 class _Answer(BaseHTTPRequestHandler):
     """One scrape."""
 
-    timeout = _ASKED_WITHIN_S
+    timeout = ASKED_WITHIN_S
     server_version, sys_version = "bankportal", ""
 
     def __init__(self, found: Found, *details: object) -> None:
         self._found = found
         super().__init__(*details)  # type: ignore[arg-type]
+
+    def setup(self) -> None:
+        """Hear nothing more once it is late: the timeout begins anew with each byte."""
+        super().setup()
+        self._late = Timer(ASKED_WITHIN_S, self._hear_no_more)
+        self._late.daemon = True
+        self._late.start()
+
+    def finish(self) -> None:
+        """Be late no more."""
+        self._late.cancel()
+        super().finish()
+
+    def _hear_no_more(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RD)
 
     def do_GET(self) -> None:
         """Answer at /metrics alone."""

@@ -39,8 +39,8 @@ class LiveFigures:
     at once; after that they follow the database. Where they cannot be read, for whatever reason,
     those who look at them are told so once and nobody else notices; they are asked for again.
 
-    Work goes in rounds, in which each agent has one filter read: whoever looks through fifty
-    waits for fifty rounds, and everybody else for one.
+    Work goes in rounds, in which each agent has one filter read, and as many panels as one window
+    shows: whoever looks through fifty waits for fifty rounds, and everybody else for one.
     """
 
     def __init__(self, connections: Callable[[], Iterable[Connection]]) -> None:
@@ -48,9 +48,9 @@ class LiveFigures:
         self._sent: dict[Wanted, Mapping[Asked, str]] = {}
         self._unreadable: set[Wanted] = set()
         self._new: set[Connection] = set()
-        # What was read since the last change need not be read again.
-        self._fresh: set[Wanted] = set()
-        self._last_turn: dict[Wanted, int] = {}
+        # For whom was read since the last change, so that nothing need be read again.
+        self._fresh: set[Connection] = set()
+        self._last_turn: dict[Connection, int] = {}
         self._turn = 0
         self._changed = asyncio.Event()
         self._begun = asyncio.Event()
@@ -92,53 +92,66 @@ class LiveFigures:
         watching = self._watching()
         self._forget_all_but(watching)
         served: set[int] = set()
-        for wanted in self._in_turn(watching):
+        for wanted in sorted(watching, key=lambda wanted: min(map(self._place, watching[wanted]))):
             connections = watching[wanted]
-            waiting = connections & self._new
-            if not waiting and (not is_due or wanted in self._fresh):
-                continue
-            agents = {connection.agent_id for connection in connections}
-            if agents <= served:
-                self._go_on(waiting)
-                continue
-            served |= agents
-            self._new -= waiting
-            self._turn += 1
-            self._last_turn[wanted] = self._turn
-            self._fresh.add(wanted)
-            await self._send(wanted, connections, waiting)
+            due = connections - self._fresh if is_due else set[Connection]()
+            due |= connections & self._new
+            taken = self._in_their_turn(due, served)
+            if due - taken:
+                self._go_on(due - taken)
+            if taken:
+                served |= {connection.agent_id for connection in taken}
+                waiting = taken & self._new
+                self._new -= waiting
+                self._fresh |= taken
+                self._turn += 1
+                self._last_turn |= dict.fromkeys(taken, self._turn)
+                await self._send(wanted, connections, taken, waiting)
         if is_due:
             now = time.monotonic()
             self._next_round = now + max(LEAST_GAP_S, _GAP_TO_COST * (now - began))
 
-    def _in_turn(self, watching: Mapping[Wanted, set[Connection]]) -> list[Wanted]:
-        """Give who has just chosen first, and then what was read longest ago."""
-        return sorted(
-            watching,
-            key=lambda wanted: (
-                self._new.isdisjoint(watching[wanted]),
-                self._last_turn.get(wanted, 0),
-            ),
-        )
+    def _place(self, connection: Connection) -> tuple[bool, int]:
+        """Order who has just chosen first, and then those for whom was read longest ago."""
+        return connection not in self._new, self._last_turn.get(connection, 0)
 
-    def _go_on(self, waiting: Collection[Connection]) -> None:
+    def _in_their_turn(self, due: Collection[Connection], served: set[int]) -> set[Connection]:
+        """Give those of ``due`` for whom is read now.
+
+        Of each agent who had no turn in this round, windows with no more panels in all than one
+        may have; and whoever asks for none but what these ask for.
+        """
+        shares: defaultdict[int, set[Asked]] = defaultdict(set)
+        for connection in sorted(due, key=self._place):
+            share = shares[connection.agent_id]
+            with_it = share.union(connection.panels)
+            if connection.agent_id not in served and len(with_it) <= frames.MOST_PANELS:
+                share |= with_it
+        read = set().union(*shares.values())
+        return {connection for connection in due if read.issuperset(connection.panels)}
+
+    def _go_on(self, left: Collection[Connection]) -> None:
         """Let a round follow for what had no turn in this one."""
         self._changed.set()
-        if waiting:
+        if not self._new.isdisjoint(left):
             self._begun.set()
 
-    def _forget_all_but(self, watching: Collection[Wanted]) -> None:
+    def _forget_all_but(self, watching: Mapping[Wanted, set[Connection]]) -> None:
+        there: set[Connection] = set().union(*watching.values())
+        self._fresh &= there
+        self._last_turn = {each: turn for each, turn in self._last_turn.items() if each in there}
         self._sent = {wanted: sent for wanted, sent in self._sent.items() if wanted in watching}
-        self._last_turn = {
-            wanted: turn for wanted, turn in self._last_turn.items() if wanted in watching
-        }
         self._unreadable.intersection_update(watching)
-        self._fresh.intersection_update(watching)
 
     async def _send(
-        self, wanted: Wanted, connections: set[Connection], waiting: set[Connection]
+        self,
+        wanted: Wanted,
+        connections: set[Connection],
+        taken: set[Connection],
+        waiting: set[Connection],
     ) -> None:
-        panels = {asked for connection in connections for asked in connection.panels}
+        """Read what ``taken`` look at; tell all ``connections`` of what has changed of it."""
+        panels = {asked for connection in taken for asked in connection.panels}
         read = database_sync_to_async(_read, thread_sensitive=False)
         began = time.monotonic()
         try:
@@ -150,7 +163,10 @@ class LiveFigures:
         FIGURES_SECONDS.observe(time.monotonic() - began)
         sent = self._sent.get(wanted, {})
         changed = {asked: text for asked, text in encoded.items() if sent.get(asked) != text}
-        self._sent[wanted] = encoded
+        shown = {asked for connection in connections for asked in connection.panels}
+        self._sent[wanted] = {
+            asked: text for asked, text in {**sent, **encoded}.items() if asked in shown
+        }
         self._unreadable.discard(wanted)
         for connection in _still_there(connections, wanted):
             fresh = encoded if connection in waiting else changed
@@ -174,7 +190,7 @@ class LiveFigures:
         self._sent.pop(wanted, None)
         for connection in _still_there(waiting if is_known else connections, wanted):
             connection.put_unreadable()
-        self._fresh.discard(wanted)
+        self._fresh -= connections
         asyncio.get_running_loop().call_later(_ASK_AGAIN_S, self._changed.set)
 
     def _watching(self) -> dict[Wanted, set[Connection]]:

@@ -28,8 +28,11 @@ class Member:
     locked_from: list[str] = field(default_factory=list)
 
 
-def team(seen_by: Agent, page: int) -> tuple[Page[Agent], list[Member]]:
-    """Give a page of the team in the order of names, with how each stands; four queries."""
+def team(seen_by: Agent, page: str) -> tuple[Page[Agent], list[Member]]:
+    """Give a page of the team in the order of names, with how each stands; four queries.
+
+    The first one, where ``page`` is the number of none.
+    """
     agents = team_of(seen_by).select_related("branch").order_by("username")
     found = Paginator(agents, _A_PAGE).get_page(page)
     return found, members(list(found.object_list))

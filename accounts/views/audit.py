@@ -97,7 +97,7 @@ def export_audit(request: AgentRequest) -> HttpResponseBase:
     about = Subject(ObjectKind.AUDIT, "")
     record_export(about, written="csv", query=wanted.to_query(), by=request.user)
     name = f"audit-{timezone.localdate().isoformat()}.csv"
-    return csv_download(name, HEADER, map(audit_rows, parts), by=request.user)
+    return csv_download(request, name, HEADER, map(audit_rows, parts))
 
 
 def _number(text: str | None) -> int | None:

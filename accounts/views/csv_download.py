@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
@@ -11,10 +12,14 @@ from django.http import StreamingHttpResponse
 
 from accounts.csv_rows import csv_text
 from accounts.models import Agent
+from accounts.selectors.sessions import agents_of_sessions
+from accounts.views.doors import AgentRequest
 
 logger = logging.getLogger(__name__)
 
 INCOMPLETE = "INCOMPLETE"
+# A file is as long under way as its reader likes; whether it is theirs is asked this often.
+CHECK_RIGHTS_S: Final = 1.0
 
 Rows = Iterable[Sequence[str]]
 
@@ -22,15 +27,22 @@ Rows = Iterable[Sequence[str]]
 _turns: Final[WeakValueDictionary[int, asyncio.Lock]] = WeakValueDictionary()
 
 
+class RightsLost(Exception):
+    """Who asked for a file has signed out meanwhile, or has other rights by now."""
+
+
 def csv_download(
-    name: str, header: Sequence[str], parts: Iterator[Rows], *, by: Agent
+    request: AgentRequest, name: str, header: Sequence[str], parts: Iterator[Rows]
 ) -> StreamingHttpResponse:
     """Send ``parts`` as one CSV file, in the memory of one part.
 
-    Of all the files that ``by`` asked for, one part is made at a time: as many as a minute allows
-    keep others waiting no more than one does.
+    Of all the files that an agent asked for, one part is made at a time: as many as a minute
+    allows keep others waiting no more than one does. A file ends, incomplete, with the session
+    that asked for it, or once its agent has another role or branch.
     """
-    texts = _texts(name, header, parts, _turns.setdefault(by.pk, asyncio.Lock()))
+    turn = _turns.setdefault(request.user.pk, asyncio.Lock())
+    entitled = _while_entitled(parts, request.user, request.session.session_key or "")
+    texts = _texts(name, header, entitled, turn)
     response = StreamingHttpResponse(texts, content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -58,9 +70,25 @@ async def _texts(
             text, count = part
             yield text
             written += count
+    except RightsLost:
+        logger.warning("%s ended after %d rows, as its reader's rights did.", name, written)
+        yield csv_text([(INCOMPLETE, str(written))])
     except Exception:
         logger.exception("%s ended after %d rows.", name, written)
         yield csv_text([(INCOMPLETE, str(written))])
+
+
+def _while_entitled(parts: Iterator[Rows], agent: Agent, session_key: str) -> Iterator[Rows]:
+    rights = agent.role, agent.branch_id
+    asked_at = time.monotonic()
+    for part in parts:
+        # After it is made, since that takes time too.
+        if time.monotonic() - asked_at >= CHECK_RIGHTS_S:
+            now = agents_of_sessions([session_key]).get(session_key)
+            if now is None or (now.role, now.branch_id) != rights:
+                raise RightsLost
+            asked_at = time.monotonic()
+        yield part
 
 
 def _written(parts: Iterator[Rows]) -> tuple[str, int] | None:

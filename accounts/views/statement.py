@@ -94,7 +94,7 @@ def statement_as_csv(request: AgentRequest, number: str) -> HttpResponseBase:
     stated = _found(request, number, form)
     _record_export(request, stated, "csv")
     rows = statement_rows(stated, lines_of(stated))
-    return csv_download(f"{_file_name(stated)}.csv", HEADER, rows, by=request.user)
+    return csv_download(request, f"{_file_name(stated)}.csv", HEADER, rows)
 
 
 def _record_export(request: AgentRequest, stated: Statement, written: str) -> None:

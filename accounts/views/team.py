@@ -36,8 +36,7 @@ _PLAIN: dict[str, tuple[Callable[..., None], Promise]] = {
 @for_team_keepers
 def team(request: AgentRequest) -> HttpResponseBase:
     """List whom the agent may help, and how each stands."""
-    number = request.GET.get("page", "1")
-    page, members = selectors.team(request.user, int(number) if number.isdecimal() else 1)
+    page, members = selectors.team(request.user, request.GET.get("page", "1"))
     return render(request, "accounts/team.html", {"page": page, "members": members})
 
 

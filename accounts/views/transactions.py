@@ -81,4 +81,4 @@ def export_transactions(request: AgentRequest) -> HttpResponseBase:
     record_export(about, written="csv", query=wanted.to_query(), by=request.user)
     pages = exported_pages(wanted.entries(request.user), wanted)
     name = f"transactions-{timezone.localdate().isoformat()}.csv"
-    return csv_download(name, HEADER, map(entry_rows, pages), by=request.user)
+    return csv_download(request, name, HEADER, map(entry_rows, pages))

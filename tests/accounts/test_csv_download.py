@@ -4,10 +4,15 @@ import asyncio
 import threading
 from collections.abc import Iterator
 
+import pytest
 from asgiref.sync import ThreadSensitiveContext
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 
-from accounts.models import Agent
-from accounts.views.csv_download import Rows, csv_download
+from accounts.models import Agent, Branch, Role
+from accounts.views import csv_download as downloads
+from accounts.views.csv_download import INCOMPLETE, Rows, csv_download
+from accounts.views.doors import AgentRequest
 
 PARTS = 5
 
@@ -39,7 +44,9 @@ class Made:
 async def read(made: Made, by: Agent) -> str:
     # As each request has it: a thread of its own.
     async with ThreadSensitiveContext():
-        response = csv_download("a.csv", ["number"], made.parts(), by=by)
+        request = AgentRequest()
+        request.user, request.session = by, SessionStore()
+        response = csv_download(request, "a.csv", ["number"], made.parts())
         return b"".join([part async for part in response]).decode()
 
 
@@ -53,3 +60,52 @@ async def test_an_agents_files_are_made_part_by_part_and_anothers_beside_them():
 
     assert own.most_at_once == 1
     assert anothers.most_at_once == 2
+
+
+def rest_of(response) -> str:
+    return b"".join(response).decode()
+
+
+def sign_out(agent: Agent) -> None:
+    Session.objects.all().delete()
+
+
+def disable(agent: Agent) -> None:
+    Agent.objects.filter(pk=agent.pk).update(is_active=False)
+
+
+def move(agent: Agent) -> None:
+    Agent.objects.filter(pk=agent.pk).update(branch=Branch.objects.get(code="nice"))
+
+
+def give_other_role(agent: Agent) -> None:
+    Agent.objects.filter(pk=agent.pk).update(role=Role.OPERATOR, branch=None)
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous")
+@pytest.mark.parametrize("lose_rights", [sign_out, disable, move, give_other_role])
+@pytest.mark.parametrize("address", ["/transactions/export.csv", "/accounts/C100/statement.csv"])
+def test_a_file_under_way_ends_with_the_rights_of_who_asked_for_it(
+    bank, signed_in, monkeypatch, address, lose_rights
+):
+    monkeypatch.setattr(downloads, "CHECK_RIGHTS_S", 0.0)
+    client = signed_in(bank.teller)
+    whole = rest_of(client.get(f"{address}?range=all"))
+    response = client.get(f"{address}?range=all")
+
+    lose_rights(bank.teller)
+
+    said = rest_of(response).splitlines()
+    assert INCOMPLETE not in whole
+    assert len(whole.splitlines()) > 1
+    assert said == [whole.splitlines()[0], f"{INCOMPLETE},0"]
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous")
+def test_so_does_one_of_the_audit_log(bank, signed_in, monkeypatch):
+    monkeypatch.setattr(downloads, "CHECK_RIGHTS_S", 0.0)
+    response = signed_in(bank.auditor).get("/audit/export.csv")
+
+    give_other_role(bank.auditor)
+
+    assert rest_of(response).splitlines()[1:] == [f"{INCOMPLETE},0"]

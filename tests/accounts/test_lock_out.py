@@ -10,6 +10,7 @@ from axes.models import AccessAttempt
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from accounts.models import Act, AuditOutcome, AuditRecord
 from accounts.sign_in import AgentAdapter
 from tests.accounts.second_factors import password_given
 
@@ -105,6 +106,14 @@ def test_behind_a_proxy_of_ours_each_client_is_counted_alone(bank, settings):
     assert password_given(there, bank.teller).status_code == 429
 
 
+def test_whoever_has_a_network_of_ipv6_is_one_party_at_each_of_its_addresses(bank):
+    for number in range(5):
+        fail(bank.teller, 1, at=f"2001:db8:0:7::{number:x}")
+
+    assert not signs_in(bank.teller, at="2001:db8:0:7:ffff::1")
+    assert signs_in(bank.teller, at="2001:db8:0:8::1")
+
+
 def test_others_at_the_same_address_still_sign_in(bank):
     fail(bank.teller, 5)
 
@@ -147,8 +156,26 @@ def test_a_fresh_sign_in_counts_failures_too(bank, signed_in):
     assert said == [200, 200, 200, 200, 429, 429]
 
 
-def test_limits_see_the_address_that_the_audit_sees(settings):
+def test_a_wrong_present_password_counts_as_one_at_the_door(bank, signed_in):
+    client = signed_in(bank.teller)
+    new = "a new and longer phrase"
+    form = {"oldpassword": "not the password", "password1": new, "password2": new}
+
+    said = [client.post("/auth/password/", form, REMOTE_ADDR=HERE).status_code for _ in range(5)]
+
+    assert said == [200, 200, 200, 200, 429]
+    assert not signs_in(bank.teller)
+    assert signs_in(bank.teller, at=ELSEWHERE)
+    failed = AuditRecord.objects.filter(act=Act.SIGN_IN, outcome=AuditOutcome.FAILED)
+    assert failed.filter(object_id=bank.teller.username).exists()
+
+
+def test_limits_see_the_address_that_the_audit_sees_or_its_network(settings):
     request = RequestFactory().get("/", REMOTE_ADDR=HERE)
 
     assert AgentAdapter().get_client_ip(request) == HERE
+    request.META["REMOTE_ADDR"] = "2001:db8:0:7::5"
+    assert AgentAdapter().get_client_ip(request) == "2001:db8:0:7::"
+    request.META["REMOTE_ADDR"] = "::1"
+    assert AgentAdapter().get_client_ip(request) == "::1"
     assert AgentAdapter().get_client_ip(RequestFactory().get("/", REMOTE_ADDR="")) == "::"

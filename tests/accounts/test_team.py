@@ -85,6 +85,14 @@ def test_the_page_says_how_each_stands(bank, signed_in):
     )
 
 
+@pytest.mark.parametrize("number", ["", "x", "0", "-1", "٣", pytest.param("9" * 5_000, id="long")])
+def test_an_address_of_no_page_shows_the_first_or_the_last(bank, signed_in, number):
+    page = signed_in(bank.supervisor).get("/team/", {"page": number})
+
+    assert page.status_code == 200
+    assert "teller" in page.content.decode()
+
+
 def test_a_new_password_is_shown_once_ends_sessions_unlocks_and_must_be_changed(
     bank, signed_in, told
 ):

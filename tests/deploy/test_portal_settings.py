@@ -117,3 +117,16 @@ def test_secrets_are_made_once_each_another_and_for_their_owner_alone(secrets, t
     assert len({before[name] for name in before if name.endswith(".password")}) == len(
         [name for name in before if name.endswith(".password")]
     )
+
+
+def test_in_a_folder_that_others_may_enter_each_secret_keeps_them_out(tmp_path) -> None:
+    """As where one is made anew in /etc/bankportal, which processes look into for certificates."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    folder.chmod(0o755)
+
+    made = list(make_secrets(folder).iterdir())
+
+    assert len(made) > 20
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+    assert folder.stat().st_mode & 0o777 == 0o755

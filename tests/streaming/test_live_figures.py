@@ -9,7 +9,7 @@ from accounts.selectors.audiences import Audience
 from accounts.selectors.filters import Filter
 from accounts.selectors.panels import Asked
 from accounts.selectors.positions import Position
-from streaming import live_figures
+from streaming import frames, live_figures
 from streaming.connections import Connection
 from streaming.live_figures import LiveFigures
 
@@ -96,3 +96,34 @@ async def test_each_filter_has_its_turn_though_commits_never_pause(figures, monk
         seen.update(await reads.next(1))
 
     assert len(seen) == 11
+
+
+async def test_many_windows_of_one_filter_are_read_as_slowly_as_many_filters(monkeypatch):
+    """Red where all panels of a filter are read in one round, however many an agent asks for."""
+    windows = [looking(GREEDY, "one") for _ in range(8)]
+    for number, each in enumerate(windows):
+        each.panels = tuple(Asked("heat", page=number * 12 + n) for n in range(12))
+    other, second = looking(OTHER, "one"), looking(OTHER, "one")
+    read: list[frozenset[Asked]] = []
+
+    def note(_audience, _chosen, panels):
+        read.append(frozenset(panels))
+        return Position("an epoch", 1), {asked: frames.encoded(asked) for asked in panels}
+
+    monkeypatch.setattr(live_figures, "_read", note)
+    figures = LiveFigures(lambda: [*windows, other, second])
+    for each in (*windows, other, second):
+        figures.begin(each)
+
+    await figures._round()
+    assert len(read) == 1
+    assert set(other.panels) < read[0]
+    assert len(read[0]) <= frames.MOST_PANELS + 1
+    while figures._new:
+        await figures._round()
+        assert len(read[-1]) <= frames.MOST_PANELS
+
+    # Two windows of twelve panels at a time, and nothing of the other agent's again.
+    assert len(read) == 4
+    assert read[-1].isdisjoint(other.panels)
+    assert len(frozenset().union(*read)) == 8 * 12 + 1

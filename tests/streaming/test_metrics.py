@@ -2,9 +2,11 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
@@ -21,11 +23,12 @@ from accounts.models import Outbox
 from streaming import metric_reads, metrics
 from streaming.connections import MOST_QUEUED, Connection
 from streaming.database_away import DatabaseAway
-from streaming.exposition import exposition, listen, of_web, of_worker
+from streaming.exposition import MOST_AT_ONCE, exposition, listen, of_web, of_worker
 from streaming.metrics import Age, Counter, Histogram
 from streaming.posting_metrics import Lag, measure_batch
 from streaming.stopping import StopRequest
 from tests.builders import LedgerInTest, opened, raw, submitted, withdrawn
+from tests.processes import wait_until
 
 DOCUMENT = (Path(django_settings.BASE_DIR) / "docs" / "metrics.md").read_text(encoding="utf-8")
 TOKEN = "t0ken-of-at-least-24-signs"
@@ -226,12 +229,17 @@ def test_names_and_labels_are_as_prometheus_wants_them():
 
 
 @pytest.fixture
-def listening(settings):
+def listening_port(settings):
     settings.METRICS_HOST = "127.0.0.1"
     server = listen(0, lambda: of_worker(metrics.OF_RELAY))
-    yield lambda path="/metrics", **headers: ask(server.server_port, path, headers)
+    yield server.server_port
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def listening(listening_port):
+    return lambda path="/metrics", **headers: ask(listening_port, path, headers)
 
 
 def ask(port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
@@ -254,6 +262,37 @@ def test_the_listener_answers_at_one_address_and_only_who_has_the_token(listenin
     assert listening()[0] == 401
     assert listening(Authorization=f"Bearer {TOKEN[:-1]}")[0] == 401
     assert listening(Authorization=f"Bearer {TOKEN}")[0] == 200
+
+
+def test_a_request_that_drips_is_heard_no_longer_than_any_other(listening_port, monkeypatch):
+    monkeypatch.setattr("streaming.exposition.ASKED_WITHIN_S", 0.2)
+    with socket.create_connection(("127.0.0.1", listening_port), timeout=0.05) as slow:
+        slow.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
+        deadline = time.monotonic() + 4
+        answer = b""
+        while not answer and time.monotonic() < deadline:
+            slow.sendall(b"x")
+            with suppress(TimeoutError):
+                answer = slow.recv(100)
+
+    assert answer.startswith(b"HTTP/1.0 200")
+
+
+def test_no_more_threads_answer_than_there_may_be(listening, listening_port):
+    address = ("127.0.0.1", listening_port)
+    held = [socket.create_connection(address) for _ in range(MOST_AT_ONCE)]
+    with socket.create_connection(address, timeout=4) as another:
+        assert another.recv(1) == b""
+
+    for each in held:
+        each.close()
+    wait_until(lambda: _is_answered(listening), "an answer once they had gone")
+
+
+def _is_answered(listening) -> bool:
+    with suppress(OSError):
+        return listening()[0] == 200
+    return False
 
 
 def test_openmetrics_is_given_to_who_asks_for_it(listening):
