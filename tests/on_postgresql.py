@@ -28,6 +28,7 @@ ABOUT_OTHER_THINGS = (
     "tests/faults/test_broker_away.py",
     "tests/faults/test_wrong_logs.py",
     "tests/streaming/test_broker_away.py",
+    "tests/streaming/test_import_transactions.py",
     "tests/streaming/test_kafka_security.py",
     "tests/streaming/test_load_demo.py",
     "tests/streaming/test_memory_mode.py",
