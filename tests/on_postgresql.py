@@ -42,8 +42,13 @@ ABOUT_OTHER_THINGS = (
     # Sockets and clocks, whose processes do with a database what the other faults strike.
     "tests/faults/test_clocks.py",
     "tests/faults/test_screens.py",
-    # Processes in an environment of their own, which are told no DATABASE_URL.
+    # Processes in an environment of their own, and what takes longest and asks what others ask.
     "tests/site/test_doctor.py",
+    "tests/site/test_hostile.py",
+    "tests/site/test_matrix.py",
+    "tests/streaming/test_verify_ledger.py",
+    "tests/streaming/test_dead_letters_end_to_end.py",
+    "tests/faults/test_mix.py",
     "tests/site/test_exit_codes.py",
     "tests/site/test_logs.py",
 )
