@@ -185,9 +185,10 @@ def publish(events: "Iterable[Event]") -> None:
     producer.close()
 
 
-def wait_until_concluded(count: int) -> None:
+def wait_until_concluded(count: int, patience_s: float = PATIENCE_S) -> None:
     """Wait until the ledger has concluded so many messages."""
-    wait_until(lambda: concluded() >= count, f"{count:,} messages are concluded")
+    why = f"{count:,} messages are concluded"
+    wait_until(lambda: concluded() >= count, why, patience_s, pause_s=0.01)
 
 
 def concluded() -> int:

@@ -26,6 +26,7 @@ from bench.pipeline import (
     running,
     temporary_portal,
     wait_until,
+    wait_until_concluded,
 )
 
 ACCOUNTS = 10_000
@@ -115,22 +116,14 @@ def _posted(count: int) -> float:
     with running("run_consumer"):
         wait_until(lambda: concluded() > done, "it posts")
         began, first = time.perf_counter(), concluded()
-        _wait_until_concluded(done + count)
+        wait_until_concluded(done + count, PATIENCE_S)
         return (done + count - first) / (time.perf_counter() - began)
 
 
 def _grow_to(rows: int) -> None:
     publish(deposits(rows - ACCOUNTS, ACCOUNTS))
     with running("run_consumer"):
-        _wait_until_concluded(rows)
-
-
-def _wait_until_concluded(count: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while concluded() < count:
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{count:,} messages are not concluded after {PATIENCE_S} s.")
-        time.sleep(0.01)
+        wait_until_concluded(rows, PATIENCE_S)
 
 
 def _memory(early: int, late: int) -> Iterator[Figure]:
@@ -142,7 +135,7 @@ def _memory(early: int, late: int) -> Iterator[Figure]:
             while (done := concluded()) < size:
                 block = min(200_000, size - done)
                 publish(deposits(block, ACCOUNTS))
-                _wait_until_concluded(done + block)
+                wait_until_concluded(done + block, PATIENCE_S)
             found.append(_memory_mb(process))
     yield Figure(
         name=f"memory of the consumer after {late / 1e6:.0f} million",

@@ -14,7 +14,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.figure import Beside, Figure
-from bench.pipeline import concluded, deposits, openings, publish, running, temporary_portal
+from bench.pipeline import (
+    concluded,
+    deposits,
+    openings,
+    publish,
+    running,
+    temporary_portal,
+    wait_until_concluded,
+)
 
 ACCOUNTS = 10_000
 PATIENCE_S = 300
@@ -55,18 +63,10 @@ def _posted(count: int, consumers: int) -> float:
             stack.enter_context(running("run_consumer"))
         # A group that has just formed changes hands once or twice; what follows is measured.
         early = done + (end - done) // 4
-        _wait_until_concluded(early)
+        wait_until_concluded(early, PATIENCE_S)
         began, first = time.perf_counter(), concluded()
-        _wait_until_concluded(end)
+        wait_until_concluded(end, PATIENCE_S)
         return (end - first) / (time.perf_counter() - began)
-
-
-def _wait_until_concluded(count: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while concluded() < count:
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{count:,} messages are not concluded after {PATIENCE_S} s.")
-        time.sleep(0.01)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ _LINGER_S: Final = 30.0
 _WARY_BATCHES: Final = 100
 
 Messages = Sequence[Understood | Refused]
-Posted = Callable[[Messages, Outcomes, float], None]
+Posted = Callable[[Messages, Outcomes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def can_post_ahead() -> bool:
 class BulkPosting:
     """Batches on their way into the ledger, in their order.
 
-    ``posted`` is called for each once it is written, with its messages, its outcomes and for how
-    many seconds it held the database's lock. Nothing may be posted by other means meanwhile.
+    ``posted`` is called for each once it is written, with its messages and outcomes. Nothing may
+    be posted by other means meanwhile.
     """
 
     def __init__(self, log_id: int, identity: LogIdentity, posted: Posted) -> None:
@@ -142,7 +142,7 @@ class BulkPosting:
             raise Hindered(written.hindrance, batches)
         batch, outcomes = self._underway.popleft()
         self._books().note_written()
-        self._posted(batch.messages, outcomes, written.held_s)
+        self._posted(batch.messages, replace(outcomes, held_s=written.held_s))
 
     def _note_repeats(self, repeats: int) -> None:
         self._wary_for = _WARY_BATCHES if repeats else max(0, self._wary_for - 1)

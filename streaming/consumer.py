@@ -170,14 +170,16 @@ class _Session:
             return
         self._refuse_truncated(messages)
         understood = [understand(each) for each in messages]
-        many = min(FEWEST_AHEAD, self._pace.batch_size)
-        is_backlog = len(messages) >= many or self._bulk.is_underway
-        if messages and is_backlog and self._posts_ahead:
+        if not messages:
+            self._finish_ahead()
+        elif self._bulk.is_underway or self._is_backlog(messages):
             self._post_ahead(understood)
         else:
-            self._finish_ahead()
-            if messages:
-                self._post(understood, self._expected)
+            self._post(understood, self._expected)
+
+    def _is_backlog(self, messages: Sequence[Delivered]) -> bool:
+        many = min(FEWEST_AHEAD, self._pace.batch_size)
+        return self._posts_ahead and len(messages) >= many
 
     def _post_ahead(self, understood: list[Understood | Refused]) -> None:
         partitions = {each.message.partition for each in understood}
@@ -212,7 +214,6 @@ class _Session:
     ) -> bool:
         """Post one batch; say whether it is written, so that the one after it may be."""
         while not self._stop.is_set():
-            began = time.monotonic()
             try:
                 outcomes = post_batch(
                     understood,
@@ -235,16 +236,14 @@ class _Session:
             else:
                 self._database_away.is_back()
                 self._expected |= outcomes.following
-                self._note_posted(understood, outcomes, time.monotonic() - began)
+                self._note_posted(understood, outcomes)
                 return True
         return False
 
-    def _note_posted(
-        self, posted: Sequence[Understood | Refused], outcomes: Outcomes, held_s: float
-    ) -> None:
-        self._pace.note(len(posted), held_s)
+    def _note_posted(self, posted: Sequence[Understood | Refused], outcomes: Outcomes) -> None:
+        self._pace.note(len(posted), outcomes.held_s)
         self._counts.add(outcomes)
-        measure_batch(outcomes, held_s=held_s)
+        measure_batch(outcomes)
         self._lag.note_read(posted, outcomes.following)
         tell_of_dead_letters(outcomes.dead_letters)
         tell_of_concluded(outcomes)

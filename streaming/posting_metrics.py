@@ -19,11 +19,8 @@ from streaming.metrics import (
 )
 
 
-def measure_batch(outcomes: Outcomes, *, held_s: float) -> None:
-    """Count a batch that is in the database.
-
-    ``held_s`` is how long it held the write lock, as far as the outcomes do not say so.
-    """
+def measure_batch(outcomes: Outcomes) -> None:
+    """Count a batch that is in the database."""
     fates = {
         "posted": outcomes.posted,
         "rejected": outcomes.rejected,
@@ -36,7 +33,7 @@ def measure_batch(outcomes: Outcomes, *, held_s: float) -> None:
     BATCH_SECONDS.observe(max(0.0, time.time() - outcomes.posted_at_ms / 1000))
     if outcomes.waited_s is not None:
         LOCK_WAIT_SECONDS.observe(outcomes.waited_s)
-    LOCK_HOLD_SECONDS.observe(held_s if outcomes.held_s is None else outcomes.held_s)
+    LOCK_HOLD_SECONDS.observe(outcomes.held_s)
     # What agents submit is a small part of a batch that is large.
     clicks = [
         milliseconds_at(each.event.submitted_at)

@@ -46,8 +46,8 @@ class BalanceMoved(Exception):
 class Outcomes:
     """What a batch came to, and when.
 
-    ``waited_s`` and ``held_s`` are how long it waited for the write lock and held it; None
-    where another process did.
+    ``waited_s`` and ``held_s`` are how long it waited for the write lock, where that is known,
+    and held it.
     """
 
     posted: int
@@ -59,7 +59,7 @@ class Outcomes:
     entries: Sequence[Concluded] = ()
     posted_at_ms: int = 0
     waited_s: float | None = None
-    held_s: float | None = None
+    held_s: float = 0.0
 
 
 def post_batch(  # noqa: PLR0913 each is said by name

@@ -12,6 +12,7 @@ from accounts.models import Submission
 from tests.accounts.amounts import REFUSED
 from tests.accounts.conftest import build_bank
 from tests.accounts.test_submit_transaction import locked_database
+from tests.databases import only_on
 
 
 def form(**changes):
@@ -197,7 +198,7 @@ def test_a_forged_field_is_an_error_and_no_crash(bank, signed_in, changes):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no lock on all of it")
+@only_on("sqlite", "PostgreSQL has no lock on all of it")
 @pytest.mark.parametrize("address", ["/transactions/new/", "/accounts/new/"])
 def test_a_locked_database_asks_to_try_again_and_keeps_what_was_typed(
     transactional_db, signed_in, address

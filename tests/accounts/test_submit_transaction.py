@@ -19,6 +19,7 @@ from accounts.selectors.accounts import NoSuchAccount
 from accounts.services.submissions import IdAlreadyUsed, submit_transaction
 from tests.accounts.conftest import build_bank
 from tests.builders import submitted
+from tests.databases import only_on
 
 
 def submit(by, **changes):
@@ -144,7 +145,7 @@ def test_a_withdrawal_below_the_least_balance_is_for_the_ledger_to_reject(bank):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no lock on all of it")
+@only_on("sqlite", "PostgreSQL has no lock on all of it")
 def test_a_locked_database_is_said_to_be_one_and_nothing_is_written(transactional_db):
     bank = build_bank()
 

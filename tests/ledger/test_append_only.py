@@ -19,9 +19,10 @@ from accounts.models import (
 )
 from accounts.services.submissions import submit_transaction
 from tests.builders import opened, raw, submitted
+from tests.databases import only_on
 
-on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite")
-on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL")
+on_sqlite = only_on("sqlite", "its own ways past a trigger")
+on_postgresql = only_on("postgresql", "its own ways past a trigger")
 
 TABLES = [table.name for table in KEPT_TABLES]
 

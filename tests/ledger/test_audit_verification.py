@@ -11,10 +11,11 @@ from accounts.models.audit import SEALED, hash_of
 from accounts.services.audit import Deed, Subject, record_alone
 from accounts.verification import audit
 from accounts.verification.audit import Anchor, AuditVerification
+from tests.databases import only_on
 from tests.ledger.verified_audit import found_in_audit
 from tests.tampering import behind_the_back
 
-on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite")
+on_sqlite = only_on("sqlite", "its files and triggers")
 
 
 def records(count: int) -> None:

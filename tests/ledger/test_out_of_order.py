@@ -9,12 +9,14 @@ from django.db.transaction import atomic
 from accounts.models import Entry
 from accounts.selectors.positions import current_position
 from tests.builders import LedgerInTest, opened, submitted
+from tests.databases import only_on
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="SQLite has one writer by nature"
-)
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+pytestmark = only_on("postgresql", "SQLite has one writer by nature")
+WAITING = """
+    SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+    WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+"""
 
 
 def posts_in_a_thread(ledger: LedgerInTest, *events, partition: int, hold=None):

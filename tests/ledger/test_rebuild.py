@@ -26,6 +26,7 @@ from accounts.selectors.positions import current_epoch
 from bankportal.prepare import drop_leftovers
 from streaming.occupancy import only_rebuild
 from tests.builders import delivered, opened, raw, submitted, withdrawn
+from tests.databases import only_on
 from tests.tampering import behind_the_back
 
 
@@ -211,7 +212,7 @@ def test_a_position_that_is_gone_or_of_no_partition_is_named(ledger, told):
     ]
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL says it by itself")
+@only_on("sqlite", "PostgreSQL says it by itself")
 def test_a_ledger_that_lacks_a_table_is_refused_with_the_remedy(db):
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE accounts_dailytotal")
@@ -220,7 +221,7 @@ def test_a_ledger_that_lacks_a_table_is_refused_with_the_remedy(db):
         scratch.begin([])
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite keeps the words of a statement")
+@only_on("sqlite", "it keeps the words of a statement")
 def test_a_table_made_in_other_words_is_rebuilt_all_the_same(ledger, told):
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA writable_schema = ON")

@@ -41,10 +41,11 @@ from tests.builders import (
     submitted,
     withdrawn,
 )
+from tests.databases import only_on
 from tests.tampering import behind_the_back
 
-POSTGRESQL_ONLY = pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL")
-SQLITE_ONLY = pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite")
+POSTGRESQL_ONLY = only_on("postgresql", "what it can do to a table")
+SQLITE_ONLY = only_on("sqlite", "what it can do to a table")
 
 
 class LogInTest:

@@ -3,19 +3,17 @@
 import tracemalloc
 from collections.abc import Iterator
 
-import pytest
-from django.db import connection
-
 from accounts.ledger.messages import Delivered
 from accounts.verification import Verification
 from tests.builders import LedgerInTest, delivered, opened, submitted
+from tests.databases import only_on
 
 NUMBERS = [f"C{number}" for number in range(20)]
 # More than are read at a time, and several times as many.
 FEW, MANY = 1_500, 7_500
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="about this process, whatever database")
+@only_on("sqlite", "about this process, whatever database")
 def test_many_rows_take_no_more_memory_than_few(ledger: LedgerInTest):
     messages = [delivered(opened(account=number), n) for n, number in enumerate(NUMBERS)]
     messages += [

@@ -23,10 +23,11 @@ from streaming import bulk_posting
 from streaming.bulk_posting import Batch, BulkPosting, Hindered, can_post_ahead
 from streaming.occupancy import Occupied, alone, ledger_lock_path
 from tests.builders import LedgerInTest, delivered, opened, raw, submitted, withdrawn
+from tests.databases import only_on
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite"),
+    only_on("sqlite", "PostgreSQL takes a batch at once"),
 ]
 
 TABLES = ("entry", "balance", "dailytotal", "logposition", "account")
@@ -95,8 +96,8 @@ class Ahead:
         batch = Batch([understand(each) for each in messages], {partition: at})
         self._next |= self.bulk.take(batch)
 
-    def _note(self, messages: Any, outcomes: Any, held_s: float) -> None:
-        assert held_s > 0
+    def _note(self, messages: Any, outcomes: Any) -> None:
+        assert outcomes.held_s > 0
         self.written.append((len(messages), outcomes.repeats))
 
 

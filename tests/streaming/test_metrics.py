@@ -98,7 +98,7 @@ def test_a_batch_is_counted_by_fate_with_its_times(db):
     ledger = LedgerInTest()
     event = submitted(100)
 
-    measure_batch(ledger.post(opened(), event, event, withdrawn(500)), held_s=9)
+    measure_batch(ledger.post(opened(), event, event, withdrawn(500)))
 
     found = read(lambda: of_worker(metrics.OF_CONSUMER))
     fates = ("posted", "repeat", "rejected", "dead")
@@ -111,9 +111,9 @@ def test_a_batch_is_counted_by_fate_with_its_times(db):
 
 
 def test_of_a_batch_that_another_process_writes_it_is_known_how_long_it_held_the_lock(db):
-    outcomes = replace(LedgerInTest().post(opened()), waited_s=None, held_s=None)
+    outcomes = replace(LedgerInTest().post(opened()), waited_s=None, held_s=0.5)
 
-    measure_batch(outcomes, held_s=0.5)
+    measure_batch(outcomes)
 
     found = read(lambda: of_worker(metrics.OF_CONSUMER))
     assert found["bankportal_consumer_lock_hold_seconds_sum", ""] == 0.5
@@ -124,7 +124,7 @@ def test_the_time_from_click_to_posted_is_that_of_the_rows_and_of_agents_alone(d
     ledger = LedgerInTest()
     outcomes = ledger.post(opened(source="import"), submitted(100), submitted(5, source="demo"))
 
-    measure_batch(outcomes, held_s=0)
+    measure_batch(outcomes)
 
     entry = ledger.log.entry_set.get(source="portal")
     found = read(lambda: [metrics.CLICK_TO_POSTED_SECONDS])
