@@ -9,6 +9,11 @@ from django.test import Client
 
 from accounts.models import Agent
 from tests.accounts.conftest import PASSWORD
+from tests.processes import wait_until
+
+STEP_S = 30
+# For the request that the code is sent with.
+LEAST_LEFT_S = 2
 
 
 class App:
@@ -24,11 +29,13 @@ class App:
         return app
 
     def code(self) -> str:
-        return format_hotp_value(hotp_value(self.secret, int(time.time()) // 30))
+        """Give the code of this moment, which is good for a while yet."""
+        wait_until(lambda: time.time() % STEP_S < STEP_S - LEAST_LEFT_S, "the next code")
+        return format_hotp_value(hotp_value(self.secret, int(time.time()) // STEP_S))
 
     def wrong_codes(self, number: int) -> list[str]:
         """Give codes that are none of this moment and the next ones."""
-        now = int(time.time()) // 30
+        now = int(time.time()) // STEP_S
         right = {format_hotp_value(hotp_value(self.secret, now + n)) for n in range(-2, 10)}
         every = (f"{n:06d}" for n in range(number + len(right)))
         return [code for code in every if code not in right][:number]
