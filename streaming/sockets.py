@@ -13,9 +13,11 @@ from django.db import Error as DatabaseError
 from accounts.selectors.audiences import audience_of
 from accounts.selectors.live_rows import PlacedRow, newest_seen_from
 from accounts.selectors.panels import PANELS
+from accounts.selectors.panels.asked import words_sought
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.sessions import agents_of_sessions
 from accounts.selectors.viewpoints import Viewpoint
+from accounts.services.limits import Limited, seconds_to_wait
 from streaming import frames
 from streaming.connections import Connection, entries_frame
 from streaming.feed import MOST_BEHIND, Change, encode_rows, excerpt_of
@@ -73,6 +75,9 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
             self._connection.note_received(message.count)
             return
         try:
+            if await _searches_too_often(self._connection, message):
+                self._connection.close(frames.TOO_MANY)
+                return
             await _subscribe(self._connection, message)
         except DatabaseError:
             self._connection.close(frames.TRY_LATER)
@@ -98,6 +103,15 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
         while (frame := await connection.next_frame()) is not None:
             await self.send(text_data=frame)
         await self.close(code=connection.close_code)
+
+
+async def _searches_too_often(connection: Connection, wanted: frames.Subscribe) -> bool:
+    """Count what its panels look for, as any search, where they have not looked for it before."""
+    if words_sought(wanted.panels) <= words_sought(connection.panels):
+        return False
+    ask = database_sync_to_async(seconds_to_wait)
+    wait_s: int = await ask(connection.agent_id, Limited.SEARCH)
+    return wait_s > 0
 
 
 async def _subscribe(connection: Connection, wanted: frames.Subscribe) -> None:

@@ -17,14 +17,16 @@ from accounts.selectors.boards import NoSuchBoard
 from accounts.selectors.filters import Filter, usual_range
 from accounts.selectors.live_rows import LiveRow
 from accounts.selectors.panels import PANELS, Asked, asked_in, read_panels
+from accounts.selectors.panels.asked import words_sought
 from accounts.selectors.panels.low import LowAccount
 from accounts.selectors.positions import current_position
 from accounts.selectors.snapshot import snapshot
-from accounts.services.limits import Limited
+from accounts.services.limits import Limited, seconds_to_wait
 from accounts.views.doors import (
     AgentRequest,
     as_often_as_allowed,
     for_agents,
+    too_often,
     with_customer_data,
 )
 from streaming.boards import OpenedBoard, opened_board, stored_query
@@ -79,6 +81,8 @@ def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpRespon
     usual = usual_range(agent)
     chosen = form.chosen(agent, usual_range=usual)
     asked = [asked_in(request.GET, each.panel, each.height) for each in opened.shown]
+    if wait_s := _seconds_to_search(agent, asked):
+        return too_often(request, wait_s)
     shown = _shown(agent, chosen, asked)
     context = {
         "opened": opened,
@@ -104,7 +108,7 @@ def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpRespon
 @with_customer_data
 @require_safe
 @as_often_as_allowed(Limited.FIGURES)
-def dashboard_figures(request: AgentRequest) -> JsonResponse:
+def dashboard_figures(request: AgentRequest) -> HttpResponse:
     """Give what panels show for the same address, and the ledger's position with it.
 
     ``panels`` names them, parted by commas; ``heat_by`` and the like say how each is shown.
@@ -115,8 +119,15 @@ def dashboard_figures(request: AgentRequest) -> JsonResponse:
     chosen = form.chosen(request.user, usual_range=usual_range(request.user))
     named = request.GET.get("panels", "").split(",")
     asked = [asked_in(request.GET, name) for name in PANELS if name in named]
+    if wait_s := _seconds_to_search(request.user, asked):
+        return too_often(request, wait_s)
     shown = _shown(request.user, chosen, asked)
     return JsonResponse(msgspec.to_builtins(shown))
+
+
+def _seconds_to_search(agent: Agent, panels: list[Asked]) -> int:
+    """Count it as a search where a panel looks for accounts; give how long to wait for the next."""
+    return seconds_to_wait(agent.pk, Limited.SEARCH) if words_sought(panels) else 0
 
 
 def _shown(agent: Agent, chosen: Chosen, panels: list[Asked]) -> Shown:

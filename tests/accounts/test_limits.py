@@ -138,6 +138,7 @@ def test_what_is_typed_wrong_is_not_counted(client, bank, clock):
         "/accounts/?account=zz",
         "/transactions/export.csv",
         "/dashboard/figures/?range=all",
+        "/dashboard/figures/?panels=bars&bars_find=Mar",
         "/accounts/C100/statement.csv",
         "/accounts/C100/statement.pdf",
     ],
@@ -152,6 +153,16 @@ def test_a_page_too_many_says_when_to_ask_again(client, bank, clock, address):
     assert refused.status_code == 429
     assert refused.headers["Retry-After"] == "20"
     assert "20" in refused.content.decode()
+
+
+def test_looking_in_a_panel_and_searching_are_counted_together(client, bank, clock):
+    client.force_login(bank.supervisor)
+    looks = ("/dashboard/?bars_find=Mar", "/accounts/?account=zz", "/dashboard/?heat_find=C")
+    for address in looks:
+        assert client.get(address).status_code == 200
+
+    assert [client.get(address).status_code for address in looks] == [429] * 3
+    assert client.get("/dashboard/?bars_find=%20").status_code == 200
 
 
 def test_results_as_one_types_say_when_to_go_on(client, bank, clock):

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.identifiers import new_transaction_id
 from accounts.models import Agent, Kind, Role
 from accounts.selectors.positions import Position, current_position
+from accounts.services.limits import Limited
 from accounts.services.submissions import submit_transaction
 from streaming import frames, hub, live_figures, sockets
 from streaming.feed import CHANGES_A_SECOND
@@ -617,6 +618,23 @@ async def test_too_many_messages_close_the_socket(page):
 
     for _ in range(60):
         await page.send({"type": "received", "count": 0})
+
+    assert await page.closed() == frames.TOO_MANY
+
+
+async def test_what_panels_look_for_is_counted_once_as_a_search(page, settings):
+    """Red without the count: by socket a teller could search as fast as it reads figures."""
+    settings.MOST_A_MINUTE = settings.MOST_A_MINUTE | {Limited.SEARCH: 2}
+
+    async def look(turn, words):
+        panels = [{"name": name, "find": words} for name in ("bars", "heat")]
+        message = {"type": "subscribe", "turn": turn, "position": None, "panels": panels}
+        await page.send(message)
+
+    for turn, words in enumerate(("Mar", "Mar", "Mart", "Mart", "")):
+        await look(turn, words)
+        assert (await page.next("subscribed"))["turn"] == turn
+    await look(9, "Marti")
 
     assert await page.closed() == frames.TOO_MANY
 

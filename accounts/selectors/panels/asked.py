@@ -1,6 +1,6 @@
 """Which panel is asked for, and how it wants to be shown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -43,3 +43,8 @@ def asked_in(query: Mapping[str, str], name: str, height: Height = "usual") -> A
         return msgspec.convert(own, Asked, strict=False)
     except msgspec.ValidationError:
         return Asked(name, height)
+
+
+def words_sought(panels: Iterable[Asked]) -> set[str]:
+    """Give what ``panels`` look for among the accounts. Whoever asks for it searches."""
+    return {words for each in panels if (words := each.find.strip())}
