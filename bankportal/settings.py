@@ -159,7 +159,7 @@ if DATABASE_URL:
 else:
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "bankportal.fair_sqlite",
             "NAME": DATA_DIR / "bankportal.sqlite3",
             "OPTIONS": {
                 # Writers must queue at BEGIN: a deferred transaction that turns into a

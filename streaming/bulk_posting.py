@@ -142,7 +142,8 @@ class BulkPosting:
             raise Hindered(written.hindrance, batches)
         batch, outcomes = self._underway.popleft()
         self._books().note_written()
-        self._posted(batch.messages, replace(outcomes, held_s=written.held_s))
+        timed = replace(outcomes, waited_s=written.waited_s, held_s=written.held_s)
+        self._posted(batch.messages, timed)
 
     def _note_repeats(self, repeats: int) -> None:
         self._wary_for = _WARY_BATCHES if repeats else max(0, self._wary_for - 1)

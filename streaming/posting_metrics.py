@@ -31,8 +31,7 @@ def measure_batch(outcomes: Outcomes) -> None:
         CONSUMED.add(number, fate)
     BATCH_MESSAGES.observe(sum(fates.values()))
     BATCH_SECONDS.observe(max(0.0, time.time() - outcomes.posted_at_ms / 1000))
-    if outcomes.waited_s is not None:
-        LOCK_WAIT_SECONDS.observe(outcomes.waited_s)
+    LOCK_WAIT_SECONDS.observe(outcomes.waited_s)
     LOCK_HOLD_SECONDS.observe(outcomes.held_s)
     # What agents submit is a small part of a batch that is large.
     clicks = [

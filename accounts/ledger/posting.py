@@ -46,8 +46,7 @@ class BalanceMoved(Exception):
 class Outcomes:
     """What a batch came to, and when.
 
-    ``waited_s`` and ``held_s`` are how long it waited for the write lock, where that is known,
-    and held it.
+    ``waited_s`` and ``held_s`` are how long it waited for the write lock and held it.
     """
 
     posted: int
@@ -58,7 +57,7 @@ class Outcomes:
     dead_letters: Sequence[Dead] = ()
     entries: Sequence[Concluded] = ()
     posted_at_ms: int = 0
-    waited_s: float | None = None
+    waited_s: float = 0.0
     held_s: float = 0.0
 
 

@@ -30,9 +30,13 @@ _PIPE_SIZE: Final = 1024 * 1024
 
 
 class Written(NamedTuple):
-    """What became of a transaction: written, holding the lock for ``held_s``; or why it was not."""
+    """What became of a transaction: whether it is written, and otherwise why not.
+
+    ``waited_s`` and ``held_s`` are how long it waited for the write lock and held it.
+    """
 
     is_written: bool
+    waited_s: float
     held_s: float
     hindrance: str
 
@@ -75,11 +79,11 @@ class Writer:
         while b"\n" not in self._heard:
             piece = self._read(deadline - time.monotonic())
             if not piece:
-                return Written(False, 0.0, "the writing process has ended, or does not answer")
+                return Written(False, 0.0, 0.0, "the writing process has ended, or does not answer")
             self._heard += piece
         line, _end, self._heard = self._heard.partition(b"\n")
-        word, held_s, hindrance = line.decode().split(" ", 2)
-        return Written(word == "written", float(held_s), hindrance)
+        word, waited_s, held_s, hindrance = line.decode().split(" ", 3)
+        return Written(word == "written", float(waited_s), float(held_s), hindrance)
 
     def _read(self, patience_s: float) -> bytes:
         assert self._process.stdout is not None  # noqa: S101 # since it was asked for

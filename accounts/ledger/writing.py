@@ -2,8 +2,9 @@
 
 ``python -m accounts.ledger.writing FILE LOCK [PRAGMA...]`` reads one transaction after the other
 from standard input and answers each on standard output with a line: what became of it, for how
-many seconds it held the lock, and what hindered it. It ends with its input, and with the
-first transaction that it could not write, so that none is written on top of one that is missing.
+many seconds it waited for the lock and held it, and what hindered it. It ends with its input, and
+with the first transaction that it could not write, so that none is written on top of one that is
+missing.
 
 Nothing of Django may be imported here: Django's SQLite must never open the file in this process,
 since closing it there would let go of our locks (POSIX locks are a process's).
@@ -21,10 +22,10 @@ from typing import Any, Final
 
 import apsw
 
+from accounts.ledger.precedence import ASK_AGAIN_S, Batches
+
 # As long as Django's own connections wait for the lock.
 PATIENCE_S: Final = 10.0
-# SQLite's own handler waits for ever longer, up to 100 ms, and so comes last again and again.
-ASK_AGAIN_S: Final = 0.001
 
 # Goes before each transaction: read object by object from a pipe, it takes longer than to write.
 SIZE: Final = struct.Struct(">Q")
@@ -48,12 +49,12 @@ def main() -> None:
     held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     # Nobody may replace the ledger while we may still write: we can outlive who started us.
     fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    connection = _connected(path, pragmas)
-    while _answer_next(connection):
+    connection, batches = _connected(path, pragmas), Batches(path)
+    while _answer_next(connection, batches):
         pass
 
 
-def _answer_next(connection: apsw.Connection) -> bool:
+def _answer_next(connection: apsw.Connection, batches: Batches) -> bool:
     size = sys.stdin.buffer.read(SIZE.size)
     content = sys.stdin.buffer.read(*SIZE.unpack(size)) if len(size) == SIZE.size else b""
     if not content:
@@ -63,8 +64,11 @@ def _answer_next(connection: apsw.Connection) -> bool:
     except EOFError:
         # It was cut short: whoever sent it has ended in the midst of it.
         return False
-    word, held_s, hindrance = _written(connection, prepared)
-    sys.stdout.write(f"{word} {held_s} {' '.join(hindrance.split())}\n")
+    asked = time.perf_counter()
+    with batches.next():
+        word, began, hindrance = _written(connection, prepared)
+    waited_s, held_s = began - asked, time.perf_counter() - began
+    sys.stdout.write(f"{word} {waited_s} {held_s} {' '.join(hindrance.split())}\n")
     sys.stdout.flush()
     return word == WRITTEN
 
@@ -77,7 +81,8 @@ def _connected(path: str, pragmas: Sequence[str]) -> apsw.Connection:
 
 
 def _written(connection: apsw.Connection, prepared: Prepared) -> tuple[str, float, str]:
-    """Write all of a transaction or nothing; give how long it held the lock, and what hindered."""
+    """Write all of a transaction or nothing; give when it had the lock, and what hindered."""
+    began = time.perf_counter()
     try:
         _begin(connection)
         began = time.perf_counter()
@@ -88,10 +93,10 @@ def _written(connection: apsw.Connection, prepared: Prepared) -> tuple[str, floa
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
     except NotAsExpected as reason:
-        return REFUSED, 0.0, str(reason)
+        return REFUSED, began, str(reason)
     except (apsw.Error, OSError, MemoryError) as reason:
-        return FAILED, 0.0, f"{type(reason).__name__}: {reason}"
-    return WRITTEN, time.perf_counter() - began, ""
+        return FAILED, began, f"{type(reason).__name__}: {reason}"
+    return WRITTEN, began, ""
 
 
 def _begin(connection: apsw.Connection) -> None:

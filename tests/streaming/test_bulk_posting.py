@@ -16,6 +16,7 @@ from accounts.events import Event
 from accounts.ledger import writer
 from accounts.ledger.conclusions import understand
 from accounts.ledger.identity import identity_of
+from accounts.ledger.precedence import LONGEST_COURTESY_S, before_the_next_batch
 from accounts.ledger.sql import Step
 from accounts.ledger.writer import Writer
 from accounts.models import Entry, Log
@@ -78,6 +79,7 @@ class Ahead:
         self._ledger = ledger
         self.begin_again()
         self.written: list[tuple[int, int]] = []
+        self.waited_s: list[float] = []
         self.bulk = BulkPosting(ledger.log.pk, identity_of(ledger.log), self._note)
 
     def begin_again(self) -> None:
@@ -98,6 +100,7 @@ class Ahead:
 
     def _note(self, messages: Any, outcomes: Any) -> None:
         assert outcomes.held_s > 0
+        self.waited_s.append(outcomes.waited_s)
         self.written.append((len(messages), outcomes.repeats))
 
 
@@ -311,6 +314,17 @@ def test_it_waits_for_its_turn_and_gives_up_as_every_writer_does(in_a_file, ahea
     ahead.bulk.finish()
 
     assert posted() == 2
+
+
+def test_it_lets_a_small_write_go_first_and_says_how_long_it_waited(in_a_file, ahead) -> None:
+    ahead.take(opened())
+    ahead.bulk.finish()
+
+    with before_the_next_batch(str(in_a_file)):
+        ahead.take(submitted())
+        ahead.bulk.finish()
+
+    assert ahead.waited_s[1] >= LONGEST_COURTESY_S
 
 
 def test_whoever_replaces_the_ledger_sees_that_it_is_in_use(ahead) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -108,16 +107,6 @@ def test_a_batch_is_counted_by_fate_with_its_times(db):
     for name in ("batch", "lock_wait", "lock_hold"):
         assert found[f"bankportal_consumer_{name}_seconds_count", ""] == 1
     assert 0 < found["bankportal_consumer_lock_hold_seconds_sum", ""] < 9
-
-
-def test_of_a_batch_that_another_process_writes_it_is_known_how_long_it_held_the_lock(db):
-    outcomes = replace(LedgerInTest().post(opened()), waited_s=None, held_s=0.5)
-
-    measure_batch(outcomes)
-
-    found = read(lambda: of_worker(metrics.OF_CONSUMER))
-    assert found["bankportal_consumer_lock_hold_seconds_sum", ""] == 0.5
-    assert found["bankportal_consumer_lock_wait_seconds_count", ""] == 0
 
 
 def test_the_time_from_click_to_posted_is_that_of_the_rows_and_of_agents_alone(db):

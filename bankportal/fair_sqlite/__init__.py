@@ -1,0 +1,1 @@
+"""Django's SQLite, whose transactions go before the next batch of a backlog."""
