@@ -36,7 +36,8 @@ PATIENCE_S = 900
 
 def figures(*, quick: bool) -> Iterator[Figure]:
     """Give rates at a small ledger and at a large one, and what the large one took of memory."""
-    small, rounds, block = (60_000, 2, 40_000) if quick else (250_000, 3, 100_000)
+    # A block takes some seconds, so that how a consumer begins is a small part of it.
+    small, rounds, block = (60_000, 2, 40_000) if quick else (100_000, 3, 200_000)
     with temporary_portal():
         publish(openings(ACCOUNTS))
         _grow_to(small)

@@ -142,8 +142,13 @@ class BulkPosting:
             raise Hindered(written.hindrance, batches)
         batch, outcomes = self._underway.popleft()
         self._books().note_written()
-        timed = replace(outcomes, waited_s=written.waited_s, held_s=written.held_s)
-        self._posted(batch.messages, timed)
+        outcomes = replace(
+            outcomes,
+            waited_s=written.waited_s,
+            held_s=written.held_s,
+            was_waited_for=written.was_waited_for,
+        )
+        self._posted(batch.messages, outcomes)
 
     def _note_repeats(self, repeats: int) -> None:
         self._wary_for = _WARY_BATCHES if repeats else max(0, self._wary_for - 1)

@@ -241,7 +241,7 @@ class _Session:
         return False
 
     def _note_posted(self, posted: Sequence[Understood | Refused], outcomes: Outcomes) -> None:
-        self._pace.note(len(posted), outcomes.held_s)
+        self._pace.note(len(posted), outcomes.held_s, was_waited_for=outcomes.was_waited_for)
         self._counts.add(outcomes)
         measure_batch(outcomes)
         self._lag.note_read(posted, outcomes.following)

@@ -46,7 +46,8 @@ class BalanceMoved(Exception):
 class Outcomes:
     """What a batch came to, and when.
 
-    ``waited_s`` and ``held_s`` are how long it waited for the write lock and held it.
+    ``waited_s`` and ``held_s`` are how long it waited for the write lock and held it, and
+    ``was_waited_for`` whether an agent waited for that in turn, as far as is known.
     """
 
     posted: int
@@ -59,6 +60,7 @@ class Outcomes:
     posted_at_ms: int = 0
     waited_s: float = 0.0
     held_s: float = 0.0
+    was_waited_for: bool = False
 
 
 def post_batch(  # noqa: PLR0913 each is said by name

@@ -58,6 +58,8 @@ class Batches:
     def __init__(self, database: str) -> None:
         self._batch = os.open(batch_path(database), _CREATING, 0o644)
         self._waiting = os.open(waiting_path(database), _CREATING, 0o644)
+        # Whether somebody waited when the last batch was written.
+        self.are_waited_for = False
 
     @contextmanager
     def next(self) -> Iterator[None]:
@@ -67,6 +69,7 @@ class Batches:
         try:
             yield
         finally:
+            self.are_waited_for = not self._nobody_waits()
             fcntl.flock(self._batch, fcntl.LOCK_UN)
 
     def _nobody_waits(self) -> bool:

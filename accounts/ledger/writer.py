@@ -32,12 +32,14 @@ _PIPE_SIZE: Final = 1024 * 1024
 class Written(NamedTuple):
     """What became of a transaction: whether it is written, and otherwise why not.
 
-    ``waited_s`` and ``held_s`` are how long it waited for the write lock and held it.
+    ``waited_s`` and ``held_s`` are how long it waited for the write lock and held it, and
+    ``was_waited_for`` whether somebody else waited for that in turn.
     """
 
     is_written: bool
     waited_s: float
     held_s: float
+    was_waited_for: bool
     hindrance: str
 
 
@@ -79,11 +81,17 @@ class Writer:
         while b"\n" not in self._heard:
             piece = self._read(deadline - time.monotonic())
             if not piece:
-                return Written(False, 0.0, 0.0, "the writing process has ended, or does not answer")
+                return Written(False, 0.0, 0.0, False, "the writing process is silent or gone")
             self._heard += piece
         line, _end, self._heard = self._heard.partition(b"\n")
-        word, waited_s, held_s, hindrance = line.decode().split(" ", 3)
-        return Written(word == "written", float(waited_s), float(held_s), hindrance)
+        word, waited_s, held_s, was_waited_for, *hindrance = line.decode().split()
+        return Written(
+            word == "written",
+            float(waited_s),
+            float(held_s),
+            was_waited_for == "1",
+            " ".join(hindrance),
+        )
 
     def _read(self, patience_s: float) -> bytes:
         assert self._process.stdout is not None  # noqa: S101 # since it was asked for

@@ -2,9 +2,9 @@
 
 ``python -m accounts.ledger.writing FILE LOCK [PRAGMA...]`` reads one transaction after the other
 from standard input and answers each on standard output with a line: what became of it, for how
-many seconds it waited for the lock and held it, and what hindered it. It ends with its input, and
-with the first transaction that it could not write, so that none is written on top of one that is
-missing.
+many seconds it waited for the lock and held it, whether somebody waited for it in turn (0 or 1),
+and what hindered it. It ends with its input, and with the first transaction that it could not
+write, so that none is written on top of one that is missing.
 
 Nothing of Django may be imported here: Django's SQLite must never open the file in this process,
 since closing it there would let go of our locks (POSIX locks are a process's).
@@ -18,6 +18,7 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import apsw
@@ -50,8 +51,9 @@ def main() -> None:
     # Nobody may replace the ledger while we may still write: we can outlive who started us.
     fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
     connection, batches = _connected(path, pragmas), Batches(path)
+    log = _WriteAheadLog(connection)
     while _answer_next(connection, batches):
-        pass
+        log.copy_when_long()
 
 
 def _answer_next(connection: apsw.Connection, batches: Batches) -> bool:
@@ -68,7 +70,8 @@ def _answer_next(connection: apsw.Connection, batches: Batches) -> bool:
     with batches.next():
         word, began, hindrance = _written(connection, prepared)
     waited_s, held_s = began - asked, time.perf_counter() - began
-    sys.stdout.write(f"{word} {waited_s} {held_s} {' '.join(hindrance.split())}\n")
+    words = (word, waited_s, held_s, int(batches.are_waited_for), *hindrance.split())
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
     sys.stdout.flush()
     return word == WRITTEN
 
@@ -78,6 +81,32 @@ def _connected(path: str, pragmas: Sequence[str]) -> apsw.Connection:
     for pragma in ("PRAGMA foreign_keys=ON", *pragmas):
         connection.execute(pragma)
     return connection
+
+
+class _WriteAheadLog:
+    """What is committed and not in the database's own file yet.
+
+    SQLite copies it there within the commit that has made it long. That takes longer than a
+    batch, and keeps nobody else from writing; so it is done when nobody waits for the batch.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._most_pages: int = connection.pragma("wal_autocheckpoint")
+        self._connection = connection
+        self._pages = 0
+        connection.set_wal_hook(self._note)
+
+    def copy_when_long(self) -> None:
+        """Copy it as far as those who read allow, if it is as long as the setting says."""
+        if self._pages >= self._most_pages > 0:
+            self._pages = 0
+            # What was committed stays so; the next time comes with the next batch.
+            with suppress(apsw.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _note(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self._pages = pages
+        return 0
 
 
 def _written(connection: apsw.Connection, prepared: Prepared) -> tuple[str, float, str]:

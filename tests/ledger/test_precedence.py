@@ -71,6 +71,20 @@ def test_a_batch_gives_way_to_a_small_write_that_waits(database, monkeypatch):
             assert batch.is_in.wait(5)
 
 
+def test_a_batch_tells_whether_somebody_waited_for_it(database):
+    batches = Batches(database)
+    with batches.next():
+        pass
+    assert not batches.are_waited_for
+
+    with beside(batches.next()) as batch:
+        assert batch.is_in.wait(5)
+        with beside(before_the_next_batch(database)):
+            wait_until(lambda: not batches._nobody_waits(), "it says that it waits")
+            batch.leave()
+    assert batches.are_waited_for
+
+
 def test_one_that_waited_for_a_batch_comes_before_the_next_one(database, monkeypatch):
     """As in a backlog, where the writing process begins its next batch at once."""
     monkeypatch.setattr(precedence, "LONGEST_COURTESY_S", 60)

@@ -1,11 +1,13 @@
 """Batches that are concluded before the ones ahead of them are written, by another process."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from streaming.bulk_posting import Batch, BulkPosting, Hindered, can_post_ahead
 from streaming.occupancy import Occupied, alone, ledger_lock_path
 from tests.builders import LedgerInTest, delivered, opened, raw, submitted, withdrawn
 from tests.databases import only_on
+from tests.processes import wait_until
 
 pytestmark = [
     pytest.mark.django_db,
@@ -44,7 +47,8 @@ def in_a_file(tmp_path, settings, db) -> Iterator[Path]:
     in_memory = connections["default"]
     copy_of(in_memory, path)
     own = connections.create_connection("default")
-    own.settings_dict = own.settings_dict | {"NAME": path}
+    options = dict(own.settings_dict["OPTIONS"])
+    own.settings_dict = own.settings_dict | {"NAME": path, "OPTIONS": options}
     connections["default"] = own
     yield path
     own.close()
@@ -325,6 +329,25 @@ def test_it_lets_a_small_write_go_first_and_says_how_long_it_waited(in_a_file, a
         ahead.bulk.finish()
 
     assert ahead.waited_s[1] >= LONGEST_COURTESY_S
+
+
+def test_what_is_committed_is_copied_into_the_file_when_there_is_much(
+    in_a_file, ahead, tmp_path
+) -> None:
+    """Red without ``copy_when_long``: SQLite itself would do it while the batch is waited for."""
+    connection.settings_dict["OPTIONS"] |= {
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA wal_autocheckpoint=1;"
+    }
+    ahead.take(opened(), submitted())
+    ahead.bulk.finish()
+    moved = tmp_path / "without its log.sqlite3"
+
+    def copied() -> int:
+        shutil.copy(in_a_file, moved)
+        with closing(sqlite3.connect(moved)) as alone:
+            return alone.execute("SELECT count(*) FROM accounts_entry").fetchone()[0]
+
+    wait_until(lambda: copied() == 2, "its file has both")
 
 
 def test_whoever_replaces_the_ledger_sees_that_it_is_in_use(ahead) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -14,6 +15,7 @@ from django.db import connection
 from accounts.events import encode
 from accounts.models import Account, Branch
 from streaming.kafka.admin import create_topic
+from streaming.management.commands.import_transactions import NICENESS
 from tests.builders import opened, submitted, withdrawn
 from tests.kafka_fixtures import BrokerRun
 from tests.processes import Portal, wait_until
@@ -274,6 +276,8 @@ def test_interrupted_it_says_how_to_go_on_and_going_on_completes_it(
     path = history(tmp_path, deposits(200))
     importing = bank.start("import_transactions", str(path), "--rate", "20")
     wait_until(lambda: bank.balance("C7"), "some are posted")
+    # Those whom somebody waits for go first.
+    assert psutil.Process(importing.pid).nice() == min(19, psutil.Process().nice() + NICENESS)
 
     importing.send_signal(asked_by)
 

@@ -1,8 +1,9 @@
 """Imports a history file."""
 
+import os
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -26,6 +27,9 @@ from streaming.management.database import said_in_a_line
 from streaming.management.interruption import stoppable
 from streaming.progress import Console
 from streaming.stopping import EXIT_DELIBERATE, EXIT_TRY_AGAIN, DeliberateStop
+
+# Agents, and what works for them, go first where the processors are short.
+NICENESS: Final = 10
 
 
 class Command(BaseCommand):
@@ -53,6 +57,11 @@ class Command(BaseCommand):
             metavar="CODE",
             help="which branch gets the accounts that no branch has (default: the first)",
         )
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        # Of a process of its own, and of no other that calls the command.
+        os.nice(NICENESS)
+        super().run_from_argv(argv)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
