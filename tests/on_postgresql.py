@@ -28,7 +28,6 @@ ABOUT_OTHER_THINGS = (
     "tests/faults/test_broker_away.py",
     "tests/faults/test_wrong_logs.py",
     "tests/streaming/test_broker_away.py",
-    "tests/streaming/test_import_transactions.py",
     "tests/streaming/test_kafka_security.py",
     "tests/streaming/test_load_demo.py",
     "tests/streaming/test_memory_mode.py",
@@ -42,13 +41,8 @@ ABOUT_OTHER_THINGS = (
     # Sockets and clocks, whose processes do with a database what the other faults strike.
     "tests/faults/test_clocks.py",
     "tests/faults/test_screens.py",
-    # Processes in an environment of their own, and what takes longest and asks what others ask.
+    # Processes in an environment of their own.
     "tests/site/test_doctor.py",
-    "tests/site/test_hostile.py",
-    "tests/site/test_matrix.py",
-    "tests/streaming/test_verify_ledger.py",
-    "tests/streaming/test_dead_letters_end_to_end.py",
-    "tests/faults/test_mix.py",
     "tests/site/test_exit_codes.py",
     "tests/site/test_logs.py",
 )
