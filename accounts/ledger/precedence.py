@@ -47,7 +47,7 @@ def before_the_next_batch(database: str) -> Iterator[None]:
             waiting = held.enter_context(_opened(waiting_path(database)))
             _is_locked(waiting, fcntl.LOCK_SH)
             _wait_until(lambda: _is_locked(batch, fcntl.LOCK_SH), LONGEST_BATCH_S)
-            # Kept, it would hold up the next batch where it shall wait for SQLite's lock only.
+            # Kept, it would keep the next batch from showing that it is being written.
             fcntl.flock(batch, fcntl.LOCK_UN)
         yield
 

@@ -116,6 +116,14 @@ def test_small_writes_without_end_hold_up_a_batch_for_a_moment_only(database):
             assert small.is_alive()
 
 
+def test_a_batch_that_did_not_give_way_is_waited_for_all_the_same(database):
+    batches = Batches(database)
+    with beside(before_the_next_batch(database)) as first:
+        assert first.is_in.wait(5)
+        with batches.next(), beside(before_the_next_batch(database)) as second:
+            assert not second.is_in.wait(0.05)
+
+
 def test_a_batch_that_is_frozen_holds_up_a_small_write_for_a_moment_only(database, monkeypatch):
     monkeypatch.setattr(precedence, "LONGEST_BATCH_S", 0.01)
     with beside(Batches(database).next()) as batch:
