@@ -59,11 +59,11 @@ lint: ## Check style, types, layers, JavaScript, translations, migrations and do
 	@$(VENV) -m pytest -q -n 0 tests/test_documentation.py tests/test_vendored_files.py
 
 bench: ## Run the benchmarks, in less than half an hour, and print one table
-	@$(INSTALL) dev
+	@$(INSTALL) bench
 	@$(VENV) -m bench $(BENCHMARKS)
 
 bench-quick: ## The same with fewer rows and runs, in two minutes
-	@$(INSTALL) dev
+	@$(INSTALL) bench
 	@$(VENV) -m bench --quick $(BENCHMARKS)
 
 bench-record: ## Put the last full run's table into docs/benchmarks.md
@@ -79,6 +79,7 @@ lock: ## Compile requirements*.txt anew from requirements*.in
 	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in --output-file requirements.txt
 	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements.txt requirements-telemetry.in --output-file requirements-telemetry.txt
 	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements-telemetry.txt requirements-dev.in --output-file requirements-dev.txt
+	@$(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --constraint requirements-dev.txt requirements-bench.in --output-file requirements-bench.txt
 
 sbom: ## Write the bill of materials, with versions, hashes and licences, to dist/sbom.cdx.json
 	@$(INSTALL) dev

@@ -58,7 +58,11 @@ def parts() -> Iterator[Part]:
     shipped = list(python_parts(ROOT / "requirements.txt", licences))
     yield from shipped
     known = {each.purl for each in shipped}
-    for lock, scope in (("telemetry", ComponentScope.OPTIONAL), ("dev", ComponentScope.EXCLUDED)):
+    for lock, scope in (
+        ("telemetry", ComponentScope.OPTIONAL),
+        ("dev", ComponentScope.EXCLUDED),
+        ("bench", ComponentScope.EXCLUDED),
+    ):
         for each in python_parts(ROOT / f"requirements-{lock}.txt", licences):
             if each.purl not in known:
                 known.add(each.purl)

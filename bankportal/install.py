@@ -1,13 +1,14 @@
 """Makes ``.venv`` and puts the locked requirements in it. Needs nothing but Python itself.
 
-Runs under the system's Python as ``python3 -m bankportal.install run`` (or ``telemetry``, or
-``dev``), before anything else is there. A second run finds its stamp and does nothing.
+Runs under the system's Python as ``python3 -m bankportal.install run`` (or ``telemetry``,
+``dev`` or ``bench``), before anything else is there. A second run finds its stamp and does nothing.
 """
 
 import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,16 +21,20 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed.json"
 LOG = VENV / "install.log"
+BUILDER = VENV / "setuptools.txt"
 # Each takes in those before it.
 REQUIREMENTS = {
     "run": ROOT / "requirements.txt",
     "telemetry": ROOT / "requirements-telemetry.txt",
     "dev": ROOT / "requirements-dev.txt",
+    "bench": ROOT / "requirements-bench.txt",
 }
+# Comes as source only. The setuptools of the same file builds it, not whichever there would be.
+SOURCE_ONLY = "django-hordak"
 
 OLDEST, NEWEST = (3, 11), (3, 14)
 # What an installation was seen to take, and some more.
-MB_NEEDED = {"run": 700, "telemetry": 750, "dev": 1600}
+MB_NEEDED = {"run": 700, "telemetry": 750, "dev": 1600, "bench": 1700}
 EXIT_REFUSED = 78
 
 # What pip says when something is in the way, the first that fits, and what to do about it.
@@ -197,13 +202,24 @@ def make_environment() -> None:
 
 
 def install_requirements(purpose: str) -> None:
-    """Let pip install exactly the locked files, ready-made ones only."""
+    """Let pip install exactly the locked files, ready-made ones only but for SOURCE_ONLY."""
     file = REQUIREMENTS[purpose]
+    lock = file.read_text(encoding="utf-8")
     say(f"Installing {count_of(file)} locked packages; this takes a minute or so, once")
+    building: list[str] = []
+    if setuptools := re.search(r"^setuptools==.*?(?=^\S|\Z)", lock, re.MULTILINE | re.DOTALL):
+        BUILDER.write_text(setuptools[0], encoding="utf-8")
+        run_pip_install("-r", str(BUILDER))
+        building = ["--no-build-isolation", "--use-pep517", f"--no-binary={SOURCE_ONLY}"]
+    run_pip_install(*building, "-r", str(file))
+
+
+def run_pip_install(*words: str) -> None:
+    """Let pip install what ``words`` say and nothing that it needs; raise ``NotInstalled``."""
     command = [
         str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
         "--progress-bar=off", "--retries=2", "--no-deps", "--require-hashes",
-        "--only-binary=:all:", "-r", str(file),
+        "--only-binary=:all:", *words,
     ]  # fmt: skip
     done = quiet(command)
     LOG.write_text(done.stdout, encoding="utf-8", errors="replace")

@@ -28,7 +28,7 @@ EXCEPTIONS = {
 
 
 def locked_packages() -> set[str]:
-    text = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    text = (ROOT / "requirements-bench.txt").read_text(encoding="utf-8")
     return set(re.findall(r"^([a-z0-9-]+)(?:\[\S+\])?==", text, re.MULTILINE))
 
 
@@ -101,7 +101,7 @@ def test_the_bill_of_materials_is_valid_and_holds_everything(sbom):
     held = {each["bom-ref"]: each for each in json.loads(text)["components"]}
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
-    lock = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    lock = (ROOT / "requirements-bench.txt").read_text(encoding="utf-8")
     names = re.findall(r"^([a-z0-9-]+)(?:\[\S+\])?==([^\s;]+)", lock, re.MULTILINE)
     assert {f"pkg:pypi/{name}@{version}" for name, version in names} <= set(held)
     assert len([ref for ref in held if ref.startswith("pkg:maven/")]) == len(jars())

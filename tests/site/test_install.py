@@ -1,7 +1,9 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -172,6 +174,53 @@ def test_a_stamp_makes_the_next_start_do_nothing(clone, monkeypatch):
 
     assert was_installed
     assert not install.is_installed("run")
+
+
+def packages_of(purpose: str) -> set[str]:
+    lock = install.REQUIREMENTS[purpose].read_text(encoding="utf-8")
+    return set(re.findall(r"^[a-z0-9-]+(?:\[\S+\])?==[^\s;]+", lock, re.MULTILINE))
+
+
+def test_each_lock_takes_in_those_before_it():
+    locks = [packages_of(purpose) for purpose in install.REQUIREMENTS]
+
+    assert all(before < after for before, after in pairwise(locks))
+
+
+@pytest.fixture
+def asked_of_pip(tmp_path, monkeypatch) -> list[str]:
+    """Let pip do nothing; give what it is asked."""
+    asked: list[str] = []
+
+    def note(command: list[str]) -> subprocess.CompletedProcess[str]:
+        asked.append(" ".join(command))
+        return subprocess.CompletedProcess(command, 0, "")
+
+    monkeypatch.setattr(install, "quiet", note)
+    monkeypatch.setattr(install, "LOG", tmp_path / "install.log")
+    monkeypatch.setattr(install, "BUILDER", tmp_path / "setuptools.txt")
+    return asked
+
+
+@pytest.mark.parametrize("purpose", ["run", "telemetry", "dev"])
+def test_only_what_is_ready_made_is_installed(purpose, asked_of_pip):
+    install.install_requirements(purpose)
+
+    (asked,) = asked_of_pip
+    lock = install.REQUIREMENTS[purpose]
+    assert asked.endswith(f"--require-hashes --only-binary=:all: -r {lock}")
+
+
+def test_the_one_that_comes_as_source_is_built_by_the_locked_setuptools(asked_of_pip):
+    install.install_requirements("bench")
+
+    first, second = asked_of_pip
+    assert first.endswith(f"--require-hashes --only-binary=:all: -r {install.BUILDER}")
+    builder = install.BUILDER.read_text()
+    assert re.fullmatch(r"setuptools==\S+( \\\n    --hash=sha256:\w{64})+(\n    #.*)+\n", builder)
+    # Of what both are about the last one holds.
+    assert "--only-binary=:all: --no-build-isolation" in second
+    assert second.endswith(f"--no-binary=django-hordak -r {install.REQUIREMENTS['bench']}")
 
 
 def test_it_needs_nothing_that_python_does_not_bring():
