@@ -5,6 +5,7 @@ import platform
 import resource
 import subprocess
 import time
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import msgspec
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("Django", "confluent-kafka", "daphne", "channels", "msgspec", "psycopg", "playwright")
+PACKAGES = (
+    *("Django", "confluent-kafka", "daphne", "channels", "msgspec", "psycopg", "playwright"),
+    "django-hordak",
+)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +93,11 @@ def _versions() -> dict[str, str]:
 
     from streaming.embedded.lock import KAFKA_VERSION
 
-    packages = {name: metadata.version(name) for name in PACKAGES}
+    packages = {}
+    for name in PACKAGES:
+        # Without `make bench` there is no django-hordak.
+        with suppress(metadata.PackageNotFoundError):
+            packages[name] = metadata.version(name)
     return packages | {"SQLite": sqlite3.sqlite_version, "Kafka": KAFKA_VERSION}
 
 

