@@ -45,6 +45,7 @@ class Benchmark(NamedTuple):
 BENCHMARKS = {
     "posting": Benchmark("bench.posting", full_s=900, quick_s=120),
     "scaling": Benchmark("bench.scaling", full_s=300, quick_s=120, is_in_quick=False),
+    "hearing": Benchmark("bench.hearing", full_s=180, quick_s=60, is_in_quick=False),
     "click": Benchmark("bench.click", full_s=300, quick_s=120),
     "fanout": Benchmark("bench.fanout", full_s=420, quick_s=120),
     "fairness": Benchmark("bench.fairness", full_s=400, quick_s=120),

