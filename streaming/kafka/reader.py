@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, cast
+from operator import methodcaller
+from typing import Any, Final, cast
 
 from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -65,8 +66,21 @@ def as_delivered(message: Message) -> Delivered:
         message.key(),
         message.value(),
         -1 if epoch is None else epoch,
-        tuple(cast(Headers, message.headers()) or ()),
+        _headers_of(message),
     )
+
+
+# Where the name of a header is no UTF-8, librdkafka's Python sets an exception and gives a broken
+# list all the same. Called from C, that is found out at once; otherwise anywhere later.
+_ask_for_headers: Final = methodcaller("headers")
+
+
+def _headers_of(message: Message) -> Headers:
+    """Give a message's headers; none of them where Python cannot read one's name."""
+    try:
+        return tuple(cast(Headers, _ask_for_headers(message)) or ())
+    except (SystemError, UnicodeDecodeError):
+        return ()
 
 
 class Reader:

@@ -11,6 +11,7 @@ from streaming.endpoint import Endpoint
 from streaming.kafka.errors import BrokerNotReachable
 from streaming.kafka.log_reader import LogReader, read_log
 from streaming.kafka.reader import LogIncomplete
+from tests.raw_produce import publish_raw
 
 
 def publish(kafka: Endpoint, topic: str, partition: int, count: int, **more) -> None:
@@ -53,6 +54,22 @@ def test_partitions_can_be_read_in_turn(kafka, topic):
         pairs = list(zip(first, second, strict=True))
 
     assert [(left.offset, right.offset) for left, right in pairs] == [(n, n) for n in range(2_500)]
+
+
+def test_a_header_whose_name_is_no_text_stops_nobody(kafka, topic):
+    # Waits until the partition has a leader.
+    publish(kafka, topic, 0, 1)
+    publish_raw(kafka, topic, b"key", b"before", {b"traceparent": b"00"})
+    publish_raw(kafka, topic, b"key", b"odd", {b"sound": b"1", b"\xff\xfe": b"2", b"more": b""})
+    publish_raw(kafka, topic, b"key", b"behind", {})
+
+    messages = list(read_log(kafka, topic, {0: (1, 4)}))
+
+    assert [(each.value, each.headers) for each in messages] == [
+        (b"before", (("traceparent", b"00"),)),
+        (b"odd", ()),
+        (b"behind", ()),
+    ]
 
 
 def test_gaps_that_transactions_leave_are_no_loss(kafka, topic):
