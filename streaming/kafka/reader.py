@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 3.0
 # How long a partition that answers an error is left alone, so that the others go on.
 REST_S = 10.0
+# More than any message that is meant to be an event; what is larger is never one.
+LARGEST_TAKEN: Final = 16 * 1024 * 1024
 # A new leader may not have the last message to give for a moment (KIP-207).
 SHORT_FOR_S = 10.0
 
@@ -57,17 +59,31 @@ class ReadFailed(Exception):
 
 
 def as_delivered(message: Message) -> Delivered:
-    """Give a message that is no error as the ledger takes it."""
+    """Give a message that is no error as the ledger takes it, whoever reads the log."""
     epoch = message.leader_epoch()
+    key, value = _bounded(message.key(), message.value())
     return Delivered(
         cast(int, message.partition()),
         cast(int, message.offset()),
         message.timestamp()[1],
-        message.key(),
-        message.value(),
+        key,
+        value,
         -1 if epoch is None else epoch,
         _headers_of(message),
     )
+
+
+def _bounded(key: bytes | None, value: bytes | None) -> tuple[bytes | None, bytes | None]:
+    """Give key and value; in place of very large ones a text that says which they were.
+
+    A megabyte may unpack to a thousand, more than a database takes in one row: nothing behind it
+    would ever be posted.
+    """
+    size = len(key or b"") + len(value or b"")
+    if size <= LARGEST_TAKEN:
+        return key, value
+    said = f"Left out: {size} bytes with the digest {digest_of(key, value).hex()}."
+    return None, said.encode()
 
 
 # Where the name of a header is no UTF-8, librdkafka's Python sets an exception and gives a broken

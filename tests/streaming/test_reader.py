@@ -3,11 +3,12 @@
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
+from accounts.ledger.conclusions import Refused, understand
 from accounts.ledger.identity import Position
 from accounts.ledger.messages import digest_of
 from streaming.endpoint import Endpoint
 from streaming.kafka import reader as module
-from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
+from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed, as_delivered
 
 
 class Message:
@@ -221,3 +222,16 @@ def test_an_offset_that_is_not_there_is_lost_only_where_we_began(reader_at, cloc
 
     with pytest.raises(LogIncomplete):
         reader.read(100, 0)
+
+
+def test_a_message_that_no_database_would_take_is_delivered_as_a_text_that_says_so(monkeypatch):
+    monkeypatch.setattr(module, "LARGEST_TAKEN", 10)
+    taken, other = Message(0), Message(1)
+    taken.value, other.value = (lambda: b"{56789"), (lambda: b"{5678}9")
+
+    whole, replaced = as_delivered(taken), as_delivered(other)
+
+    assert (whole.key, whole.value) == (b"C100", b"{56789")
+    said = f"Left out: 11 bytes with the digest {digest_of(b'C100', b'{5678}9').hex()}."
+    assert (replaced.key, replaced.value) == (None, said.encode())
+    assert isinstance(understand(replaced), Refused)
