@@ -81,7 +81,7 @@ def dashboard_response(request: AgentRequest, opened: OpenedBoard) -> HttpRespon
     usual = usual_range(agent)
     chosen = form.chosen(agent, usual_range=usual)
     asked = [asked_in(request.GET, each.panel, each.height) for each in opened.shown]
-    if wait_s := _seconds_to_search(agent, asked):
+    if wait_s := _seconds_to_search(agent, asked) or seconds_to_wait(agent.pk, Limited.FIGURES):
         return too_often(request, wait_s)
     shown = _shown(agent, chosen, asked)
     context = {

@@ -137,6 +137,7 @@ def test_what_is_typed_wrong_is_not_counted(client, bank, clock):
     [
         "/accounts/?account=zz",
         "/transactions/export.csv",
+        "/dashboard/?range=all",
         "/dashboard/figures/?range=all",
         "/dashboard/figures/?panels=bars&bars_find=Mar",
         "/accounts/C100/statement.csv",
@@ -163,6 +164,15 @@ def test_looking_in_a_panel_and_searching_are_counted_together(client, bank, clo
 
     assert [client.get(address).status_code for address in looks] == [429] * 3
     assert client.get("/dashboard/?bars_find=%20").status_code == 200
+
+
+def test_a_dashboards_figures_are_counted_with_its_page_and_without(client, bank, clock):
+    client.force_login(bank.supervisor)
+    pages = ("/dashboard/?agent=a", "/dashboard/figures/?agent=b", "/dashboard/?agent=c")
+    for address in pages:
+        assert client.get(address).status_code == 200
+
+    assert [client.get(address).status_code for address in pages] == [429] * 3
 
 
 def test_results_as_one_types_say_when_to_go_on(client, bank, clock):
