@@ -354,6 +354,9 @@ MOST_A_MINUTE = {
     "export": whole_number(
         "EXPORTS_PER_MINUTE", env.str("EXPORTS_PER_MINUTE", default="20"), least=1, most=60_000
     ),
+    "change": whole_number(
+        "CHANGES_PER_MINUTE", env.str("CHANGES_PER_MINUTE", default="60"), least=1, most=60_000
+    ),
 }
 # Where SQLite's processes count it; in PostgreSQL there is a table.
 LIMITS_FILE = DATA_DIR / "limits.sqlite3"

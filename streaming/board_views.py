@@ -25,7 +25,11 @@ from accounts.services.boards import (
     save_layout,
     share_board,
 )
-from accounts.views.doors import AgentRequest, with_customer_data
+from accounts.views.doors import (
+    AgentRequest,
+    changing_as_often_as_allowed,
+    with_customer_data,
+)
 from streaming.board_forms import THIS, BoardForm, FirstForm, SavedViewForm
 from streaming.boards import suggested_name, written_layout
 
@@ -46,6 +50,7 @@ def boards(request: AgentRequest) -> HttpResponse:
 
 @with_customer_data
 @require_POST
+@changing_as_often_as_allowed
 def save_board(request: AgentRequest) -> HttpResponse:
     """Keep an arrangement with its filter; where that is refused, ask what to do with it."""
     form = SavedViewForm(request.POST)
@@ -66,6 +71,7 @@ def save_board(request: AgentRequest) -> HttpResponse:
 
 @with_customer_data
 @require_http_methods(["GET", "HEAD", "POST"])
+@changing_as_often_as_allowed
 def board_settings(request: AgentRequest, board_id: int) -> HttpResponse:
     """Name a dashboard of the agent's own, and share it with a role or with nobody."""
     board = _own(request.user, board_id)
@@ -84,6 +90,7 @@ def board_settings(request: AgentRequest, board_id: int) -> HttpResponse:
 
 @with_customer_data
 @require_POST
+@changing_as_often_as_allowed
 def copy_board(request: AgentRequest, board_id: int) -> HttpResponse:
     """Copy a dashboard that the agent may open, and open the copy."""
     try:
@@ -99,6 +106,7 @@ def copy_board(request: AgentRequest, board_id: int) -> HttpResponse:
 
 @with_customer_data
 @require_POST
+@changing_as_often_as_allowed
 def first_board(request: AgentRequest) -> HttpResponse:
     """Let a dashboard of the agent's own open first, or that of the role."""
     form = FirstForm(request.POST)
@@ -114,6 +122,7 @@ def first_board(request: AgentRequest) -> HttpResponse:
 
 @with_customer_data
 @require_http_methods(["GET", "HEAD", "POST"])
+@changing_as_often_as_allowed
 def remove_board(request: AgentRequest, board_id: int) -> HttpResponse:
     """Ask whether to delete a dashboard of the agent's own, or delete it."""
     board = _own(request.user, board_id)

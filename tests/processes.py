@@ -85,6 +85,7 @@ class Portal:
             "SUBMISSIONS_PER_MINUTE": "60000",
             "SEARCHES_PER_MINUTE": "60000",
             "FIGURES_PER_MINUTE": "60000",
+            "CHANGES_PER_MINUTE": "60000",
             # Who signed in when the run began is in until it ends.
             "SESSION_IDLE_MINUTES": "1440",
             "SESSION_HOURS": "168",

@@ -52,6 +52,7 @@ class Limited(StrEnum):
     SUBMISSION = "submission"
     EXPORT = "export"
     FIGURES = "figures"
+    CHANGE = "change"
 
 
 def most_a_minute(act: Limited) -> int:

@@ -106,6 +106,20 @@ def as_often_as_allowed(act: Limited) -> Callable[[Page[Rest]], Page[Rest]]:
     return decorate
 
 
+def changing_as_often_as_allowed(page: Page[Rest]) -> Page[Rest]:
+    """Let an agent send a form so many times a minute; to look at it is not counted.
+
+    For what is recorded in the audit log however often it is done and undone.
+    """
+    limited = as_often_as_allowed(Limited.CHANGE)(page)
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        return (limited if request.method == "POST" else page)(request, *args, **kwargs)
+
+    return cast("Page[Rest]", guarded)
+
+
 def too_often(request: HttpRequest, wait_s: int) -> HttpResponse:
     """Say when the page may be asked for again."""
     response = render(request, "429.html", {"wait_s": wait_s}, status=HTTPStatus.TOO_MANY_REQUESTS)

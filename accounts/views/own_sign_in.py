@@ -19,7 +19,12 @@ from accounts.models import Agent
 from accounts.selectors.open_sessions import open_sessions
 from accounts.selectors.sessions import time_left
 from accounts.services.sessions import end_other_sessions, end_session, note_activity
-from accounts.views.doors import AgentRequest, for_agents, with_fresh_sign_in
+from accounts.views.doors import (
+    AgentRequest,
+    changing_as_often_as_allowed,
+    for_agents,
+    with_fresh_sign_in,
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -36,6 +41,7 @@ def session_state(request: HttpRequest) -> JsonResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_agents
 @with_fresh_sign_in
+@changing_as_often_as_allowed
 def own_sessions(request: AgentRequest) -> HttpResponseBase:
     """List where the agent is signed in; end one of these sessions, or all but this one."""
     found = open_sessions(request.user, current_key=request.session.session_key)

@@ -19,7 +19,12 @@ from accounts.services.access import (
     remove_second_factor,
     unlock,
 )
-from accounts.views.doors import AgentRequest, for_team_keepers, with_fresh_sign_in
+from accounts.views.doors import (
+    AgentRequest,
+    changing_as_often_as_allowed,
+    for_team_keepers,
+    with_fresh_sign_in,
+)
 
 # What is done without anything to show but that it was.
 _PLAIN: dict[str, tuple[Callable[..., None], Promise]] = {
@@ -43,6 +48,7 @@ def team(request: AgentRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_team_keepers
 @with_fresh_sign_in
+@changing_as_often_as_allowed
 def team_member(request: AgentRequest, agent_id: int) -> HttpResponseBase:
     """Show one of the team with what can be done, or do it."""
     found = selectors.member(agent_id, seen_by=request.user)

@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 
 from accounts.identifiers import new_transaction_id
-from accounts.models import Submission
+from accounts.models import AuditRecord, Board, Submission
 from accounts.services import limits
+from accounts.services.boards import create_board
 from accounts.services.limits import Limited, seconds_to_wait
 
 SHARE_S = 20  # of a minute, at three a minute
@@ -173,6 +174,53 @@ def test_a_dashboards_figures_are_counted_with_its_page_and_without(client, bank
         assert client.get(address).status_code == 200
 
     assert [client.get(address).status_code for address in pages] == [429] * 3
+
+
+def shared_board(bank, role: str):
+    board = create_board(name="Matin", layout=[], by=getattr(bank, role))
+    return f"/dashboards/{board.pk}/", {"name": "Matin", "shared_with": "auditor"}
+
+
+def written() -> tuple[int, int]:
+    return AuditRecord.objects.count(), Board.objects.count()
+
+
+# Whose, and what makes the address and the form.
+CHANGES = {
+    "share": ("teller", lambda bank: shared_board(bank, "teller")),
+    "save": ("teller", lambda _bank: ("/dashboards/save/", {"target": "new", "name": "Soir"})),
+    "first": ("teller", lambda _bank: ("/dashboards/first/", {})),
+    "copy": ("teller", lambda bank: (f"{shared_board(bank, 'teller')[0]}copy/", {})),
+    "sessions": ("teller", lambda _bank: ("/auth/sessions/", {"session": "others"})),
+    "team": ("supervisor", lambda bank: (f"/team/{bank.teller.pk}/", {"act": "session_end"})),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_changed_too_often_is_left_as_it_is_and_looking_at_it_goes_on(
+    bank, clock, signed_in, change
+):
+    role, made = CHANGES[change]
+    address, form = made(bank)
+    browser = signed_in(getattr(bank, role))
+    assert [browser.post(address, form).status_code for _ in range(3)] == [302] * 3
+    before = written()
+
+    refused = browser.post(address, form)
+
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "20"
+    assert written() == before
+    assert browser.get(address).status_code in {200, 405}
+
+
+def test_a_dashboard_is_deleted_as_often_as_it_is_changed(bank, clock, signed_in):
+    browser = signed_in(bank.teller)
+    boards = [create_board(name=f"{n}", layout=[], by=bank.teller) for n in range(4)]
+
+    answers = [browser.post(f"/dashboards/{each.pk}/delete/").status_code for each in boards]
+
+    assert answers == [302, 302, 302, 429]
 
 
 def test_results_as_one_types_say_when_to_go_on(client, bank, clock):
