@@ -12,6 +12,7 @@ from accounts.views.own_sign_in import (
     PasskeyAgainView,
     PasskeyAloneView,
     own_app,
+    own_factor,
     own_password,
     own_sessions,
     passkeys,
@@ -33,11 +34,11 @@ auth_urls = [
     path("factors/login/", mfa_views.authenticate, name="mfa_authenticate"),
     path("factors/again/", mfa_views.reauthenticate, name="mfa_reauthenticate"),
     path("factors/app/", own_app, name="mfa_activate_totp"),
-    path("factors/app/remove/", totp_views.deactivate_totp, name="mfa_deactivate_totp"),
+    path("factors/app/remove/", own_factor(totp_views.deactivate_totp), name="mfa_deactivate_totp"),
     path("factors/codes/", code_views.view_recovery_codes, name="mfa_view_recovery_codes"),
     path(
         "factors/codes/new/",
-        code_views.generate_recovery_codes,
+        own_factor(code_views.generate_recovery_codes),
         name="mfa_generate_recovery_codes",
     ),
     path(
@@ -52,9 +53,13 @@ auth_urls = [
         PasskeyAgainView.as_view(),
         name="mfa_reauthenticate_webauthn",
     ),
-    path("passkeys/add/", passkey_views.add_webauthn, name="mfa_add_webauthn"),
-    path("passkeys/<int:pk>/", passkey_views.edit_webauthn, name="mfa_edit_webauthn"),
-    path("passkeys/<int:pk>/remove/", passkey_views.remove_webauthn, name="mfa_remove_webauthn"),
+    path("passkeys/add/", own_factor(passkey_views.add_webauthn), name="mfa_add_webauthn"),
+    path("passkeys/<int:pk>/", own_factor(passkey_views.edit_webauthn), name="mfa_edit_webauthn"),
+    path(
+        "passkeys/<int:pk>/remove/",
+        own_factor(passkey_views.remove_webauthn),
+        name="mfa_remove_webauthn",
+    ),
 ]
 
 urlpatterns = [

@@ -20,6 +20,7 @@ from accounts.selectors.open_sessions import open_sessions
 from accounts.selectors.sessions import time_left
 from accounts.services.sessions import end_other_sessions, end_session, note_activity
 from accounts.views.doors import (
+    Address,
     AgentRequest,
     changing_as_often_as_allowed,
     for_agents,
@@ -60,6 +61,7 @@ def own_sessions(request: AgentRequest) -> HttpResponseBase:
 
 
 @for_agents
+@changing_as_often_as_allowed
 def own_app(request: AgentRequest) -> HttpResponseBase:
     """Set an authenticator app up; of the same form sent twice at once, one does."""
     try:
@@ -67,6 +69,11 @@ def own_app(request: AgentRequest) -> HttpResponseBase:
     except IntegrityError:
         return redirect("mfa_index")
     return response
+
+
+def own_factor(page: Address[...]) -> Address[...]:
+    """Give a page of allauth's that changes own factors, within the limit of changes."""
+    return for_agents(changing_as_often_as_allowed(page))
 
 
 @for_agents

@@ -214,6 +214,25 @@ def test_what_is_changed_too_often_is_left_as_it_is_and_looking_at_it_goes_on(
     assert browser.get(address).status_code in {200, 405}
 
 
+# Of factors that are not there: counted before anything is looked for.
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("factors/app/", "factors/app/remove/", "factors/codes/new/"),
+        *("passkeys/add/", "passkeys/1/", "passkeys/1/remove/"),
+    ],
+)
+def test_an_agents_own_factors_are_changed_as_often_as_anything_else(
+    bank, clock, signed_in, address
+):
+    browser = signed_in(bank.teller)
+    for _ in range(3):
+        browser.post("/dashboards/first/")
+
+    assert browser.post(f"/auth/{address}").status_code == 429
+    assert browser.get(f"/auth/{address}").status_code != 429
+
+
 def test_a_dashboard_is_deleted_as_often_as_it_is_changed(bank, clock, signed_in):
     browser = signed_in(bank.teller)
     boards = [create_board(name=f"{n}", layout=[], by=bank.teller) for n in range(4)]
