@@ -17,6 +17,7 @@ from accounts.selectors.boards import (
     boards_open_to,
     first_board_of,
     free_board_name,
+    query_shown_to,
 )
 from streaming.layouts import PANEL_TITLES, WIDTHS, Placed, default_layout
 
@@ -72,9 +73,14 @@ class OpenedBoard:
         return suggested_name(self.agent, self.board)
 
     @property
+    def query(self) -> str:
+        """The filter that is kept with it, as far as it is shown to the agent."""
+        return query_shown_to(self.agent, self.board) if self.board else ""
+
+    @property
     def address_without_filter(self) -> str:
         """The address for no filter, where an address without one means the kept one; else none."""
-        return "?range=" if self.board and self.board.query else ""
+        return "?range=" if self.query else ""
 
     @property
     def layout_text(self) -> str:
@@ -111,7 +117,7 @@ def opened_board(agent: Agent, board_id: int | None, query: QueryDict) -> Opened
 
 def stored_query(board: OpenedBoard, query: QueryDict) -> str:
     """Give the filter to go on to, where the address has none and the dashboard has one."""
-    return board.board.query if board.board and not query else ""
+    return "" if query else board.query
 
 
 def suggested_name(agent: Agent, board: Board | None) -> str:

@@ -4,6 +4,7 @@ from typing import Final
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Q, QuerySet, Value, When
+from django.http import QueryDict
 
 from accounts.models import Agent, Board
 from accounts.models.board import BOARD_NAME_LENGTH
@@ -44,6 +45,20 @@ def own_board(agent: Agent, board_id: int) -> Board:
     if board.owner_id != agent.pk:
         raise PermissionDenied
     return board
+
+
+def query_shown_to(agent: Agent, board: Board) -> str:
+    """Give a dashboard's filter; to others than its owner without what its panels look for.
+
+    That is a holder's name, mostly, and they may work for another branch.
+    """
+    kept = QueryDict(board.query, mutable=True)
+    searches = [name for name in kept if name.endswith("_find")]
+    if board.owner_id == agent.pk or not searches:
+        return board.query
+    for name in searches:
+        del kept[name]
+    return kept.urlencode()
 
 
 def first_board_of(agent: Agent) -> Board | None:

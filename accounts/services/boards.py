@@ -18,7 +18,13 @@ from accounts.models.board import (
     MOST_PANELS,
     QUERY_LENGTH,
 )
-from accounts.selectors.boards import MOST_BOARDS, board_open_to, free_board_name, own_board
+from accounts.selectors.boards import (
+    MOST_BOARDS,
+    board_open_to,
+    free_board_name,
+    own_board,
+    query_shown_to,
+)
 from accounts.services.audit import Deed, Subject, record
 
 Layout = Sequence[dict[str, Any]]
@@ -65,7 +71,7 @@ def duplicate_board(*, board_id: int, by: Agent) -> Board:
     with _boards_held(by):
         board = board_open_to(by, board_id)
         name = free_board_name(by, _("Copy of %(name)s") % {"name": board.name})
-        return _created(by, name, board.layout, board.query)
+        return _created(by, name, board.layout, query_shown_to(by, board))
 
 
 def save_layout(*, board_id: int, version: int, layout: Layout, query: str, by: Agent) -> Board:

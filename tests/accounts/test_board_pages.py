@@ -123,6 +123,20 @@ def test_a_reader_sees_his_own_accounts_on_it_and_no_others(bank, signed_in):
     assert "Garnier" not in page
 
 
+def test_whom_its_owner_looked_for_is_told_to_nobody_else(bank, signed_in):
+    query = "range=all&bars_find=Garnier&heat_find=Garnier"
+    board = create_board(name="Un", layout=LAYOUT, query=query, by=bank.auditor)
+    share_board(board_id=board.pk, role="teller", by=bank.auditor)
+    opened = f"/dashboard/{board.pk}/"
+    reader = signed_in(bank.teller)
+
+    assert reader.get(opened).headers["Location"] == f"{opened}?range=all"
+    assert "Garnier" not in reader.get(opened, follow=True).content.decode()
+    reader.post(f"/dashboards/{board.pk}/copy/")
+    assert Board.objects.get(owner=bank.teller).query == "range=all"
+    assert signed_in(bank.auditor).get(opened).headers["Location"] == f"{opened}?{query}"
+
+
 def saved(client, **changes):
     details = {
         "board": "",
