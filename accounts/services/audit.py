@@ -26,8 +26,9 @@ from accounts.models.audit import (
 )
 from accounts.origin import Origin, current_origin
 
-# What may stand in one value of before and after; the rest is cut.
-VALUE_LENGTH: Final = 500
+# What may stand in one value of before and after; the rest is cut. The filter of an export names as
+# many accounts as there may be in it, each of the longest number.
+VALUE_LENGTH: Final = 1_000
 # A part of a name under which no value is ever kept.
 _SECRET: Final = ("password", "secret", "token", "otp", "recovery", "session_key", "credential")
 

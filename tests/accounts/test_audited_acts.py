@@ -15,8 +15,10 @@ from django.db import OperationalError, connections
 from django.test import AsyncClient, Client, RequestFactory
 
 from accounts.identifiers import new_transaction_id
-from accounts.models import Act, Agent, AuditRecord, Board, Entry
+from accounts.models import Account, Act, Agent, AuditRecord, Board, Entry
+from accounts.models.account import NUMBER_LENGTH
 from accounts.origin import acting_by_command, acting_for
+from accounts.selectors.filters import MOST_ACCOUNTS
 from accounts.services import access_audit
 from accounts.services.audit import Deed, record_alone
 from accounts.services.boards import create_board, share_board
@@ -283,6 +285,19 @@ def test_exports_are_recorded_with_their_filter(bank, quiet):
         ("export", "C100", {"format": "csv", **dates}),
         ("export", "C100", {"format": "pdf", **dates}),
     ]
+
+
+def test_an_export_is_recorded_with_every_account_that_a_filter_can_name(bank, quiet):
+    numbers = [f"{n:02}".ljust(NUMBER_LENGTH, "9") for n in range(MOST_ACCOUNTS)]
+    Account.objects.bulk_create(
+        Account(number=number, holder="", branch=bank.teller.branch) for number in numbers
+    )
+    dates = "range=dates&from=2026-01-01&to=2026-12-31"
+
+    quiet(bank.teller).get(f"/transactions/export.csv?{dates}&account={','.join(numbers)}")
+
+    (kept,) = new_records()
+    assert after(kept)["filter"] == f"{dates}&account={','.join(numbers)}"
 
 
 def test_what_cannot_be_recorded_is_not_exported(bank, signed_in):
