@@ -27,6 +27,8 @@ RECORD_SETTINGS = {
     "retention.bytes": "-1",
     "cleanup.policy": "delete",
     "message.timestamp.type": "LogAppendTime",
+    # Else a few kilobytes could unpack to more than those who read the log can take.
+    "compression.type": "uncompressed",
 }
 
 

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import OFFSET_INVALID, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, TopicPartition
+from confluent_kafka import Producer as Client
 from confluent_kafka.admin import OffsetSpec
 
 from streaming.endpoint import Endpoint
@@ -23,7 +24,7 @@ from streaming.kafka.admin import (
     end_offsets,
 )
 from streaming.kafka.producer import Producer
-from streaming.kafka.topics import wanted_settings
+from streaming.kafka.topics import MEBIBYTE, wanted_settings
 from tests.kafka_fixtures import ROOT, NewTopic, broker_environment
 
 NOBODY = Endpoint("external", "127.0.0.1:1")
@@ -81,6 +82,21 @@ def test_the_dead_letter_topic_takes_larger_messages(kafka, operator) -> None:
     largest_dead = describe_log(kafka, f"{operator.topic}.dead").max_message_bytes
     assert largest == 1_048_588
     assert largest_dead == 2_097_152
+
+
+def test_a_message_may_be_as_large_as_it_unpacks_to_and_no_larger(kafka, topic) -> None:
+    packing = {"compression.type": "gzip", "message.max.bytes": 4 * MEBIBYTE}
+    producer = Client({"bootstrap.servers": kafka.bootstrap_servers, **packing})
+    fates: list[int | None] = []
+    for size in (1_000_000, 3_000_000):
+        producer.produce(
+            topic,
+            bytes(size),
+            on_delivery=lambda error, _message: fates.append(error and error.code()),
+        )
+        assert producer.flush(10) == 0
+
+    assert fates == [None, KafkaError.MSG_SIZE_TOO_LARGE]
 
 
 def test_creating_topics_again_changes_nothing(kafka, operator) -> None:
