@@ -10,7 +10,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
@@ -112,7 +112,12 @@ def dashboard(browser: Browser, address: str, most_rows: int) -> Iterator[Figure
     page.goto(f"{address}/dashboard/")
     wait_until(lambda: page.evaluate(MARKED, "first-frame"), "a frame is applied")
     page.wait_for_load_state("networkidle")
-    yield Figure(name="a dashboard, compressed", unit="kB", samples=(sum(loaded) / 1_000,))
+    yield Figure(
+        name="a dashboard, compressed",
+        unit="kB",
+        samples=(sum(loaded.sent) / 1_000,),
+        beside=(Beside(name="unpacked", kind="rival", samples=(sum(loaded.unpacked) / 1_000,)),),
+    )
     field = Beside(
         name="its account field there",
         kind="limit",
@@ -122,7 +127,10 @@ def dashboard(browser: Browser, address: str, most_rows: int) -> Iterator[Figure
     yield Figure(name="first frame applied after", unit="ms", samples=(first,), beside=(field,))
 
     few = heap_bytes(client)
-    still, _tasks, _seconds = watched(page)
+    browser.start_tracing(page=page, categories=["toplevel"])
+    still, _tasks, seconds = watched(page)
+    _longest, at_rest = processor_times(browser)
+    share_at_rest = at_rest / seconds / 10
     browser.start_tracing(page=page, categories=["toplevel"])
     steady = threading.Thread(target=publish_steadily)
     steady.start()
@@ -144,7 +152,12 @@ def dashboard(browser: Browser, address: str, most_rows: int) -> Iterator[Figure
         beside=(Beside(name="of it on the processor", kind="limit", samples=(longest,)),),
     )
     share = all_of_it / seconds / 10
-    yield Figure(name="the page's share of a processor", unit="%", samples=(share,))
+    yield Figure(
+        name="the page's share of a processor",
+        unit="%",
+        samples=(share,),
+        beside=(Beside(name="while nothing is posted", kind="limit", samples=(share_at_rest,)),),
+    )
 
     publish(deposits(most_rows - FEW_ROWS - A_SECOND * WATCHED_S, ACCOUNTS))
     wait_until_concluded(ACCOUNTS + most_rows)
@@ -249,13 +262,21 @@ def signed_in(browser: Browser, address: str, name: str, path: str) -> Page:
     return page
 
 
-def bytes_loaded(client: CDPSession) -> list[float]:
-    """Give a list that grows by the size of each answer, as it came over the line."""
-    sizes: list[float] = []
+class Loaded(NamedTuple):
+    """The bytes of each answer as they came over the line, and of each part of it unpacked."""
+
+    sent: list[float]
+    unpacked: list[float]
+
+
+def bytes_loaded(client: CDPSession) -> Loaded:
+    """Give what grows with each answer."""
+    loaded = Loaded([], [])
     client.send("Network.enable")
     client.send("Network.setCacheDisabled", {"cacheDisabled": True})
-    client.on("Network.loadingFinished", lambda each: sizes.append(each["encodedDataLength"]))
-    return sizes
+    client.on("Network.loadingFinished", lambda each: loaded.sent.append(each["encodedDataLength"]))
+    client.on("Network.dataReceived", lambda each: loaded.unpacked.append(each["dataLength"]))
+    return loaded
 
 
 def heap_bytes(client: CDPSession) -> float:
