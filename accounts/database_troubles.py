@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, InternalError, OperationalError, connection
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+_Row = TypeVar("_Row")
 
 # For ``except``: what a database raises that is full, locked or away, and seldom anything else.
 CANNOT_SERVE: Final = (OperationalError, InterfaceError)
@@ -24,6 +29,15 @@ def ended_when_standing_still() -> Iterator[None]:
         if getattr(error.__cause__, "sqlstate", None) not in _STOOD_STILL:
             raise
         raise OperationalError(*error.args) from error
+
+
+def streamed(rows: "QuerySet[Any, _Row]", chunk_size: int = 2_000) -> Iterator[_Row]:
+    """Give ``rows`` as they come, so many at a time, and Django's errors whenever they fail.
+
+    Its own ``iterator`` lets the driver's pass where a connection was cut before the last word.
+    """
+    with connection.wrap_database_errors:
+        yield from rows.iterator(chunk_size=chunk_size)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.transaction import atomic
 
+from accounts.database_troubles import streamed
 from accounts.models import DeadLetter, DeadLetterDecision, Entry, LogPosition, Outbox
 from accounts.models.submission import REFUSAL_LENGTH
 
@@ -72,7 +73,7 @@ def unpublished(
     """
     rows = _without_acknowledgement().exclude(pk__in=list(besides)).exclude(_in(but_not))
     found: list[Outbox] = []
-    for row in rows[:limit].iterator(chunk_size=100):
+    for row in streamed(rows[:limit], chunk_size=100):
         found.append(row)
         most_bytes -= len(row.value or b"")
         if most_bytes <= 0:

@@ -265,7 +265,8 @@ def _take(cursor: CursorWrapper, step: Step, tables: LedgerTables) -> bool:
 def _take_at_once(cursor: CursorWrapper, step: Step, tables: LedgerTables) -> None:
     statement = tables.sql(statements.AT_ONCE[step.statement])
     if step.statement == statements.ADD_ENTRY:
-        with cursor.copy(statement) as copy:
+        # Django wraps what a cursor executes, and not what it copies.
+        with connection.wrap_database_errors, cursor.copy(statement) as copy:
             for row in step.rows:
                 copy.write_row(row)
     else:

@@ -9,6 +9,7 @@ from itertools import islice
 from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Lower
 
+from accounts.database_troubles import streamed
 from accounts.models import Account, Agent, Entry, Submission
 from accounts.models.account import NUMBER_LENGTH
 from accounts.selectors.scope import accounts_seen_by
@@ -117,7 +118,7 @@ def _matching(agent: Agent, words: str) -> Iterator[tuple[str, int]]:
     if not wanted:
         return
     rows = accounts_seen_by(agent).order_by("number").values_list("number", "holder")
-    for number, holder in rows.iterator(chunk_size=2000):
+    for number, holder in streamed(rows):
         text = _folded(f"{number} {holder}")
         if all(word in text for word in wanted):
             yield number, _rank(text, wanted)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from django.db.models import Q, QuerySet
 
+from accounts.database_troubles import streamed
 from accounts.models import Entry
 from accounts.selectors.filters import Filter
 
@@ -41,7 +42,7 @@ def account_entries_by_date(entries: QuerySet[Entry]) -> Iterator[list[Entry]]:
     are put in order first: eight bytes an entry.
     """
     rows = entries.order_by("business_date", "id").values_list("id", flat=True)
-    ids = array("q", rows.iterator(chunk_size=ROWS_AT_A_TIME))
+    ids = array("q", streamed(rows, chunk_size=ROWS_AT_A_TIME))
     for start in range(0, len(ids), _IDS_AT_A_TIME):
         part = ids[start : start + _IDS_AT_A_TIME].tolist()
         yield _in_order(part, entries.in_bulk(part))

@@ -18,6 +18,7 @@ from django.db.models import CharField, QuerySet
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from accounts.database_troubles import streamed
 from accounts.models import TRANSACTION_KINDS, Account, Agent, DailyTotal, Entry, Kind, Outcome
 from accounts.selectors.accounts import account_seen_by
 from accounts.selectors.exports import account_entries_by_date
@@ -305,7 +306,7 @@ def _mark(statement: Statement, after: UUID | None) -> _Mark | None:
     same_day = _entries_of(statement, Period(on, on)).filter(id__lte=entry.pk)
     moves = [
         -amount_minor if kind == Kind.WITHDRAWAL else amount_minor
-        for kind, amount_minor in same_day.values_list("kind", "amount_minor").iterator()
+        for kind, amount_minor in streamed(same_day.values_list("kind", "amount_minor"))
     ]
     moved_minor = sum(day.moved_minor for day in earlier) + sum(moves)
     count = sum(day.count for day in earlier) + len(moves)
