@@ -31,6 +31,11 @@ _IN_A_TRANSACTION = """
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
 """
 
+_END_SESSIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
 
 class Database(Protocol):
     """What a test may do with a portal's database behind the back of its processes."""
@@ -144,6 +149,11 @@ class Postgresql:
 
     def is_free(self) -> bool:
         return self.query(_IN_A_TRANSACTION) == [(0,)]
+
+    def end_sessions(self, condition: str = "true", parameters: Sequence[Any] = ()) -> int:
+        """End the sessions of others that satisfy ``condition``; give their number."""
+        ended = self.query(f"{_END_SESSIONS} AND {condition}", parameters)
+        return len(ended)
 
     def remove(self) -> None:
         ask_server(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")

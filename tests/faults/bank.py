@@ -93,8 +93,9 @@ class Bank(Portal):
 
     def create_topics(self) -> None:
         """Make the topics, as the command of that name does."""
+        partition_count = int(self.environment["KAFKA_PARTITIONS"])
         for topic in (self.topic, f"{self.topic}.dead"):
-            create_topic(self.endpoint, topic, partition_count=3)
+            create_topic(self.endpoint, topic, partition_count=partition_count)
 
     def open_doors(self) -> "Bank":
         """Start the web server, and a dashboard that watches from here on."""
@@ -102,10 +103,16 @@ class Bank(Portal):
         self.watch().watches()
         return self
 
-    def watch(self, name: str = "auditor") -> Dashboard:
-        """Open one more dashboard."""
-        self.dashboards.append(Dashboard(lambda: self.url, self.sign_ins[name]))
+    def watch(self, name: str = "auditor", at: Portal | None = None) -> Dashboard:
+        """Open one more dashboard, of the web server on the machine ``at``."""
+        machine = at or self
+        self.dashboards.append(Dashboard(lambda: machine.url, self.sign_ins[name]))
         return self.dashboards[-1]
+
+    def beside(self, folder: Path) -> Portal:
+        """Give another machine of this bank: the same database and topics, files of its own."""
+        folder.mkdir()
+        return Portal(folder, "", **self.environment | {"DATA_DIR": str(folder)})
 
     def consume(self, *words: str) -> Popen[bytes]:
         """Start a consumer."""

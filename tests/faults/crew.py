@@ -2,45 +2,69 @@
 
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from subprocess import Popen
 
 from streaming.embedded.ports import free_port
 from tests.faults.bank import Bank, java_of
-from tests.processes import wait_until
+from tests.processes import Portal, wait_until
 
 CONSUMERS = ("consumer", "second consumer")
-_LOGS = {"consumer": "run_consumer", "second consumer": "run_consumer", "relay": "run_relay"}
+
+
+@dataclass(frozen=True)
+class Role:
+    """What somebody does: a command on the machine ``portal``, or its web server where none."""
+
+    portal: Portal
+    words: tuple[str, ...] = ()
+
+    def start(self) -> Popen[bytes]:
+        """Start a process that does it."""
+        if self.words:
+            return self.portal.start(*self.words)
+        self.portal.serve()
+        return self.portal.web
+
+    @property
+    def said(self) -> str:
+        """What all processes of the same command have printed on that machine."""
+        return self.portal.output_of(self.words[0] if self.words else "web")
+
+
+def each_once(bank: Bank) -> dict[str, Role]:
+    """Give the roles of a bank that has a broker of its own, and a consumer to spare."""
+    return {
+        "broker": Role(bank, ("run_broker", "--port", str(free_port(0)))),
+        "consumer": Role(bank, ("run_consumer", "--member", "one")),
+        "second consumer": Role(bank, ("run_consumer",)),
+        "relay": Role(bank, ("run_relay",)),
+        "web": Role(bank),
+    }
 
 
 class Crew:
     """One process a role. Whoever ends without having been made to is a discrepancy."""
 
-    def __init__(self, bank: Bank) -> None:
+    def __init__(self, bank: Bank, roles: Mapping[str, Role]) -> None:
         self.bank = bank
+        self.roles = roles
         self.restarts: Counter[str] = Counter()
         self._running: dict[str, Popen[bytes]] = {}
         self._doomed: set[str] = set()
-        port = str(free_port(0))
-        self._starts: dict[str, Callable[[], Popen[bytes]]] = {
-            "broker": lambda: bank.start("run_broker", "--port", port),
-            "consumer": lambda: bank.consume("--member", "one"),
-            "second consumer": bank.consume,
-            "relay": bank.relay,
-            "web": self._serve,
-        }
 
     def start(self, *roles: str) -> None:
         """Start those who do not run."""
-        for role in roles or tuple(self._starts):
+        for role in roles or tuple(self.roles):
             if role not in self._running:
-                self._running[role] = self._starts[role]()
+                self._running[role] = self.roles[role].start()
                 self.restarts[role] += 1
 
     def start_faulty(self, role: str, fault: dict) -> None:
         """Let one work until it is struck by ``fault``; see ``tests.faults.faulty``."""
         self._doomed.add(role)
-        self._running[role] = self.bank.start_faulty(fault, _LOGS[role])
+        self._running[role] = self.bank.start_faulty(fault, *self.roles[role].words)
 
     def start_to_freeze(self, role: str, fault: dict) -> Callable[[], None]:
         """Let one work until ``fault`` freezes it; give what lets it go on, if it did."""
@@ -51,6 +75,10 @@ class Crew:
     def runs(self, role: str) -> bool:
         """Say whether somebody has that role."""
         return role in self._running
+
+    def role_of(self, pid: int) -> str:
+        """Say what a process does that was started as it is."""
+        return next(role for role, process in self._running.items() if process.pid == pid)
 
     def kill(self, role: str) -> None:
         """End one as a crash does; of the broker, the Kafka itself."""
@@ -104,13 +132,9 @@ class Crew:
         wait_until(lambda: self.bank.endpoint, "the broker runs")
         wait_until(self.bank.answers, "the web server answers")
 
-    def _serve(self) -> Popen[bytes]:
-        self.bank.serve()
-        return self.bank.web
-
     def _end_of(self, role: str, code: int) -> str:
-        said = self.bank.output_of(_LOGS.get(role, "web" if role == "web" else "run_broker"))
-        return f"The {role} ended by itself with exit code {code}: {said[-3_000:]}"
+        said = self.roles[role].said[-3_000:]
+        return f"The {role} ended by itself with exit code {code}: {said}"
 
 
 def _has_ended(process: Popen[bytes]) -> bool:

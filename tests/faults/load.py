@@ -1,23 +1,31 @@
 """Work for a bank: tellers at their forms, and another system that publishes by itself."""
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Event, Thread
+from typing import Any
 
 from accounts.identifiers import new_transaction_id
 from tests.builders import encode, submitted, withdrawn
 from tests.faults.bank import ACCOUNTS, Bank, Message
 from tests.faults.seeds import Chances
+from tests.faults.teller import Teller
 from tests.faults.work import movements
 
 TELLERS = 3
 _PAUSE_S = 0.05
+# What tellers may be answered, at first and where a form is sent again.
+_ANSWERS = {"302", "503", "none", "again 302", "again 409", "again 503"}
 
 
 class Load:
-    """Threads that go on until told to stop, each with chances of its own."""
+    """Threads that go on until told to stop, each with chances of its own.
 
-    def __init__(self, bank: Bank, chances: Chances) -> None:
+    ``tellers`` serve a customer after the other; the bank's own does so at three counters.
+    """
+
+    def __init__(self, bank: Bank, chances: Chances, tellers: Sequence[Teller] = ()) -> None:
         self.bank = bank
         self.answers: Counter[str] = Counter()
         self.published = 0
@@ -25,7 +33,9 @@ class Load:
         # What was published last, for whoever wants to publish it again.
         self.recent: deque = deque(maxlen=200)
         self._asked_for: deque[tuple[Message, ...]] = deque()
-        workers = [self._serve_customers] * TELLERS + [self._publish]
+        at_work = tellers or [bank.teller] * TELLERS
+        serving = [partial(self._serve_customers, teller) for teller in at_work]
+        workers = [*serving, self._publish]
         self._threads = [
             Thread(
                 target=self._until_over,
@@ -63,14 +73,20 @@ class Load:
         except BaseException as failure:
             self.failures.append(failure)
 
-    def _serve_customers(self, chances: Chances) -> None:
+    def check_answers(self) -> None:
+        """Assert that tellers were answered as they may be, and some of them with a receipt."""
+        odd = self.answers.keys() - _ANSWERS
+        assert not odd, f"tellers were answered with {odd}"
+        assert self.answers["302"], "nothing was submitted"
+
+    def _serve_customers(self, teller: Teller, chances: Chances) -> None:
         """Fill in one form, and send it until there is an answer, as agents do."""
         kind = chances.choice(("deposit", "deposit", "withdrawal"))
         amount_minor, account = chances.randint(1, 500), chances.choice(ACCOUNTS)
         identifier = new_transaction_id()
         while not self._is_over.is_set():
             try:
-                answer = self.bank.teller.submit(kind, amount_minor, account, identifier)
+                answer = teller.submit(kind, amount_minor, account, identifier)
             except OSError:
                 self.answers["none"] += 1
                 self._is_over.wait(_PAUSE_S)
@@ -79,11 +95,12 @@ class Load:
             if answer.status != 503:
                 break
         if chances.random() < 0.05:
-            self._send_again(kind, amount_minor + chances.randint(0, 1), account, identifier)
+            again = amount_minor + chances.randint(0, 1)
+            self._send_again(teller, kind, again, account, identifier)
 
-    def _send_again(self, kind: str, amount_minor: int, account: str, identifier: object) -> None:
+    def _send_again(self, teller: Teller, *form: Any) -> None:
         try:
-            answer = self.bank.teller.submit(kind, amount_minor, account, identifier)
+            answer = teller.submit(*form)
         except OSError:
             return
         self.answers[f"again {answer.status}"] += 1
