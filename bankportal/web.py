@@ -1,6 +1,8 @@
 """The web server: on a socket that is bound already, as the supervisor runs it, or on its own."""
 
+import resource
 import sys
+from contextlib import suppress
 from threading import Thread
 
 from django.conf import settings
@@ -20,6 +22,7 @@ def main() -> None:
 
     Without an argument it listens on ``BIND_ADDRESS`` and ``PORT`` itself.
     """
+    _open_as_many_as_allowed()
     descriptor = sys.argv[1] if sys.argv[1:] else str(_listen())
     # Daphne brings the reactor with it, so it is imported by nobody but the web process. The
     # application, which Daphne would import next, sets Django up.
@@ -41,6 +44,16 @@ def main() -> None:
             serve(words)
     except Occupied as reason:
         raise Refused(str(reason)) from reason
+
+
+def _open_as_many_as_allowed() -> None:
+    """Take all the files that this process may open: most machines give 1,024 to begin with.
+
+    Each live page is one of them. macOS may allow more than it gives; then they stay as they are.
+    """
+    _at_first, at_most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (at_most, at_most))
 
 
 def _listen() -> int:

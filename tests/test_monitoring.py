@@ -22,6 +22,8 @@ OTHERS = {
     "up": {"job", "instance"},
     "process_cpu_seconds_total": {"job", "instance"},
     "process_resident_memory_bytes": {"job", "instance"},
+    "process_open_fds": {"job", "instance"},
+    "process_max_fds": {"job", "instance"},
 }
 
 
@@ -115,7 +117,7 @@ def test_alerts_have_names_of_their_own_and_cover_what_stops_a_bank():
     assert len(names) == len(set(names))
     assert {
         *("WebMissing", "ConsumerMissing", "LagGrowing", "SubmissionsWait", "RelayBacklog"),
-        *("DeadLetters", "VerificationFailed", "DiskLow"),
+        *("DeadLetters", "VerificationFailed", "DiskLow", "FilesRunOut"),
     } <= set(names)
 
 

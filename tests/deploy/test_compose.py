@@ -131,6 +131,11 @@ def test_the_web_processes_are_asked_whether_they_can_serve() -> None:
     assert SERVICES["proxy"]["depends_on"]["web"] == {"condition": "service_healthy"}
 
 
+@pytest.mark.parametrize("name", ["proxy", "web"])
+def test_who_holds_sockets_may_open_as_many_as_are_planned(name: str) -> None:
+    assert SERVICES[name]["ulimits"] == {"nofile": 65536}
+
+
 def test_tables_rights_and_topics_come_before_who_needs_them() -> None:
     done = {"condition": "service_completed_successfully"}
     for name in ("web", "relay", "consumer"):

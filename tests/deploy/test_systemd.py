@@ -69,3 +69,8 @@ def test_a_web_process_is_given_its_socket() -> None:
     assert web["ExecStart"][0].endswith("-m bankportal.web 3")
     assert web["Requires"] == ["bankportal-web@%i.socket"]
     assert listener["ListenStream"] == ["127.0.0.1:%i"]
+
+
+@pytest.mark.parametrize("name", ["bankportal-web@.service", "bankportal.service"])
+def test_who_holds_sockets_may_open_as_many_as_are_planned(name: str) -> None:
+    assert unit(UNITS / name)["LimitNOFILE"] == ["65536"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import socket
 import sys
 import threading
@@ -237,6 +238,23 @@ def test_it_reads_ahead_beside_serving(monkeypatch):
     web.main()
 
     assert has_read.wait(10)
+
+
+def test_it_takes_all_the_files_that_it_may_open(monkeypatch):
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        pytest.skip("This machine has no limit that could be reached.")
+    monkeypatch.setattr("accounts.selectors.reading_ahead.read_ahead", lambda: None)
+    monkeypatch.setattr("bankportal.web_server.serve", lambda _words: None)
+    monkeypatch.setattr(web, "in_use", nullcontext)
+    monkeypatch.setattr(sys, "argv", ["web", "3"])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most - 1, most))
+    try:
+        web.main()
+
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
 
 
 def test_on_its_own_it_listens_where_the_settings_say_and_ends_when_asked_to(tmp_path):
