@@ -125,8 +125,8 @@ def _of_kubernetes(secrets: Path) -> Iterator[Process]:
 def _of_systemd(secrets: Path) -> Iterator[Process]:
     for path in sorted(UNITS.glob("*.service")):
         values = unit(path)
-        # A web process is named after its port, the consumers are numbered.
-        instance = "8001" if "web" in path.name else "1"
+        # Each is named after a port: a web process after that of pages, a consumer after metrics'.
+        instance = "8001" if "web" in path.name else "19001"
         environment = dict(
             word.replace("%i", instance).split("=", 1)
             for line in values["Environment"]

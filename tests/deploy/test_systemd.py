@@ -1,6 +1,7 @@
 """The units by systemd's own word, and by what a bank asks of each."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.deployments import UNITS, unit
+from tests.deploy.deployments import DEPLOY, UNITS, unit, words_of
+from tests.site.conftest import ROOT
 
 SERVICES = sorted(UNITS.glob("*.service"))
 STAYING = [each for each in SERVICES if unit(each).get("Type") != ["oneshot"]]
@@ -74,3 +76,16 @@ def test_a_web_process_is_given_its_socket() -> None:
 @pytest.mark.parametrize("name", ["bankportal-web@.service", "bankportal.service"])
 def test_who_holds_sockets_may_open_as_many_as_are_planned(name: str) -> None:
     assert unit(UNITS / name)["LimitNOFILE"] == ["65536"]
+
+
+def test_each_partition_can_have_a_consumer_with_a_port_for_its_metrics() -> None:
+    guide = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+    first = int(re.search(r"bankportal-consumer@(\d+)", guide)[1])
+    partitions = int(words_of((DEPLOY / "settings.env").read_text())["KAFKA_PARTITIONS"])
+    [line] = unit(UNITS / "bankportal-consumer@.service")["Environment"]
+    template = re.search(r"METRICS_PORT=(\S+)", line)[1]
+
+    ports = {int(template.replace("%i", str(first + each))) for each in range(partitions)}
+
+    assert len(ports) == partitions
+    assert all(19_000 < port <= 65_533 for port in ports)
