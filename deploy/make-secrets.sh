@@ -3,15 +3,19 @@
 #
 #   deploy/make-secrets.sh HOST [DATABASE [KAFKA [FOLDER]]]
 #
-# HOST is the portal's name, DATABASE PostgreSQL's host and database (postgresql/bank), KAFKA the
-# host names of Kafka's brokers (kafka-1,kafka-2,kafka-3), FOLDER where the files go
-# (deploy/secrets). A file that is there is left alone, so one that is deleted is made anew.
+# HOST is the portal's name, DATABASE PostgreSQL's host and database (postgresql/bank), with a port
+# where it is not 5432 (postgresql:6432/bank), KAFKA the host names of Kafka's brokers
+# (kafka-1,kafka-2,kafka-3), FOLDER where the files go (deploy/secrets). A file that is there is left
+# alone, so one that is deleted is made anew.
 set -eu
 umask 077
 
 host=${1:?"usage: $0 HOST [DATABASE [KAFKA [FOLDER]]]"}
 database=${2:-postgresql/bank}
 kafka=${3:-kafka-1,kafka-2,kafka-3}
+database_host=${database%%[:/]*}
+database_port=${database%%/*}:5432
+database_port=${database_port#*:}
 folder=${4:-$(dirname "$0")/secrets}
 authority=/etc/bankportal/authority.pem
 
@@ -57,8 +61,8 @@ process relay bank_relay bankportal-relay
 process consumer bank_consumer bankportal-consumer
 process topics "" bankportal-topics
 process operator bank_owner bankportal-operator
-printf 'PGHOST=%s\nPGDATABASE=%s\nPGUSER=bank_owner\nPGPASSWORD=%s\nPGSSLMODE=verify-full\nPGSSLROOTCERT=%s\n' \
-	"${database%%/*}" "${database#*/}" "$(password bank_owner)" "$authority" | keep grants.env
+printf 'PGHOST=%s\nPGPORT=%s\nPGDATABASE=%s\nPGUSER=bank_owner\nPGPASSWORD=%s\nPGSSLMODE=verify-full\nPGSSLROOTCERT=%s\n' \
+	"$database_host" "${database_port%%:*}" "${database#*/}" "$(password bank_owner)" "$authority" | keep grants.env
 [ -e cluster-id ] || openssl rand -base64 16 | tr '+/' '-_' | tr -d '=\n' | keep cluster-id
 
 if [ ! -e authority.pem ]; then
@@ -86,7 +90,7 @@ certificate() {
 
 # Replace portal.pem and portal.key by what an authority gave you that browsers trust.
 certificate portal "$host" "$host"
-certificate postgresql "${database%%[:/]*}" "${database%%[:/]*}"
+certificate postgresql "$database_host" "$database_host"
 certificate kafka kafka "$kafka"
 certificate kafka-admin admin admin
 # Kafka reads key and certificates from one file.

@@ -28,9 +28,9 @@ class Process:
     environment: dict[str, str]
 
 
-def make_secrets(folder: Path) -> Path:
+def make_secrets(folder: Path, database: str = "postgresql/bank") -> Path:
     """Make the secrets of a deployment as its user does."""
-    words = ["sh", "deploy/make-secrets.sh", HOST, "postgresql/bank", "kafka-1,kafka-2,kafka-3"]
+    words = ["sh", "deploy/make-secrets.sh", HOST, database, "kafka-1,kafka-2,kafka-3"]
     subprocess.run([*words, str(folder)], cwd=ROOT, check=True, capture_output=True)
     return folder
 

@@ -7,12 +7,21 @@ from typing import Any
 import pytest
 from django.core.management import get_commands
 
-from tests.deploy.deployments import DEPLOY, Process, make_secrets, processes, started
+from tests.deploy.deployments import (
+    DEPLOY,
+    Process,
+    make_secrets,
+    processes,
+    started,
+    words_of,
+)
 from tests.site.conftest import ROOT
 from tests.test_documentation import settings_read
 
 OF_THE_SYSTEM = {"PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
-OF_PSQL = {"PGHOST", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGSSLMODE", "PGSSLROOTCERT"}
+OF_PSQL = {
+    *("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGSSLMODE", "PGSSLROOTCERT"),
+}
 ALL_ROLES = ["administrator", "auditor", "operator", "supervisor", "teller"]
 
 
@@ -117,6 +126,19 @@ def test_secrets_are_made_once_each_another_and_for_their_owner_alone(secrets, t
     assert len({before[name] for name in before if name.endswith(".password")}) == len(
         [name for name in before if name.endswith(".password")]
     )
+
+
+@pytest.mark.parametrize(
+    ("database", "port"), [("db.example.org/bank", "5432"), ("db.example.org:6432/bank", "6432")]
+)
+def test_rights_are_set_at_the_port_at_which_the_database_is(tmp_path, database, port) -> None:
+    made = make_secrets(tmp_path / "secrets", database)
+
+    asked = words_of((made / "grants.env").read_text(encoding="utf-8"))
+    wanted = {"PGHOST": "db.example.org", "PGPORT": port, "PGDATABASE": "bank"}
+    assert wanted.items() <= asked.items()
+    web = words_of((made / "web.env").read_text(encoding="utf-8"))
+    assert f"@{database}?" in web["DATABASE_URL"]
 
 
 def test_in_a_folder_that_others_may_enter_each_secret_keeps_them_out(tmp_path) -> None:
