@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bankportal.web_server import LARGEST_BODY
-from tests.deploy.deployments import DEPLOY
+from tests.deploy.deployments import DEPLOY, compose, containers, pods
 
 TEXT = (DEPLOY / "nginx" / "nginx.conf").read_text(encoding="utf-8")
 PLACES = dict(re.findall(r"^        location (\S+) \{\n(.*?)^        \}", TEXT, re.DOTALL | re.M))
@@ -78,6 +78,19 @@ def test_it_takes_what_the_portal_takes_and_logs_nothing_of_customers() -> None:
     assert f"client_max_body_size  {LARGEST_BODY // 1024}k;" in TEXT
     log_format = re.search(r"log_format(.*?);", TEXT, re.DOTALL)[1]
     assert not re.search(r"\$(request|request_uri|uri|args|http_referer)\b", log_format)
+
+
+def test_its_workers_leave_most_of_a_containers_memory_to_connections() -> None:
+    [workers] = re.findall(r"^worker_processes (\w+);", TEXT, re.M)
+    [connections] = re.findall(r"worker_connections (\d+);", TEXT)
+    limits = [
+        compose()["services"]["proxy"]["deploy"]["resources"]["limits"]["memory"],
+        containers(pods()["proxy"])[0]["resources"]["limits"]["memory"],
+    ]
+
+    # A place for a connection and its two events, of nginx 1.30 on 64 bits.
+    taken = int(workers) * int(connections) * 430
+    assert all(taken < int(re.match(r"\d+", limit)[0]) * 2**20 / 10 for limit in limits)
 
 
 def test_what_watches_the_portal_is_not_for_everybody() -> None:
