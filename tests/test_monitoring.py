@@ -121,6 +121,30 @@ def test_alerts_have_names_of_their_own_and_cover_what_stops_a_bank():
     } <= set(names)
 
 
+def test_a_ledger_that_was_never_verified_is_told_of_too():
+    [overdue] = [rule for rule in RULES if rule["alert"].endswith("VerificationOverdue")]
+
+    parsed = promql_parser.parse(overdue["expr"])
+
+    assert str(parsed.op) == "or"
+    assert parsed.rhs.func.name == "absent"
+    [asked] = parsed.rhs.args
+    assert asked.name == metrics.VERIFIED_AT.name
+
+
+def test_the_documents_rules_are_promql():
+    """About what others export, so by their form alone."""
+    text = (DOCS / "production.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^( *)```yaml\n(.*?)^\1```", text, re.DOTALL | re.MULTILINE)
+    rules = [rule for _indent, block in blocks for rule in yaml.safe_load(block)]
+
+    assert [rule["alert"] for rule in rules] == [
+        *("BankportalVerificationFailed", "BankportalVerificationOverdue"),
+        "DatabaseOrKafkaDiskLow",
+    ]
+    assert all(list(selectors(promql_parser.parse(rule["expr"]))) for rule in rules)
+
+
 def test_the_dashboard_can_be_imported_beside_any_prometheus():
     [variable] = DASHBOARD["templating"]["list"]
     assert (variable["name"], variable["type"], variable["query"]) == (

@@ -136,6 +136,18 @@ def test_who_holds_sockets_may_open_as_many_as_are_planned(name: str) -> None:
     assert SERVICES[name]["ulimits"] == {"nofile": 65536}
 
 
+def test_what_manage_notes_of_a_verification_is_told_by_the_relay() -> None:
+    image = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    folder = re.search(r"DATA_DIR=(/var/\S+)", image)[1]
+
+    for name in ("manage", "relay"):
+        assert f"noted:{folder}" in SERVICES[name]["volumes"]
+        assert not any(each.startswith(folder) for each in SERVICES[name]["tmpfs"])
+    # With another's rights it could not be read.
+    assert SERVICES["manage"]["user"] == SERVICES["relay"]["user"]
+    assert "METRICS_PORT" in SERVICES["relay"]["environment"]
+
+
 def test_tables_rights_and_topics_come_before_who_needs_them() -> None:
     done = {"condition": "service_completed_successfully"}
     for name in ("web", "relay", "consumer"):
