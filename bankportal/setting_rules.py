@@ -193,7 +193,8 @@ def traces_endpoint(name: str, text: str) -> str:
 
 def refuse_open_metrics(host: str, token: str) -> None:
     """Refuse to tell others than this machine how the bank does without asking who they are."""
-    if host not in _HERE and not token:
+    # An empty one would be every address of this machine.
+    if (not host or host not in _HERE) and not token:
         raise ImproperlyConfigured(
             f"METRICS_HOST is {host}, which others can reach, and METRICS_TOKEN is not set. Set "
             f"METRICS_TOKEN to at least {SHORTEST_TOKEN} random characters, or unset METRICS_HOST."

@@ -414,13 +414,13 @@ if not IS_LOCAL and not DEBUG:
 
 # Who may ask how the machinery does.
 METRICS_TOKEN = bearer_token("METRICS_TOKEN", env.str("METRICS_TOKEN", default=""))
-METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
+METRICS_HOST = env.str("METRICS_HOST", default="") or "127.0.0.1"
 # With make run those of consumer and relay follow on it.
 METRICS_PORT = whole_number(
     "METRICS_PORT", env.str("METRICS_PORT", default="") or "0", least=0, most=65_533
 )
-if METRICS_PORT:
-    refuse_open_metrics(METRICS_HOST, METRICS_TOKEN)
+# Also without METRICS_PORT: a command may be told a port of its own.
+refuse_open_metrics(METRICS_HOST, METRICS_TOKEN)
 
 # Where spans go; OpenTelemetry's libraries read that and its other settings themselves.
 TRACES_ENDPOINT = traces_endpoint(

@@ -10,6 +10,7 @@ from typing import Final
 
 from django.db import connection
 
+from accounts.database_troubles import CANNOT_SERVE
 from accounts.ledger.ahead import Ahead, NotPlain
 from accounts.ledger.conclusions import Refused, Understood
 from accounts.ledger.messages import LogIdentity
@@ -89,13 +90,13 @@ class BulkPosting:
             while len(self._underway) >= MOST_UNDERWAY:
                 self._take_answer()
             prepared = self._books().conclude(batch.messages, batch.expected)
-        except NotPlain as reason:
-            self._finish_before(batch)
-            raise Hindered(str(reason), [batch]) from reason
+            if self._writer is None:
+                self._writer = _begun_writer()
         except Hindered as reason:
             raise Hindered(str(reason), [*reason.batches, batch]) from reason
-        if self._writer is None:
-            self._writer = _begun_writer()
+        except (NotPlain, OSError, *CANNOT_SERVE) as reason:
+            self._finish_before(batch)
+            raise Hindered(str(reason), [batch]) from reason
         self._writer.begin(prepared.steps)
         self._underway.append((batch, prepared.outcomes))
         self._note_repeats(prepared.outcomes.repeats)

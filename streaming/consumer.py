@@ -280,6 +280,8 @@ class _Session:
             self._guard.look()
         except CANNOT_SERVE as reason:
             self._database_away.wait(reason)
+        else:
+            self._database_away.is_back()
 
     def _refuse_truncated(self, messages: list[Delivered]) -> None:
         for each in messages:

@@ -41,5 +41,6 @@ class DatabaseAway:
         """Note that the database serves."""
         if self._is_waiting:
             log.info("The database serves again; going on.")
-            DATABASE_AWAY.set(0)
+        # Whichever loop of this process has waited.
+        DATABASE_AWAY.set(0)
         self._is_waiting, self._wait_s = False, _FIRST_WAIT_S

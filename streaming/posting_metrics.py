@@ -39,8 +39,8 @@ def measure_batch(outcomes: Outcomes) -> None:
         for each in outcomes.entries
         if each.event.source == PORTAL_SOURCE
     ]
-    at_ms = outcomes.posted_at_ms
-    CLICK_TO_POSTED_SECONDS.observe_all([max(0, at_ms - each) / 1000 for each in clicks])
+    now_ms = time.time_ns() // 1_000_000
+    CLICK_TO_POSTED_SECONDS.observe_all([max(0, now_ms - each) / 1000 for each in clicks])
 
 
 class Lag:

@@ -84,13 +84,13 @@ def post_batch(  # noqa: PLR0913 each is said by name
     written beside them: no account filed, no copy queued.
     """
     partitions = _last_offsets(messages)
-    now_ms = time.time_ns() // 1_000_000
     began = time.perf_counter()
     with ended_when_standing_still(), atomic(), connection.cursor() as cursor:
         if tables.are_live:
             sql.end_if_standing_still(cursor)
             sql.wait_for_other_writers(cursor)
-        has_lock = time.perf_counter()
+        # What waited for the lock was not posted yet.
+        has_lock, now_ms = time.perf_counter(), time.time_ns() // 1_000_000
         if tables.are_live:
             _refuse_replaced(log_id)
         for partition, last in partitions.items():

@@ -45,8 +45,11 @@ def before_the_next_batch(database: str) -> Iterator[None]:
         with suppress(OSError):
             batch = held.enter_context(_opened(batch_path(database)))
             waiting = held.enter_context(_opened(waiting_path(database)))
-            _is_locked(waiting, fcntl.LOCK_SH)
-            _wait_until(lambda: _is_locked(batch, fcntl.LOCK_SH), LONGEST_BATCH_S)
+            # Whoever writes batches looks at it for an instant, in which it cannot be had.
+            _wait_until(
+                lambda: _is_locked(waiting, fcntl.LOCK_SH) and _is_locked(batch, fcntl.LOCK_SH),
+                LONGEST_BATCH_S,
+            )
             # Kept, it would keep the next batch from showing that it is being written.
             fcntl.flock(batch, fcntl.LOCK_UN)
         yield

@@ -1,6 +1,7 @@
 """Who is given the figures at /metrics, and who is not."""
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from bankportal.setting_rules import bearer_token, refuse_open_metrics
 from tests.site.test_production import PRODUCTION, under
@@ -83,6 +84,8 @@ print(Client().get("/metrics").status_code, Client(headers=headers).get("/metric
     ("changes", "reason"),
     [
         ({"METRICS_PORT": "9400", "METRICS_HOST": "0.0.0.0"}, "METRICS_TOKEN is not set"),
+        # A command may be told its port by --metrics-port.
+        ({"METRICS_HOST": "0.0.0.0"}, "METRICS_TOKEN is not set"),
         ({"METRICS_TOKEN": "too-short"}, "METRICS_TOKEN cannot be used"),
         ({"METRICS_PORT": "65534"}, "METRICS_PORT is '65534'"),
     ],
@@ -95,7 +98,17 @@ def test_settings_that_would_tell_everybody_are_refused(tmp_path, changes, reaso
     assert "too-short" not in done.stderr
 
 
+def test_an_empty_host_is_this_machine_and_not_every_address(tmp_path):
+    code = "from django.conf import settings; print(settings.METRICS_HOST)"
+
+    done = under(tmp_path, "-c", code, METRICS_HOST="", METRICS_PORT="9400")
+
+    assert done.stdout.strip() == "127.0.0.1", done.stderr
+
+
 def test_what_is_safe_is_taken():
     assert bearer_token("METRICS_TOKEN", TOKEN) == TOKEN
     refuse_open_metrics("0.0.0.0", TOKEN)
     refuse_open_metrics("::1", "")
+    with pytest.raises(ImproperlyConfigured):
+        refuse_open_metrics("", "")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 
 from accounts.events import Event
 from accounts.ledger import writer
@@ -348,6 +348,29 @@ def test_what_is_committed_is_copied_into_the_file_when_there_is_much(
             return alone.execute("SELECT count(*) FROM accounts_entry").fetchone()[0]
 
     wait_until(lambda: copied() == 2, "its file has both")
+
+
+@pytest.mark.parametrize(
+    "reason", [OperationalError("disk I/O error"), OSError("no more processes")]
+)
+def test_what_cannot_be_read_or_begun_is_left_to_posting(
+    ledger, ahead, monkeypatch, reason
+) -> None:
+    """Red where it is raised: the consumer ends, and is started again, for as long as it lasts."""
+    ahead.take(opened())
+
+    def fail(*_details: object) -> None:
+        raise reason
+
+    if isinstance(reason, OSError):
+        ahead.bulk.close()
+        ahead.begin_again()
+        monkeypatch.setattr(bulk_posting, "_begun_writer", fail)
+    else:
+        monkeypatch.setattr(bulk_posting.Ahead, "conclude", fail)
+
+    assert hindered_by(lambda: ahead.take(submitted(), submitted())) == [2]
+    assert not ahead.bulk.is_underway
 
 
 def test_whoever_replaces_the_ledger_sees_that_it_is_in_use(ahead) -> None:

@@ -12,6 +12,7 @@ from streaming import consumer
 from streaming.endpoint import Endpoint
 from streaming.kafka.reader import ReadFailed
 from streaming.log_guard import LogGuard
+from streaming.metrics import DATABASE_AWAY
 from streaming.stopping import DeliberateStop, StopRequest
 from streaming.waiting import FoundLog
 from tests.builders import LedgerInTest, delivered, opened, submitted
@@ -53,6 +54,9 @@ def post_from(ledger, monkeypatch):
                 if isinstance(answer := left.pop(0), Exception):
                     raise answer
                 return answer
+
+            def ends(self) -> dict[int, int]:
+                return {}
 
             def commit_hint(self, _following) -> None:
                 """Nobody listens."""
@@ -129,3 +133,27 @@ def test_a_refusal_that_cannot_be_counted_now_is_counted_later(ledger, post_from
 
     assert attempts == [1, 2]
     assert ledger.position().refused_batches == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_idle_consumer_whose_database_was_away_says_when_it_is_back(post_from, monkeypatch):
+    """Red without ``is_back`` after a look: until the next posting the alert stays on."""
+    looks = iter([OperationalError("the connection is lost")])
+
+    def look(_guard: LogGuard) -> None:
+        if reason := next(looks, None):
+            raise reason
+        seen.append(away())
+
+    def away() -> float:
+        (sample,) = DATABASE_AWAY.samples()
+        return sample[1]
+
+    seen: list[float] = []
+    monkeypatch.setattr(LogGuard, "look", look)
+    monkeypatch.setattr(consumer, "CHECK_ENDPOINT_S", -1)
+
+    post_from([], [], [])
+
+    assert seen[0] == 1
+    assert away() == 0
