@@ -24,6 +24,8 @@ FEWEST_AHEAD: Final = 500
 MOST_UNDERWAY: Final = 2
 # A process that has nothing to write is kept for so long.
 _LINGER_S: Final = 30.0
+# Where it cannot begin, it is not tried again for so long.
+_IN_VAIN_S: Final = 60.0
 # Where one message came twice, others are likely to.
 _WARY_BATCHES: Final = 100
 
@@ -72,6 +74,12 @@ class BulkPosting:
         self._underway: deque[tuple[Batch, Outcomes]] = deque()
         self._wary_for = 0
         self._used_at = 0.0
+        self._not_before = 0.0
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the process that writes may be there, or has not been in vain just now."""
+        return time.monotonic() >= self._not_before
 
     @property
     def is_underway(self) -> bool:
@@ -139,6 +147,8 @@ class BulkPosting:
         if not written.is_written:
             batches = [batch for batch, _outcomes in self._underway]
             self._wary_for = _WARY_BATCHES
+            if self._writer.cannot_begin:
+                self._not_before = time.monotonic() + _IN_VAIN_S
             self.close()
             raise Hindered(written.hindrance, batches)
         batch, outcomes = self._underway.popleft()

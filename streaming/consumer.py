@@ -179,7 +179,7 @@ class _Session:
 
     def _is_backlog(self, messages: Sequence[Delivered]) -> bool:
         many = min(FEWEST_AHEAD, self._pace.batch_size)
-        return self._posts_ahead and len(messages) >= many
+        return self._posts_ahead and self._bulk.is_possible and len(messages) >= many
 
     def _post_ahead(self, understood: list[Understood | Refused]) -> None:
         partitions = {each.message.partition for each in understood}

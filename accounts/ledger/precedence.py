@@ -12,9 +12,11 @@ imported here, since ``accounts.ledger.writing`` may not.
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 ASK_AGAIN_S: Final = 0.001
@@ -59,8 +61,8 @@ class Batches:
     """What writes batches to the file ``database``, one at a time."""
 
     def __init__(self, database: str) -> None:
-        self._batch = os.open(batch_path(database), _CREATING, 0o644)
-        self._waiting = os.open(waiting_path(database), _CREATING, 0o644)
+        self._batch = _made(batch_path(database), like=database)
+        self._waiting = _made(waiting_path(database), like=database)
         # Whether somebody waited when the last batch was written.
         self.are_waited_for = False
 
@@ -82,7 +84,16 @@ class Batches:
             fcntl.flock(self._waiting, fcntl.LOCK_UN)
 
 
-_CREATING: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+def _made(path: str, *, like: str) -> int:
+    """Open a file for whoever may open ``like``, as SQLite has its own beside a database."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    found = Path(like).stat()
+    # Of one that another has made before, nothing can be changed.
+    with suppress(PermissionError):
+        os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+        if os.geteuid() == 0:
+            os.fchown(descriptor, found.st_uid, found.st_gid)
+    return descriptor
 
 
 @contextmanager

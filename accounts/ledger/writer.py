@@ -25,6 +25,8 @@ _SIZE: Final = struct.Struct(">Q")
 _PLAIN: Final = 2
 # Longer than it waits for the lock. One that is frozen is ended, and what it had is posted anew.
 LONGEST_ANSWER_S: Final = 30.0
+# One that says nothing more has all but ended.
+_END_S: Final = 1.0
 # A batch of two thousand rows fits; Linux gives no more without further rights.
 _PIPE_SIZE: Final = 1024 * 1024
 
@@ -58,6 +60,8 @@ class Writer:
             stdout=subprocess.PIPE,
         )
         self._heard = b""
+        # Whether the process has found that it cannot do its work.
+        self.cannot_begin = False
         self._to_send: SimpleQueue[bytes | None] = SimpleQueue()
         assert self._process.stdin is not None  # noqa: S101 # since it was asked for
         _widen(self._process.stdin.fileno())
@@ -81,6 +85,7 @@ class Writer:
         while b"\n" not in self._heard:
             piece = self._read(deadline - time.monotonic())
             if not piece:
+                self._note_end()
                 return Written(False, 0.0, 0.0, False, "the writing process is silent or gone")
             self._heard += piece
         line, _end, self._heard = self._heard.partition(b"\n")
@@ -92,6 +97,11 @@ class Writer:
             was_waited_for == "1",
             " ".join(hindrance),
         )
+
+    def _note_end(self) -> None:
+        """Say whether it has ended by itself for want of what it needs, not for a signal."""
+        with suppress(subprocess.TimeoutExpired):
+            self.cannot_begin = self._process.wait(_END_S) > 0
 
     def _read(self, patience_s: float) -> bytes:
         assert self._process.stdout is not None  # noqa: S101 # since it was asked for

@@ -47,11 +47,14 @@ def main() -> None:
     # Whoever started us is told to stop, finishes what is under way, and closes our input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    # Nobody may replace the ledger while we may still write: we can outlive who started us.
-    fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    connection, batches = _connected(path, pragmas), Batches(path)
-    log = _WriteAheadLog(connection)
+    try:
+        held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # Nobody may replace the ledger while we may still write: we can outlive who started us.
+        fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        connection, batches = _connected(path, pragmas), Batches(path)
+        log = _WriteAheadLog(connection)
+    except (apsw.Error, OSError) as reason:
+        sys.exit(f"What writes a backlog cannot begin: {reason}. The consumer writes it itself.")
     while _answer_next(connection, batches):
         log.copy_when_long()
 
@@ -78,6 +81,7 @@ def _answer_next(connection: apsw.Connection, batches: Batches) -> bool:
 
 def _connected(path: str, pragmas: Sequence[str]) -> apsw.Connection:
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(int(PATIENCE_S * 1_000))
     for pragma in ("PRAGMA foreign_keys=ON", *pragmas):
         connection.execute(pragma)
     return connection

@@ -18,7 +18,9 @@ from tests.processes import wait_until
 
 @pytest.fixture
 def database(tmp_path) -> str:
-    return str(tmp_path / "bank.sqlite3")
+    path = tmp_path / "bank.sqlite3"
+    path.touch(0o640)
+    return str(path)
 
 
 @pytest.fixture(autouse=True)
@@ -144,7 +146,7 @@ def test_a_batch_that_is_frozen_holds_up_a_small_write_for_a_moment_only(databas
 
 def test_without_batches_nothing_is_waited_for_and_nothing_is_made(database, tmp_path):
     with before_the_next_batch(database):
-        assert not list(tmp_path.iterdir())
+        assert [each.name for each in tmp_path.iterdir()] == ["bank.sqlite3"]
 
 
 def test_what_it_opens_is_closed_again(database):
@@ -158,6 +160,14 @@ def test_what_it_opens_is_closed_again(database):
     for path in (batch_path(database), waiting_path(database)):
         with Path(path).open() as file:
             assert precedence._is_locked(file.fileno(), precedence.fcntl.LOCK_EX)
+
+
+def test_whoever_may_open_the_database_may_open_its_files_of_turns(database):
+    """Red without ``_made``: after a consumer of root's no agent would be given way to."""
+    Batches(database)
+
+    for path in (batch_path(database), waiting_path(database)):
+        assert Path(path).stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.django_db

@@ -373,6 +373,32 @@ def test_what_cannot_be_read_or_begun_is_left_to_posting(
     assert not ahead.bulk.is_underway
 
 
+def test_a_process_that_cannot_begin_is_not_begun_again_and_again(in_a_file, ahead, capfd) -> None:
+    """Red where each batch begins one more, in vain."""
+    in_a_file.with_name(f"{in_a_file.name}-batch").mkdir()
+    ahead.take(opened())
+
+    assert hindered_by(ahead.bulk.finish) == [1]
+
+    assert not ahead.bulk.is_possible
+    said = capfd.readouterr().err
+    assert "What writes a backlog cannot begin: " in said
+    assert "Traceback" not in said
+    ahead.bulk._not_before -= bulk_posting._IN_VAIN_S
+    assert ahead.bulk.is_possible
+
+
+def test_a_process_that_was_killed_may_begin_again_at_once(ahead) -> None:
+    ahead.take(opened())
+    ahead.bulk.finish()
+    ahead.bulk._writer._process.kill()
+    ahead.take(submitted())
+
+    assert hindered_by(ahead.bulk.finish) == [1]
+
+    assert ahead.bulk.is_possible
+
+
 def test_whoever_replaces_the_ledger_sees_that_it_is_in_use(ahead) -> None:
     ahead.take(opened())
     ahead.bulk.finish()
