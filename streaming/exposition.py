@@ -4,7 +4,9 @@ Imported where somebody asks: a process that nobody scrapes does without the lib
 """
 
 import hmac
+import logging
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -27,6 +29,8 @@ from prometheus_client.registry import Collector
 
 from streaming.metric_reads import disk_metrics, ledger_metrics
 from streaming.metrics import OF_WEB, Histogram, Metric
+
+log = logging.getLogger(__name__)
 
 REFUSED: Final = "Send METRICS_TOKEN as a bearer token.\n"
 # From a connection to the end of its request, however slowly that comes.
@@ -141,7 +145,10 @@ class _Server(ThreadingHTTPServer):
             self._room.release()
 
     def handle_error(self, *_details: object) -> None:
-        """Let a client go that has gone."""
+        """Let a client go that has gone; say what else went wrong, which is ours."""
+        reason = sys.exception()
+        if not isinstance(reason, OSError):
+            log.error("The metrics could not be told.", exc_info=reason)
 
 
 class _Answer(BaseHTTPRequestHandler):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -253,6 +254,22 @@ def test_the_listener_answers_at_one_address_and_only_who_has_the_token(listenin
     assert listening()[0] == 401
     assert listening(Authorization=f"Bearer {TOKEN[:-1]}")[0] == 401
     assert listening(Authorization=f"Bearer {TOKEN}")[0] == 200
+
+
+def test_metrics_that_cannot_be_told_are_said_in_the_log(settings, caplog):
+    """Red where every error counts as a client that has gone: nobody knows why it is down."""
+    settings.METRICS_HOST = "127.0.0.1"
+
+    def fail() -> list[metrics.Metric]:
+        raise ValueError("a metric of a wrong kind")
+
+    server = listen(0, fail)
+    with suppress(OSError, HTTPException):
+        ask(server.server_port, "/metrics", {})
+    server.shutdown()
+    server.server_close()
+
+    assert "a metric of a wrong kind" in caplog.text
 
 
 def test_a_request_that_drips_is_heard_no_longer_than_any_other(listening_port, monkeypatch):
