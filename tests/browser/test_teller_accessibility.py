@@ -107,7 +107,13 @@ def test_the_form_is_read_in_the_order_of_the_tab_key(page_of, bank, width):
     page.goto("/accounts/C100/")
 
     fields = ("[value=deposit]", "#id_amount", "#id_reference", ".slip button[type=submit]")
-    boxes = [page.locator(each).bounding_box() for each in fields]
+    # All at one moment.
+    boxes = page.evaluate(
+        """(fields) => fields.map(
+            (each) => document.querySelector(each).getBoundingClientRect().toJSON()
+        )""",
+        fields,
+    )
 
     # Each begins below the one before, or to its right.
     for before, after in pairwise(boxes):
