@@ -11,7 +11,7 @@ publishing everything twice.
 import os
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
@@ -26,6 +26,7 @@ from streaming.file_lock import LockedByAnother, held, holder_of, is_same_file
 # The advisory lock's number: "rely".
 _LOCK: Final = 0x72656C79
 _TAKE = "SELECT pg_try_advisory_lock(%s)"
+_GIVE_BACK = "SELECT pg_advisory_unlock(%s)"
 # The server frees the lock of a machine that is gone within half a minute.
 _INTRODUCE = """
     SELECT set_config('application_name', %s, false),
@@ -146,7 +147,7 @@ class _DatabaseLease:
             if self._is_taken:
                 self._ask(_INTRODUCE, [_introduction()])
         except DatabaseError:
-            self.give_back()
+            self._let_go()
         return self._is_taken
 
     def is_held(self) -> bool:
@@ -155,11 +156,18 @@ class _DatabaseLease:
         try:
             self._ask("SELECT 1", [])
         except DatabaseError:
-            self.give_back()
+            self._let_go()
             return False
         return True
 
     def give_back(self) -> None:
+        if self._is_taken:
+            # PostgreSQL notices only a moment later that a connection was closed.
+            with suppress(DatabaseError):
+                self._ask(_GIVE_BACK, [_LOCK])
+        self._let_go()
+
+    def _let_go(self) -> None:
         lost, self._connection = self._connection, None
         self._is_taken = False
         if lost is not None:
