@@ -241,11 +241,9 @@ def processor_times(browser: Browser) -> tuple[float, float]:
 
 
 def furnish() -> None:
-    """Make the agents of a first start, and the static files that pages ask for."""
+    """Make the agents of a first start."""
     from bankportal.first_start import furnish_empty_database
-    from bankportal.prepare import bring_static_files_up_to_date
 
-    bring_static_files_up_to_date()
     furnish_empty_database()
 
 

@@ -3,14 +3,12 @@
 A process of its own, since a Django has the apps of one project, and hordak's are not ours.
 """
 
-import json
 import os
-import sys
 import time
 from decimal import Decimal
 from typing import Any
 
-from bench.pipeline import deposits
+from bench.pipeline import answer_with, deposits
 
 
 class Books:
@@ -77,12 +75,7 @@ def _set_up_django() -> None:
 
 def main() -> None:
     """Do what is asked until nothing is asked any more."""
-    books = Books()
-    for line in sys.stdin:
-        asked = json.loads(line)
-        answer = getattr(books, asked.pop("do"))(**asked)
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+    answer_with(Books())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """A filled ledger and its web server, for ``bench.pages``, which says what to look at."""
 
-import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench.pipeline import manage, serving
+from bench.pipeline import answer_with, manage, serving
 from bench.visitor import Visitor, sign_in
 
 AUDITOR = "bench"
@@ -86,12 +84,7 @@ def _go_on(visitor: Visitor, path: str, until: float, note: Callable[[int], Any]
 def main() -> None:
     """Do what is asked until nothing is asked any more."""
     with ExitStack() as stack:
-        ledger = Ledger(stack)
-        for line in sys.stdin:
-            asked = json.loads(line)
-            answer = getattr(ledger, asked.pop("do"))(**asked)
-            sys.stdout.write(json.dumps(answer) + "\n")
-            sys.stdout.flush()
+        answer_with(Ledger(stack))
 
 
 if __name__ == "__main__":

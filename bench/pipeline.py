@@ -15,7 +15,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,12 @@ def serving(*command: str) -> Iterator[Web]:
 
     ``command`` has ``{fd}`` where that belongs.
     """
+    from bankportal.prepare import bring_static_files_up_to_date
+
+    # A clone in which nothing has been started yet has none, and no page without them.
+    # What is said of it is no answer of a helper's.
+    with redirect_stdout(sys.stderr):
+        bring_static_files_up_to_date()
     words = command or (sys.executable, "-m", "bankportal.web", "{fd}")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -150,6 +156,15 @@ def helper(module: str, **environment: str) -> Iterator[Helper]:
         yield found
     finally:
         found.close()
+
+
+def answer_with(subject: object) -> None:
+    """Be a ``Helper``: do by methods of ``subject`` what is asked, until nothing is any more."""
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answer = getattr(subject, asked.pop("do"))(**asked)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 def openings(accounts: int) -> "Iterator[Event]":
