@@ -30,11 +30,14 @@ from streaming.waiting import KNOCK_AGAIN_S, FoundLog, wait_for_lease, wait_for_
 
 log = logging.getLogger(__name__)
 
-# Acknowledgements are kept a moment and written together: each write would take the lock that
-# the consumer needs to post the very message just acknowledged.
+# Acknowledgements are kept so long and written together: each write would take the lock that the
+# consumer needs to post the very message just acknowledged.
 RECORD_AFTER_S = 0.03
 SWEEP_EVERY_S = 1.0
+# How often the outbox is looked at; and while agents are at work.
 WAKE_S = 0.004
+WAKE_AT_WORK_S = 0.0015
+AT_WORK_S = 5.0
 FINISH_WITHIN_S = 2.0
 # What librdkafka puts into one batch, where the topic takes as much.
 USUAL_BATCH = 1_000_000
@@ -74,7 +77,9 @@ class _Session:
         self._published = 0
         self._has_moved = False
         self._look_again = True
-        self._recorded_at = self._swept_at = 0.0
+        self._swept_at = self._at_work_until = 0.0
+        # When the first was acknowledged that is not written down.
+        self._acknowledged_since: float | None = None
 
     def run(self) -> int:
         """Publish until asked to stop, or until another producer or the lease is needed."""
@@ -106,7 +111,8 @@ class _Session:
             self._has_moved = True
         else:
             self._database_away.is_back()
-            self._publisher.poll(WAKE_S)
+            is_at_work = time.monotonic() < self._at_work_until
+            self._publisher.poll(WAKE_AT_WORK_S if is_at_work else WAKE_S)
 
     def _publish_some(self) -> bool:
         """Publish what there is room for; say whether there may be more to publish."""
@@ -123,6 +129,8 @@ class _Session:
             most_bytes=on_the_way.bytes_free,
         )
         self._publisher.publish(rows)
+        if rows:
+            self._at_work_until = time.monotonic() + AT_WORK_S
         return bool(rows)
 
     def _try_again(self, place: outbox.Place) -> None:
@@ -139,22 +147,25 @@ class _Session:
             outbox.record_refusal(row.pk, f"{refusal}. {refusal.remedy}")
             refused.popleft()
         acknowledged = self._publisher.acknowledged
-        if not acknowledged or time.monotonic() - self._recorded_at < after_s:
+        if not acknowledged:
             return
-        now_ms = time.time_ns() // 1_000_000
+        if self._acknowledged_since is None:
+            self._acknowledged_since = time.monotonic()
+        if time.monotonic() - self._acknowledged_since < after_s:
+            return
         noted = [
-            Publication(row.pk, self._found.log.pk, at.partition, at.offset, now_ms)
+            Publication(row.pk, self._found.log.pk, at.partition, at.offset, at.at_ms)
             for row, at in acknowledged
         ]
         outbox.record_publications(noted)
         PUBLISHED.add(len(noted))
-        for row, _at in acknowledged:
-            QUEUED_SECONDS.observe(max(0, now_ms - row.queued_at_ms) / 1000)
+        for row, at in acknowledged:
+            QUEUED_SECONDS.observe(max(0, at.at_ms - row.queued_at_ms) / 1000)
         tell_of_published(acknowledged)
         acknowledged.clear()
         self._publisher.on_the_way.forget(each.row_id for each in noted)
         self._published += len(noted)
-        self._recorded_at = time.monotonic()
+        self._acknowledged_since = None
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept_at < SWEEP_EVERY_S:

@@ -119,8 +119,9 @@ class Spans:
             [link] if link else [],
             start_ms * 1_000_000,
         )
+        end_ns = time.time_ns() if step.ended_at_ms is None else step.ended_at_ms * 1_000_000
         # A clock that was set back must not make it end before it began.
-        span.end(max(time.time_ns(), start_ms * 1_000_000))
+        span.end(max(end_ns, start_ms * 1_000_000))
 
 
 def _within(traceparent: str) -> Context:

@@ -6,7 +6,6 @@ would make too many of them.
 """
 
 import logging
-import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
@@ -25,13 +24,17 @@ MOST_AT_ONCE: Final = 100
 
 
 class Step(NamedTuple):
-    """What happened to one message, where it stands in the log, and since when it was at hand."""
+    """What happened to one message, where it stands in the log, and from when to when it took.
+
+    Without an end it is over as it is told.
+    """
 
     traceparent: str
     said: str
     partition: int
     offset: int
     began_at_ms: int
+    ended_at_ms: int | None = None
     fate: str = ""
 
 
@@ -43,7 +46,8 @@ def tell_of_published(acknowledged: Iterable[tuple[Outbox, Acknowledged]]) -> No
             f"Published to {row.topic} {place(at)}.",
             at.partition,
             at.offset,
-            row.queued_at_ms or _now_ms(),
+            row.queued_at_ms or at.at_ms,
+            at.at_ms,
         )
         for row, at in acknowledged
     )
@@ -78,7 +82,7 @@ def _step(message: Delivered, word: str, fate: str, began_at_ms: int) -> Step:
         message.partition,
         message.offset,
         began_at_ms,
-        fate,
+        fate=fate,
     )
 
 
@@ -102,7 +106,3 @@ def _text(traceparent: bytes | str | None) -> str:
     if isinstance(traceparent, bytes):
         return traceparent.decode("ascii", errors="replace")
     return traceparent or ""
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

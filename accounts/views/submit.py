@@ -1,7 +1,7 @@
 """Receives what agents submit: transactions, and the opening of accounts."""
 
+from functools import partial
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import IdentifiedForm, OpeningForm, Preview, TransactionForm
-from accounts.models import Submission
+from accounts.models import Agent, Submission
 from accounts.refused_requests import account_there, keep_from_agent
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.services.accounts import NumberTaken, open_account
@@ -35,7 +35,7 @@ def new_transaction(request: AgentRequest) -> HttpResponse:
     if not form.is_valid() or _is_too_often(request, form):
         return _typed_again(request, form)
     try:
-        submission = submit_transaction(**_typed(request, form), by=request.user)
+        submission = _submitted(request.user, form)
     except NoSuchAccount as unseen:
         keep_from_agent(request, account_there(str(unseen)))
         form.add_error("account", _("There is no account of this number in your branch."))
@@ -94,16 +94,23 @@ def _is_too_often(request: AgentRequest, form: IdentifiedForm) -> bool:
     return bool(wait_s)
 
 
-def _typed(request: AgentRequest, form: TransactionForm) -> dict[str, Any]:
+def _submitted(agent: Agent, form: TransactionForm) -> Submission:
+    """Submit what was typed, an account's number also in another case than the bank's."""
     cleaned = form.cleaned_data
-    found = may_see(request.user, cleaned["account"])
-    return {
-        "transaction_id": cleaned["transaction_id"],
-        "account": found.number if found else cleaned["account"],
-        "kind": cleaned["kind"],
-        "amount_minor": cleaned["amount"],
-        "reference": cleaned["reference"],
-    }
+    submit = partial(
+        submit_transaction,
+        transaction_id=cleaned["transaction_id"],
+        kind=cleaned["kind"],
+        amount_minor=cleaned["amount"],
+        reference=cleaned["reference"],
+        by=agent,
+    )
+    try:
+        return submit(account=cleaned["account"])
+    except NoSuchAccount:
+        if (found := may_see(agent, cleaned["account"])) is None:
+            raise
+        return submit(account=found.number)
 
 
 def _to_receipt(request: AgentRequest, submission: Submission) -> HttpResponse:

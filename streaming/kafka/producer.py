@@ -1,6 +1,7 @@
 """Publishing: an idempotent producer that never gives up and never reorders."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, cast
@@ -16,10 +17,11 @@ MEBIBYTE = 1024 * 1024
 
 
 class Acknowledged(NamedTuple):
-    """Where the broker wrote a message."""
+    """Where the broker wrote a message, and when it said so, in milliseconds since 1970."""
 
     partition: int
     offset: int
+    at_ms: int
 
 
 class NotDelivered(Exception):
@@ -154,7 +156,8 @@ class Producer:
 def _result(error: KafkaError | None, message: Message) -> Acknowledged | NotDelivered:
     if error is not None:
         return _refusal(error, cast(str, message.topic()))
-    return Acknowledged(cast(int, message.partition()), cast(int, message.offset()))
+    partition, offset = cast(int, message.partition()), cast(int, message.offset())
+    return Acknowledged(partition, offset, time.time_ns() // 1_000_000)
 
 
 def _refusal(error: KafkaError, topic: str) -> NotDelivered:

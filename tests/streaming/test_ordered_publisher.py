@@ -81,7 +81,7 @@ def rows(*keys: bytes | None, topic: str = "submissions", first: int = 1) -> lis
 
 
 def at(offset: int) -> Acknowledged:
-    return Acknowledged(0, offset)
+    return Acknowledged(0, offset, 1_000)
 
 
 def test_one_message_of_an_account_is_on_its_way_at_a_time(publisher, kafka):

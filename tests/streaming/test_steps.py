@@ -46,7 +46,7 @@ def test_a_batch_tells_what_became_of_each_message_with_a_trace(db, said):
 @pytest.mark.parametrize("headers", [{}, {"traceparent": b"\xff\x00 forged"}, {"other": b"x"}])
 def test_what_has_no_trace_has_no_line(db, said, headers):
     tell_of_concluded(LedgerInTest().post_messages(with_headers(opened(), **headers)))
-    tell_of_published([(Outbox(topic="submissions"), Acknowledged(1, 2))])
+    tell_of_published([(Outbox(topic="submissions"), Acknowledged(1, 2, 1_000))])
 
     assert said() == []
 
@@ -64,6 +64,6 @@ def test_another_system_that_traces_everything_does_not_make_the_ledger_wait(db,
 def test_the_relay_tells_where_a_row_was_published(said):
     row = Outbox(topic="submissions", headers={"traceparent": TRACEPARENT})
 
-    tell_of_published([(row, Acknowledged(3, 1024))])
+    tell_of_published([(row, Acknowledged(3, 1024, 1_000))])
 
     assert said() == [("Published to submissions 3:1024.", TRACE)]
