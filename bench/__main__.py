@@ -1,8 +1,9 @@
 """``make bench``: runs the benchmarks one after the other, and gives one table and one file.
 
 Each benchmark is a module with ``figures(quick)``, which yields a ``Figure`` as soon as it has
-one. It runs in a process of its own, with a portal, a folder and a Kafka of its own, and is ended
-after its time. Ctrl-C ends the run; what was found until then is kept and printed.
+one, or raises ``LeftOut``. It runs in a process of its own, with a portal, a folder and a Kafka of
+its own, and is ended after its time. Ctrl-C ends the run; what was found until then is kept and
+printed.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from typing import NamedTuple, NoReturn
 import msgspec
 
 from bench import machine, report
-from bench.figure import Figure
+from bench.figure import Figure, LeftOut
 from bench.report import Finished, Measured, Run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +60,8 @@ BENCHMARKS = {
 # What a portal of the user's own is set by must not reach those of the benchmarks.
 SETTING = re.compile(r"env\.\w+\(\s*\"(\w+)\"")
 KEPT_SETTINGS = {"HOME", "XDG_CACHE_HOME", "JAVA_HOME"}
+# A line of a benchmark's process: a figure with the load of its moment, or what is lacking.
+Told = tuple[Figure, float] | str
 
 
 def main() -> int:
@@ -112,7 +115,7 @@ def _run_one(run: Run, name: str) -> None:
     benchmark = BENCHMARKS[name]
     FOLDER.mkdir(parents=True, exist_ok=True)
     began, neighbours = time.monotonic(), machine.Neighbours()
-    failure = "interrupted"
+    failure, lacks = "interrupted", ""
     with TemporaryDirectory(prefix="run-", dir=FOLDER) as folder:
         found = Path(folder) / "figures"
         found.touch()
@@ -131,14 +134,19 @@ def _run_one(run: Run, name: str) -> None:
         finally:
             _end(child)
             for line in found.read_bytes().splitlines():
-                figure, load = msgspec.json.decode(line, type=tuple[Figure, float])
-                run.figures.append(Measured(benchmark=name, figure=figure, load=load))
+                told = msgspec.json.decode(line, type=Told)
+                if isinstance(told, str):
+                    lacks = told
+                else:
+                    figure, load = told
+                    run.figures.append(Measured(benchmark=name, figure=figure, load=load))
             run.finished.append(
                 Finished(
                     benchmark=name,
                     seconds=round(time.monotonic() - began, 1),
                     share_of_others=neighbours.share(),
                     failure=failure,
+                    lacks=lacks,
                 )
             )
 
@@ -189,10 +197,14 @@ def _measure(name: str, *, quick: bool, to: Path) -> int:
     """Run one benchmark in this process; write and tell each figure as it comes."""
     module = importlib.import_module(name)
     with to.open("ab", buffering=0) as found, suppress(KeyboardInterrupt):
-        for figure in module.figures(quick=quick):
-            found.write(msgspec.json.encode((figure, machine.load())) + b"\n")
-            for row in report.rows_of(figure):
-                print("  ".join(filter(None, row)), file=sys.stderr, flush=True)
+        try:
+            for figure in module.figures(quick=quick):
+                found.write(msgspec.json.encode((figure, machine.load())) + b"\n")
+                for row in report.rows_of(figure):
+                    print("  ".join(filter(None, row)), file=sys.stderr, flush=True)
+        except LeftOut as reason:
+            found.write(msgspec.json.encode(str(reason)) + b"\n")
+            print(f"left out: {reason}", file=sys.stderr, flush=True)
         return 0
     return 130
 

@@ -3,7 +3,7 @@
 A history file is imported by the portal's own command through a real Kafka and consumer. Meanwhile
 an agent submits again and again, and another one's socket waits for the row. Beside it stands the
 same without the import. The cap on what an import is ahead of the ledger holds if it is never
-passed, and costs nothing if the consumer always has work.
+passed, and costs nothing if an import without it is no faster.
 """
 
 import subprocess
@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
-from bench.figure import Beside, Figure, Target, at_least, at_most, percentile
+from bench.figure import Beside, Figure, Target, at_least, at_most, in_turn, percentile
 from bench.pipeline import (
     ROOT,
     concluded,
@@ -34,6 +35,21 @@ OWN = "B0"
 OWN_AHEAD = 5
 FIRST = 3
 
+# The command without its cap.
+_UNCAPPED = """
+import sys
+
+import django
+from django.core.management import execute_from_command_line
+
+django.setup()
+
+from streaming import bulk
+
+bulk.MOST_AHEAD = sys.maxsize
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+
 
 @dataclass
 class Waits:
@@ -52,8 +68,8 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         _furnish()
         agent = Visitor(web.address, sign_in("teller"))
         listener = Listener(web.address, sign_in("auditor"), OWN)
-        file = Path(settings.DATA_DIR) / "history.csv"
-        _write_history(file, rows)
+        folder = Path(settings.DATA_DIR)
+        file = _history(folder, "H", rows)
         for _each in range(FIRST):
             # What a process does for the first time takes longer than ever after.
             _submit(agent, listener, Waits())
@@ -67,7 +83,8 @@ def figures(*, quick: bool) -> Iterator[Figure]:
             _submit(agent, listener, during)
         importing.finish()
         yield from _told(during, before, runs=1 if quick else 3)
-        yield from _cap(importing, rows)
+        yield from _cap(importing)
+        yield from _speed(importing, folder, rounds=1 if quick else 2, rows=min(rows, 200_000))
 
 
 def _told(during: Waits, before: Waits, *, runs: int) -> Iterator[Figure]:
@@ -100,63 +117,86 @@ def _stretches(values: list[float], runs: int) -> list[list[float]]:
     return [values[start : start + length] for start in range(0, length * runs, length)]
 
 
-def _cap(importing: "_Importing", rows: int) -> Iterator[Figure]:
+def _cap(importing: "_Importing") -> Iterator[Figure]:
     from streaming.bulk import MOST_AHEAD
 
-    looks = importing.ahead
     yield Figure(
         name="events that the import is ahead, at most",
         unit="events",
-        samples=(float(max(looks)),),
+        samples=(float(max(importing.ahead)),),
         target=at_most(MOST_AHEAD + OWN_AHEAD),
     )
+
+
+def _speed(importing: "_Importing", folder: Path, *, rounds: int, rows: int) -> Iterator[Figure]:
+    """Import again with nobody beside it, in turn with the cap and without."""
+    numbers = count()
+
+    def rate(*, is_capped: bool) -> float:
+        file = _history(folder, f"I{next(numbers)}-", rows)
+        alone = _Importing(file, is_capped=is_capped)
+        alone.start()
+        alone.finish()
+        return alone.rate
+
+    found = in_turn(
+        rounds,
+        {"capped": lambda: rate(is_capped=True), "free": lambda: rate(is_capped=False)},
+    )
     yield Figure(
-        name="looks at which the consumer had work",
-        unit="%",
-        samples=(100 * sum(each > 0 for each in looks) / len(looks),),
-        target=at_least(98),
+        name="import posted, an agent beside it",
+        unit="rows/s",
+        samples=(importing.rate,),
+        beside=(Beside(name="without the agent", kind="limit", samples=found["capped"]),),
     )
     yield Figure(
         name="import posted",
         unit="rows/s",
-        samples=(importing.posted / importing.posting_s,),
+        samples=found["capped"],
         beside=(
+            Beside(
+                name="as far ahead as it likes",
+                kind="limit",
+                samples=found["free"],
+                target=at_least(0.9),
+            ),
             Beside(
                 name="the consumer alone, all of it in the log already",
                 kind="limit",
-                samples=(_drain(min(rows, 200_000)),),
+                samples=(_drain(rows),),
             ),
         ),
     )
 
 
-def _drain(count: int) -> float:
+def _drain(rows: int) -> float:
     """Give the rate at which the consumer posts what is in the log already."""
     from bench.pipeline import deposits
 
     done = concluded()
-    publish(deposits(count, ACCOUNTS))
+    publish(deposits(rows, ACCOUNTS))
     # Published faster than posted; from here on the consumer has the machine for itself.
     began, first = time.perf_counter(), concluded()
-    wait_until_concluded(done + count)
-    return (done + count - first) / (time.perf_counter() - began)
+    wait_until_concluded(done + rows)
+    return (done + rows - first) / (time.perf_counter() - began)
 
 
 class _Importing:
     """The command at work, and how far it is ahead of the ledger while it publishes."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, is_capped: bool = True) -> None:
         self._file = file
+        self._command = ("manage.py",) if is_capped else ("-c", _UNCAPPED)
         self.ahead: list[int] = []
-        self.posted = 0
-        self.posting_s = 0.0
+        # Rows posted a second.
+        self.rate = 0.0
         self._watching = threading.Thread(target=self._watch)
         self._is_over = threading.Event()
 
     def start(self) -> None:
         """Start it, and wait until it publishes: the file is checked as a whole first."""
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "manage.py", "import_transactions", str(self._file)],
+            [sys.executable, *self._command, "import_transactions", str(self._file)],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
         )
@@ -196,7 +236,7 @@ class _Importing:
                 self.ahead.append(in_log - now)
                 time.sleep(0.02)
         finally:
-            self.posted, self.posting_s = last - first, moved_at - began
+            self.rate = (last - first) / max(moved_at - began, 1e-9)
             self.ahead = self.ahead[: self._useful()]
             self._is_over.set()
             connection.close()
@@ -219,14 +259,16 @@ def _furnish() -> None:
     wait_until_concluded(1)
 
 
-def _write_history(path: Path, rows: int) -> None:
+def _history(folder: Path, prefix: str, rows: int) -> Path:
     """Write deposits to each account in turn, with the balances that they make."""
+    path = folder / f"{prefix}history.csv"
     with path.open("w", encoding="utf-8") as file:
         file.write("transaction_date;account;transaction_value;balance\n")
         for number in range(rows):
             turn, account = divmod(number, ACCOUNTS)
             day = f"{turn % 28 + 1:02}/{turn // 28 % 12 + 1:02}/2024"
-            file.write(f"{day};H{account};10;{(turn + 1) * 10}\n")
+            file.write(f"{day};{prefix}{account};10;{(turn + 1) * 10}\n")
+    return path
 
 
 def _submit(agent: Visitor, listener: Listener, waits: Waits) -> None:

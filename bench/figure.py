@@ -8,6 +8,10 @@ from typing import Literal
 import msgspec
 
 
+class LeftOut(Exception):
+    """What a benchmark needs is not on this machine; it says what."""
+
+
 class Target(msgspec.Struct, frozen=True):
     """A bound that the median is to keep: of a value in its unit, or of a ratio."""
 

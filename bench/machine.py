@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import time
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
     *("Django", "confluent-kafka", "daphne", "channels", "msgspec", "psycopg", "playwright"),
@@ -46,6 +48,11 @@ def origin() -> Origin:
         is_altered=bool(_git("status", "--porcelain", "--untracked-files=no")),
         load_before=load(),
     )
+
+
+def browser() -> str | None:
+    """Give the path of this machine's Chromium or Chrome, if it has one."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def load() -> float:

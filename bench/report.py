@@ -22,12 +22,16 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
-    """How a benchmark ended: its seconds, what others took of the machine, and what went wrong."""
+    """How a benchmark ended: its seconds, what others took of the machine, and what went wrong.
+
+    Or what this machine lacks for it, which is no failure.
+    """
 
     benchmark: str
     seconds: float
     share_of_others: float | None
     failure: str = ""
+    lacks: str = ""
 
 
 class Run(msgspec.Struct, kw_only=True):
@@ -136,6 +140,7 @@ def _ending_lines(run: Run) -> list[str]:
     lines = (
         [f"Took, and of all processors others had meanwhile: {', '.join(ends)}."] if ends else []
     )
+    lines += [f"LEFT OUT: {each.benchmark}: {each.lacks}" for each in run.finished if each.lacks]
     lines += [f"FAILED: {failure}" for failure in run.failures]
     return [*lines, *(["INTERRUPTED: what came before it is above."] if run.is_interrupted else [])]
 

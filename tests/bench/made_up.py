@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from bench.figure import Figure
+from bench.figure import Figure, LeftOut
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
@@ -14,6 +14,8 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     what = os.environ.get("MADE_UP")
     if what == "fail":
         sys.exit(3)
+    if what == "lack":
+        raise LeftOut("no such thing is installed")
     if what == "go on":
         try:
             time.sleep(3_600)

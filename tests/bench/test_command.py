@@ -43,6 +43,18 @@ def test_one_that_fails_keeps_its_figures_and_stops_no_other(monkeypatch):
     assert run.failures == ["first: ended with 3", "second: ended with 3"]
 
 
+def test_one_that_lacks_something_is_left_out_aloud_and_is_no_failure(monkeypatch, capfd):
+    monkeypatch.setenv("MADE_UP", "lack")
+
+    run = run_benchmarks(["first", "second"], quick=True)
+
+    assert [each.lacks for each in run.finished] == ["no such thing is installed"] * 2
+    assert run.failures == []
+    assert len(run.figures) == 2
+    assert "left out: no such thing is installed" in capfd.readouterr().err
+    assert "LEFT OUT: first: no such thing is installed" in report.text(run)
+
+
 def test_one_that_takes_too_long_is_ended_in_order_and_keeps_its_figures(monkeypatch, capfd):
     monkeypatch.setenv("MADE_UP", "go on")
     monkeypatch.setitem(
