@@ -27,6 +27,7 @@ from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooMan
 from streaming.dead_letter_words import tell_of_dead_letters
 from streaming.endpoint import has_moved
 from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
+from streaming.metrics import KAFKA_SILENT_SECONDS
 from streaming.pace import Pace
 from streaming.posting_metrics import Lag, measure_batch
 from streaming.steps import tell_of_concluded
@@ -76,6 +77,8 @@ def consume(stop: StopRequest, *, member: str = "") -> Counts:
         most_percent=settings.DEAD_LETTER_MOST_PERCENT,
     )
     _collect_garbage_less()
+    # It has not been heard since, if at all.
+    KAFKA_SILENT_SECONDS.set(time.time())
     while not stop.is_set():
         found = wait_for_log(stop, compares_itself=True)
         if found is None:
@@ -276,6 +279,8 @@ class _Session:
     def _look(self) -> None:
         self._record_refusals()
         self._lag.show(self._reader.ends(), self._expected)
+        if self._reader.heard_at is not None:
+            KAFKA_SILENT_SECONDS.set(self._reader.heard_at)
         try:
             self._guard.look()
         except CANNOT_SERVE as reason:

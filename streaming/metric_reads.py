@@ -3,28 +3,20 @@
 Those of the ledger are the ones of ``ledger_status``, by the same selectors.
 """
 
-import json
-import os
 import shutil
-import time
 from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
-from typing import Final, Literal
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 
 from accounts.ledger.identity import current_log
+from accounts.models import VerificationResult
 from accounts.selectors.backlog import backlog
 from accounts.selectors.dead_letters import undecided_count
 from accounts.selectors.status import fates, next_offsets
 from streaming import metrics
 from streaming.lease import lease_holder
 from streaming.metrics import Metric
-
-Verified = Literal["ledger", "audit"]
-_VERIFIED: Final[tuple[Verified, ...]] = ("ledger", "audit")
 
 
 def ledger_metrics() -> Iterable[Metric]:
@@ -39,28 +31,11 @@ def ledger_metrics() -> Iterable[Metric]:
 
 
 def disk_metrics() -> Iterable[Metric]:
-    """Look at the disk of DATA_DIR, and at what was noted there of verifications."""
+    """Look at the disk of DATA_DIR."""
     usage = shutil.disk_usage(settings.DATA_DIR)
     metrics.DISK_SIZE.set(usage.total)
     metrics.DISK_FREE.set(usage.free)
-    for what in _VERIFIED:
-        with suppress(OSError, ValueError, KeyError):
-            noted = json.loads(_note(what).read_text(encoding="utf-8"))
-            metrics.VERIFIED_AT.set(float(noted["at"]), what)
-            metrics.DISCREPANCIES.set(float(noted["discrepancies"]), what)
-    return [*metrics.OF_DISK, *metrics.OF_VERIFICATION]
-
-
-def note_verification(what: Verified, discrepancies: int) -> None:
-    """Note on the disk how a verification ended, which a full or foreign disk may refuse."""
-    with suppress(OSError):
-        draft = _note(what).with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps({"at": int(time.time()), "discrepancies": discrepancies}))
-        draft.replace(_note(what))
-
-
-def _note(what: Verified) -> Path:
-    return Path(settings.DATA_DIR) / f"verified-{what}.json"
+    return metrics.OF_DISK
 
 
 def _read_ledger() -> None:
@@ -83,3 +58,6 @@ def _read_ledger() -> None:
     metrics.OLDEST_UNPUBLISHED_SECONDS.set(queue.oldest_unpublished_s or 0)
     metrics.REFUSED.set(queue.refused)
     metrics.LEASE_IS_HELD.set(lease_holder() is not None)
+    verified = {(each.what,): each for each in VerificationResult.objects.all()}
+    metrics.VERIFIED_AT.replace({at: each.at_ms / 1000 for at, each in verified.items()})
+    metrics.DISCREPANCIES.replace({at: each.discrepancies for at, each in verified.items()})

@@ -173,19 +173,19 @@ REFUSED: Final = Gauge(
 LEASE_IS_HELD: Final = Gauge(
     "bankportal_relay_lease_is_held", "1 while some relay has the lease to publish, else 0"
 )
+VERIFIED_AT: Final = Gauge(
+    "bankportal_verified_timestamp_seconds",
+    "When verify_ledger or verify_audit last came to its end",
+    "what",
+)
+DISCREPANCIES: Final = Gauge(
+    "bankportal_verified_discrepancies", "How many discrepancies it named then", "what"
+)
 
 # What was found on the disk of DATA_DIR.
 DISK_SIZE: Final = Gauge("bankportal_disk_size_bytes", "Size of the disk that holds DATA_DIR")
 DISK_FREE: Final = Gauge(
     "bankportal_disk_free_bytes", "What is free on it for the user of this process"
-)
-VERIFIED_AT: Final = Gauge(
-    "bankportal_verified_timestamp_seconds",
-    "When verify_ledger or verify_audit last came to its end on this DATA_DIR",
-    "what",
-)
-DISCREPANCIES: Final = Gauge(
-    "bankportal_verified_discrepancies", "How many discrepancies it named then", "what"
 )
 
 # Of a consumer, since it was started.
@@ -228,6 +228,10 @@ LAG_SECONDS: Final = Age(
     "bankportal_consumer_lag_seconds",
     "How long the first of them may have been in the log; 0 where there is none",
     "partition",
+)
+KAFKA_SILENT_SECONDS: Final = Age(
+    "bankportal_consumer_kafka_silent_seconds",
+    "How long Kafka has answered this consumer nothing, not even that nothing is new",
 )
 
 # Of a relay.
@@ -290,9 +294,10 @@ OF_LEDGER: Final = (
     OLDEST_UNPUBLISHED_SECONDS,
     REFUSED,
     LEASE_IS_HELD,
+    VERIFIED_AT,
+    DISCREPANCIES,
 )
 OF_DISK: Final = (DISK_SIZE, DISK_FREE)
-OF_VERIFICATION: Final = (VERIFIED_AT, DISCREPANCIES)
 OF_CONSUMER: Final = (
     CONSUMED,
     BATCH_SECONDS,
@@ -302,6 +307,7 @@ OF_CONSUMER: Final = (
     CLICK_TO_POSTED_SECONDS,
     LAG_MESSAGES,
     LAG_SECONDS,
+    KAFKA_SILENT_SECONDS,
     DATABASE_AWAY,
 )
 OF_RELAY: Final = (

@@ -1,6 +1,7 @@
 """The portal's own processes under test: each test's in a folder and on topics of its own."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -46,6 +47,15 @@ def wait_until(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S
         assert time.monotonic() < deadline, f"Waited {patience_s} s in vain until {why}."
         time.sleep(0.02)
     return answer
+
+
+def scraped(port: int) -> dict[str, float]:
+    """Give what a process tells Prometheus, by name and labels."""
+    with build_opener(ProxyHandler({})).open(
+        f"http://127.0.0.1:{port}/metrics", timeout=10
+    ) as told:
+        lines = re.findall(r"^([^#\s]\S*) (\S+)$", told.read().decode(), re.MULTILINE)
+    return {name: float(value) for name, value in lines}
 
 
 def let_children_hear_signals() -> None:

@@ -17,6 +17,7 @@ from accounts.models.ledger import (
 from accounts.models.log import Log, LogPosition
 from accounts.models.people import ADMIN_ROLES, BRANCH_ROLES, Agent, Branch, Role
 from accounts.models.submission import Outbox, Submission
+from accounts.models.verification_result import VerificationResult
 
 __all__ = [
     "ADMIN_ROLES",
@@ -50,4 +51,5 @@ __all__ = [
     "Reason",
     "Role",
     "Submission",
+    "VerificationResult",
 ]

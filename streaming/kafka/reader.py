@@ -16,6 +16,7 @@ from accounts.ledger.messages import Delivered, Headers, digest_of
 from streaming.endpoint import Endpoint
 from streaming.kafka.config import client_settings
 from streaming.kafka.rights import FORBIDDEN, lacking
+from streaming.kafka.statistics import EVERY_MS, silence_s
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,8 @@ class Reader:
         *,
         member: str = "",
     ) -> None:
+        # When Kafka was last heard, as far as it is known; seconds since 1970.
+        self.heard_at: float | None = None
         self._topic = topic
         self._named = {
             KafkaError.TOPIC_AUTHORIZATION_FAILED: topic,
@@ -124,6 +127,7 @@ class Reader:
             KafkaError.CLUSTER_AUTHORIZATION_FAILED: "",
         }
         self._positions = positions
+        self.assigned: set[int] = set()
         # A static member takes its partitions back at once after a kill; only sound for a
         # member that nobody else has the name of.
         static: dict[str, Any] = {"group.instance.id": member} if member else {}
@@ -145,11 +149,12 @@ class Reader:
                     "fetch.error.backoff.ms": 100,
                     "partition.assignment.strategy": "range",
                     "topic.metadata.refresh.interval.ms": 30_000,
+                    "statistics.interval.ms": EVERY_MS,
+                    "stats_cb": self._note_silence,
                 }
                 | static,
             )
         )
-        self.assigned: set[int] = set()
         self._told: set[int] | None = None
         self._assignments = 0
         self._unknown: list[int] = []
@@ -223,6 +228,11 @@ class Reader:
         leaving.join(PATIENCE_S)
         if leaving.is_alive():
             log.warning("Kafka did not answer; left the group without saying so.")
+
+    def _note_silence(self, statistics: str) -> None:
+        silence = silence_s(statistics, self._topic, self.assigned)
+        if silence is not None:
+            self.heard_at = time.time() - silence
 
     def _take(self, client: Client, partitions: list[TopicPartition]) -> None:
         numbers = [each.partition for each in partitions]

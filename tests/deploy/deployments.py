@@ -53,13 +53,18 @@ def manifests() -> list[dict[str, Any]]:
     return [each for file in files for each in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
 
-def pods() -> dict[str, dict[str, Any]]:
-    """Give what the pods of each workload are made by."""
+def templates() -> dict[str, dict[str, Any]]:
+    """Give what the pods of each workload are made by, with their labels."""
     return {
-        each["metadata"]["name"]: each["spec"]["template"]["spec"]
+        each["metadata"]["name"]: each["spec"].get("jobTemplate", each)["spec"]["template"]
         for each in manifests()
-        if each["kind"] in {"Deployment", "Job"}
+        if each["kind"] in {"Deployment", "Job", "CronJob"}
     }
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """Give what the pods of each workload are."""
+    return {name: each["spec"] for name, each in templates().items()}
 
 
 def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
@@ -125,8 +130,9 @@ def _of_kubernetes(secrets: Path) -> Iterator[Process]:
 def _of_systemd(secrets: Path) -> Iterator[Process]:
     for path in sorted(UNITS.glob("*.service")):
         values = unit(path)
-        # Each is named after a port: a web process after that of pages, a consumer after metrics'.
-        instance = "8001" if "web" in path.name else "19001"
+        # Named after a port, a web process after that of pages and a consumer after metrics', or
+        # after what it does.
+        instance = {"web": "8001", "verify": "ledger"}.get(path.name[11:-9], "19001")
         environment = dict(
             word.replace("%i", instance).split("=", 1)
             for line in values["Environment"]
@@ -135,7 +141,8 @@ def _of_systemd(secrets: Path) -> Iterator[Process]:
         # What systemd reads from a file goes before what the unit says.
         for file in values["EnvironmentFile"]:
             environment |= _of_etc(Path(file), secrets)
-        yield Process(f"systemd {path.name}", values["ExecStart"][0], environment)
+        command = values["ExecStart"][0].replace("%i", instance)
+        yield Process(f"systemd {path.name}", command, environment)
 
 
 def _of_etc(file: Path, secrets: Path) -> dict[str, str]:

@@ -136,15 +136,12 @@ def test_who_holds_sockets_may_open_as_many_as_are_planned(name: str) -> None:
     assert SERVICES[name]["ulimits"] == {"nofile": 65536}
 
 
-def test_what_manage_notes_of_a_verification_is_told_by_the_relay() -> None:
+def test_the_relay_tells_what_is_free_on_the_disk_of_the_others() -> None:
     image = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     folder = re.search(r"DATA_DIR=(/var/\S+)", image)[1]
 
-    for name in ("manage", "relay"):
-        assert f"noted:{folder}" in SERVICES[name]["volumes"]
-        assert not any(each.startswith(folder) for each in SERVICES[name]["tmpfs"])
-    # With another's rights it could not be read.
-    assert SERVICES["manage"]["user"] == SERVICES["relay"]["user"]
+    assert f"relay:{folder}" in SERVICES["relay"]["volumes"]
+    assert not any(each.startswith(folder) for each in SERVICES["relay"]["tmpfs"])
     assert "METRICS_PORT" in SERVICES["relay"]["environment"]
 
 

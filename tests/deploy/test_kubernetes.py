@@ -163,6 +163,18 @@ def test_nobody_talks_to_anybody_who_is_not_named() -> None:
     assert "ingress" not in policies["database-and-kafka"]
 
 
+def test_ledger_and_audit_log_are_verified_each_night() -> None:
+    [job] = [each["spec"] for each in OBJECTS if each["kind"] == "CronJob"]
+
+    assert job["concurrencyPolicy"] == "Forbid"
+    assert [each["command"][-1] for each in containers(pods()["verify"])] == [
+        *("verify_ledger", "verify_audit"),
+    ]
+    # A discrepancy does not go away by asking again, and a database that is away comes back.
+    [rule] = job["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
+    assert rule["onExitCodes"] == {"operator": "In", "values": [1, 78]}
+
+
 def test_a_job_that_says_78_is_not_tried_again() -> None:
     [job] = [each for each in OBJECTS if each["kind"] == "Job"]
 

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.deployments import DEPLOY, UNITS, compose, manifests, pods, unit, words_of
+from tests.deploy.deployments import (
+    DEPLOY,
+    UNITS,
+    compose,
+    manifests,
+    pods,
+    templates,
+    unit,
+    words_of,
+)
 from tests.site.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -96,11 +105,6 @@ def test_pods_are_asked_where_they_answer_under_the_names_of_the_jobs() -> None:
         for each in manifests()
         if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "metrics"
     ]
-    templates = {
-        each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"]
-        for each in manifests()
-        if each["kind"] in {"Deployment", "Job"}
-    }
 
     found = {
         name: relabelled(
@@ -109,13 +113,13 @@ def test_pods_are_asked_where_they_answer_under_the_names_of_the_jobs() -> None:
                 "__address__": "10.244.0.7:8000",
                 "__meta_kubernetes_pod_ip": "10.244.0.7",
                 "__meta_kubernetes_pod_phase": "Running",
-                "__meta_kubernetes_pod_label_app_kubernetes_io_name": labels[
+                "__meta_kubernetes_pod_label_app_kubernetes_io_name": each["metadata"]["labels"][
                     "app.kubernetes.io/name"
                 ],
             },
             job["relabel_configs"],
         )
-        for name, labels in templates.items()
+        for name, each in templates().items()
     }
 
     assert asked == {"role": "pod", "namespaces": {"names": [made["namespace"]]}}

@@ -23,7 +23,7 @@ def named(path: Path) -> str:
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
 def test_systemd_understands_them(tmp_path: Path) -> None:
     instances = []
-    for path in [*SERVICES, *UNITS.glob("*.socket")]:
+    for path in [*SERVICES, *UNITS.glob("*.socket"), *UNITS.glob("*.timer")]:
         text = path.read_text(encoding="utf-8")
         text = text.replace("/opt/bankportal/.venv/bin/python", sys.executable)
         (tmp_path / path.name).write_text(text.replace("/usr/bin/psql", sys.executable))
@@ -76,6 +76,18 @@ def test_a_web_process_is_given_its_socket() -> None:
 @pytest.mark.parametrize("name", ["bankportal-web@.service", "bankportal.service"])
 def test_who_holds_sockets_may_open_as_many_as_are_planned(name: str) -> None:
     assert unit(UNITS / name)["LimitNOFILE"] == ["65536"]
+
+
+def test_ledger_and_audit_log_are_verified_each_night() -> None:
+    verify, timer = (unit(UNITS / f"bankportal-verify@.{kind}") for kind in ("service", "timer"))
+    guide = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+
+    [command] = verify["ExecStart"]
+    for what in ("ledger", "audit"):
+        assert command.replace("%i", what).endswith(f"manage.py verify_{what}")
+        assert f"bankportal-verify@{what}.timer" in guide
+    assert timer["OnCalendar"] == ["*-*-* 02:30"]
+    assert timer["Persistent"] == ["yes"]
 
 
 def test_each_partition_can_have_a_consumer_with_a_port_for_its_metrics() -> None:

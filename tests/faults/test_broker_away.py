@@ -13,29 +13,44 @@ from streaming.endpoint import running_endpoint
 from tests.faults.bank import ACCOUNTS, Bank, java_of
 from tests.faults.invariants import check_all
 from tests.faults.seeds import Chances
-from tests.processes import wait_until
+from tests.processes import scraped, wait_until
+
+# An answer comes every half second, and is noted once a second.
+LONG_S = 4
 
 
 @pytest.fixture
-def bank(new_bank) -> Bank:
+def metrics_port() -> int:
+    return free_port(0)
+
+
+@pytest.fixture
+def bank(new_bank, metrics_port) -> Bank:
     """Give a bank with a broker of its own, watched, with consumer and relay."""
     bank = new_bank(has_own_broker=True)
     bank.broker = bank.start_broker()
     bank.create_topics()
     bank.open_doors()
-    bank.consume("--member", "one")
+    bank.consume("--member", "one", "--metrics-port", str(metrics_port))
     bank.open_accounts(*ACCOUNTS[:4])
     wait_until(lambda: bank.entries() == 4, "the accounts are open")
     return bank
 
 
 @pytest.mark.fault("7")
-def test_submissions_outlive_a_killed_broker_and_drain_in_order_on_another_port(bank: Bank) -> None:
+def test_submissions_outlive_a_killed_broker_and_drain_in_order_on_another_port(
+    bank: Bank, metrics_port: int
+) -> None:
     """Guard: the outbox is read in its order. From its end, withdrawals overtake deposits."""
+
+    def silent_s() -> float:
+        return scraped(metrics_port)["bankportal_consumer_kafka_silent_seconds"]
+
     bank.relay()
     bank.teller.deposit(100)
     wait_until(lambda: bank.balance("C100") == 100, "the first is posted")
     before = running_endpoint(bank.folder).bootstrap_servers
+    assert silent_s() < LONG_S
 
     bank.broker.kill()
     bank.broker.wait(30)
@@ -48,8 +63,10 @@ def test_submissions_outlive_a_killed_broker_and_drain_in_order_on_another_port(
     last = next(reversed(bank.teller.acknowledged))
     assert "queued" in bank.teller.get(f"/transactions/{last}/status/").body
     assert bank.entries() == 5
+    wait_until(lambda: silent_s() > LONG_S, "the consumer tells that Kafka is silent")
     bank.start_broker("--port", str(free_port(0)))
     bank.settles()
+    wait_until(lambda: silent_s() < LONG_S, "the consumer tells that Kafka is back")
 
     assert len(bank.teller.acknowledged) == 10
     assert took_s < 9 * 2

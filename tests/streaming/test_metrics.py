@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.ledger.conclusions import understand
 from accounts.models import Outbox
+from accounts.services.verification_results import note_verification
 from streaming import metric_reads, metrics, posting_metrics
 from streaming.connections import MOST_QUEUED, Connection
 from streaming.database_away import DatabaseAway
@@ -196,8 +197,9 @@ def test_a_database_that_is_away_leaves_the_process_its_own_figures(monkeypatch)
 def test_how_a_verification_ended_is_told_until_the_next(db):
     assert ("bankportal_verified_discrepancies", "ledger") not in read(of_web)
 
-    metric_reads.note_verification("ledger", 3)
-    metric_reads.note_verification("audit", 0)
+    note_verification("ledger", 0)
+    note_verification("ledger", 3)
+    note_verification("audit", 0)
 
     found = read(of_web)
     assert found["bankportal_verified_discrepancies", "ledger"] == 3

@@ -1,11 +1,9 @@
 """One submission is one trace through web, relay and consumer, which each tell how they do."""
 
-import re
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -18,7 +16,7 @@ from bankportal.setting_rules import traces_endpoint
 from streaming.kafka.admin import create_topic
 from streaming.steps import MOST_AT_ONCE
 from tests.builders import opened, submitted
-from tests.processes import wait_until
+from tests.processes import scraped, wait_until
 from tests.streaming.test_metrics import free_port
 from tests.streaming.test_posting_end_to_end import Bank
 from tests.streaming.test_traces import PASSWORD, PEOPLE, SERVE, Browser
@@ -96,12 +94,6 @@ def bank(kafka, portal_on, collector):
         bank.ports[command] = free_port()
         bank.start(command, "--metrics-port", str(bank.ports[command]))
     return bank
-
-
-def scraped(port: int) -> dict[str, float]:
-    opener = build_opener(ProxyHandler({}))
-    text = opener.open(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
-    return {name: float(value) for name, value in re.findall(r"^([^#\s]\S*) (\S+)$", text, re.M)}
 
 
 def test_one_submission_is_one_trace_and_each_process_counts_it(bank, collector):

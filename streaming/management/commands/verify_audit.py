@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.services.verification_results import note_verification
 from accounts.verification.audit import Anchor, AuditVerification
 from streaming.management.database import said_in_a_line
 from streaming.management.interruption import stoppable
-from streaming.metric_reads import note_verification
 from streaming.progress import Console, Progress
 
 ON_TERMINAL_S, ELSEWHERE_S = 1.0, 15.0
@@ -47,7 +47,8 @@ class Command(BaseCommand):
         for discrepancy in verification.run(progress.advance):
             self.stdout.write(str(discrepancy))
             found += 1
-        note_verification("audit", found)
+        if not note_verification("audit", found):
+            self._say("The database takes no note of this result, so no alert knows of it.")
         for note in verification.notes:
             self.stdout.write(note)
         if (more := verification.note_count - len(verification.notes)) > 0:

@@ -11,12 +11,12 @@ from django.db import connection
 from accounts.ledger.append_only import missing_triggers, set_triggers
 from accounts.ledger.identity import current_log
 from accounts.models import Log
+from accounts.services.verification_results import note_verification
 from accounts.verification import Discrepancy, Messages, Verification
 from streaming.endpoint import NoKafkaRunning, current_endpoint, required_endpoint
 from streaming.kafka.errors import KafkaUnusable
 from streaming.management.database import said_in_a_line
 from streaming.management.interruption import stoppable
-from streaming.metric_reads import note_verification
 from streaming.progress import Console, Progress
 from streaming.stopping import EXIT_TRY_AGAIN
 from streaming.verifying import OtherLogThere, messages_of
@@ -91,7 +91,8 @@ class Command(BaseCommand):
         return 1
 
     def _conclude(self, verification: Verification, found: int) -> None:
-        note_verification("ledger", found)
+        if not note_verification("ledger", found):
+            self._say("The database takes no note of this result, so no alert knows of it.")
         for log in verification.unread_logs:
             why = "memory mode keeps none" if log.is_memory else "it was not read"
             self.stdout.write(
