@@ -94,7 +94,10 @@ def import_history(
     file_accounts(found.accounts, branch=branch)
     result = Imported(opened=len(unopened(found.accounts)))
     publish_until_concluded(
-        lambda: _events(history, found), total=found.row_count, rate=rate, console=console
+        lambda: _events(history, found),
+        total=result.opened + found.row_count,
+        rate=rate,
+        console=console,
     )
     progress = Progress(console, "Compared", found.row_count)
     for part in in_parts(_facts(history, found)):

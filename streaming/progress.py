@@ -35,11 +35,13 @@ class Progress:
         doing: str,
         total: int | None = None,
         *,
+        unit: str = "row",
         say_every_s: float = _SAY_EVERY_S,
     ) -> None:
         self._console = console
         self._doing = doing
         self._total = total
+        self._unit = unit
         self._say_every_s = say_every_s
         self._done = 0
         self._started_at = self._said_at = time.monotonic()
@@ -56,9 +58,9 @@ class Progress:
     def _line(self, seconds: float) -> str:
         rate = self._done / seconds
         if self._total is None:
-            return f"{self._doing} {counted(self._done, 'row')}, {rate:,.0f}/s"
+            return f"{self._doing} {counted(self._done, self._unit)}, {rate:,.0f}/s"
         left_s = (self._total - self._done) / rate
-        done = f"{self._done:,} of {counted(self._total, 'row')}"
+        done = f"{self._done:,} of {counted(self._total, self._unit)}"
         return f"{self._doing} {done}, {rate:,.0f}/s, {_duration(left_s)} left"
 
 

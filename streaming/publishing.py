@@ -26,6 +26,7 @@ def publish_until_concluded(
     """Publish those of ``events()`` that have no outcome yet, in order, and wait for theirs.
 
     ``events`` is called again, and has to give the same ones, when Kafka has gone elsewhere.
+    ``total`` is how many it gives, for who watches.
     May be repeated, and stopped at any moment. Waits, saying so, for broker, topic and
     consumer. Raises ``LedgerStands``, ``NotDelivered``, ``Interrupted``,
     and what ``wait_for_log`` raises.
@@ -47,7 +48,7 @@ def _published(events: Iterable[Event], total: int, rate: float | None, console:
     if place is None:
         raise Interrupted
     publisher = BulkPublisher(place[0], place[1], console=console, rate=rate)
-    progress = Progress(console, "Published", total)
+    progress = Progress(console, "Published", total, unit="event")
     try:
         for part in in_parts(events):
             _publish_missing(publisher, part, progress)

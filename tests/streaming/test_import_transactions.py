@@ -1,6 +1,7 @@
 """Importing history through a real Kafka and a real consumer, and what bad files get."""
 
 import io
+import re
 import signal
 import socket
 import sqlite3
@@ -259,13 +260,15 @@ def test_bad_lines_are_left_out_when_asked(bank, tmp_path) -> None:
     assert bank.balance("C7") == 1_500
 
 
-def test_the_pace_is_kept(bank, tmp_path) -> None:
+def test_the_pace_is_kept_and_said(bank, tmp_path) -> None:
     bank.start("run_consumer")
     started = time.monotonic()
 
-    bank.load(history(tmp_path, deposits(9)), "--rate", "5")
+    run = bank.load(history(tmp_path, deposits(13)), "--rate", "5")
 
-    assert time.monotonic() - started > 9 / 5
+    assert time.monotonic() - started > 13 / 5
+    # The account is opened too.
+    assert re.search(r"Published 1[0-3] of 14 events, \d/s, \d s left", run.stdout + run.stderr)
 
 
 @pytest.mark.parametrize("asked_by", [signal.SIGINT, signal.SIGTERM])
