@@ -102,6 +102,19 @@ class Entry(models.Model):
         verbose_name = _("entry")
         verbose_name_plural = _("entries")
         ordering = ("-id",)
+        # Of the few that are rejected, so that no other row pays for them.
+        indexes = (
+            models.Index(
+                fields=["business_date", "id"],
+                name="entry_rejected",
+                condition=Q(outcome=Outcome.REJECTED),
+            ),
+            models.Index(
+                fields=["account", "business_date", "id"],
+                name="entry_rejected_of_account",
+                condition=Q(outcome=Outcome.REJECTED),
+            ),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(

@@ -1,6 +1,7 @@
 """The panels that speak of a day, an hour, rejections and low accounts; and what all share."""
 
 import random
+import re
 import threading
 import time
 from dataclasses import replace
@@ -8,7 +9,7 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.template.loader import get_template
 from django.utils import timezone
 
@@ -86,6 +87,30 @@ def test_the_rate_counts_by_the_minute_of_posting(ledger):
 
     assert len(counts) == 60
     assert (counts[0], counts[29], counts[59], sum(counts)) == (2, 1, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "index"),
+    [
+        (Filter(accounts=("C100",)), "entry_rejected_of_account"),
+        (Filter(range="30d", agent="anna"), "entry_rejected"),
+    ],
+    ids=["of an account", "of an agent"],
+)
+def test_rejected_ones_are_looked_for_among_the_rejected_alone(ledger, chosen, index):
+    rejected = chosen.entries(AUDITOR).filter(outcome=Outcome.REJECTED)
+    newest = rejected.order_by("-business_date", "-id")[:5]
+
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Which would rather read the few rows of a test as they lie.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+        plan = newest.explain()
+
+    assert re.search(rf"\b{index}\b", plan)
+    assert "SORT" not in plan.upper()
+    assert "TEMP B-TREE" not in plan
 
 
 def test_the_largest_of_the_day_are_posted_ones_unless_rejected_ones_are_chosen(ledger):

@@ -12,6 +12,8 @@ from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
 
 _LOOKED_AT: Final = 200
+# Of all entries; seldom is so much said of one agent or branch in so few.
+_LOOKED_THROUGH: Final = 10_000
 
 
 class Newest(msgspec.Struct, frozen=True):
@@ -47,7 +49,8 @@ def live(reading: Reading, asked: Asked) -> Newest:
     # Almost always they are among the newest of all dates. Asked for at once, the database
     # would rather find all rows of the period and put them in order.
     newest = msgspec.structs.replace(reading.chosen, range="all").entries(reading.agent)
-    looked_at = newest.order_by("-id").values("id")[:_LOOKED_AT]
+    last = newest.filter(id__gt=reading.position.entry_id - _LOOKED_THROUGH)
+    looked_at = last.order_by("-id").values("id")[:_LOOKED_AT]
     found = live_rows(entries.filter(id__in=looked_at).order_by("-id")[:length])
     if len(found) < length:
         found = live_rows(entries.order_by("-id")[:length])
