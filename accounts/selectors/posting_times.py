@@ -15,6 +15,8 @@ from accounts.selectors.scope import submissions_seen_by
 
 _HOUR_MS: Final = 3_600_000
 SUBMISSIONS_LOOKED_AT: Final = 1_000
+# Of the whole bank: a branch that submits little is not looked for in all that ever was.
+SUBMISSIONS_LOOKED_THROUGH: Final = 20_000
 _KEPT_S: Final = 30
 
 
@@ -28,9 +30,12 @@ class PostingTimes(msgspec.Struct, frozen=True):
 def recent_delays(submissions: QuerySet[Submission]) -> list[tuple[int, int]]:
     """Give moment of submission and milliseconds to the posting of the last hour's submissions.
 
-    Looks at ``SUBMISSIONS_LOOKED_AT`` only: their table has no index on time, and needs none.
+    Looks at ``SUBMISSIONS_LOOKED_AT`` only, among the last ``SUBMISSIONS_LOOKED_THROUGH``: their
+    table has no index on time, and needs none.
     """
-    last = submissions.order_by("-id")[:SUBMISSIONS_LOOKED_AT]
+    newest = Submission.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    among = submissions.filter(id__gt=newest - SUBMISSIONS_LOOKED_THROUGH)
+    last = among.order_by("-id")[:SUBMISSIONS_LOOKED_AT]
     entries = Entry.objects.filter(
         transaction_id__in=Subquery(last.values("transaction_id")),
         submitted_at_ms__gte=time.time_ns() // 1_000_000 - _HOUR_MS,

@@ -20,6 +20,7 @@ from accounts.models import (
 )
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.dead_letters import Followed, is_retried, set_aside
+from accounts.selectors.few_among_many import few_among_many
 from accounts.selectors.filters import Filter
 from accounts.selectors.first_rows import first_rows
 from accounts.selectors.orders import NEWEST_FIRST, Order, after
@@ -116,7 +117,9 @@ def transactions_page(
     mark = _seen_entry(agent, older_than) if older_than else None
     if mark:
         entries = after(entries, mark, order)
-    ordered = first_rows(entries, wanted, order, PAGE_LENGTH + 1, mark)
+    length = PAGE_LENGTH + 1
+    entries = few_among_many(entries, wanted, seen_by=agent, length=length)
+    ordered = first_rows(entries, wanted, order, length, mark)
     return _page(ordered, agent, length=PAGE_LENGTH)
 
 
@@ -161,7 +164,8 @@ def opening_date(agent: Agent, number: str) -> date | None:
 
 def has_transactions(agent: Agent) -> bool:
     """Tell whether the agent may see any transaction at all."""
-    return entries_seen_by(agent).filter(kind__in=TRANSACTION_KINDS).exists()
+    transactions = entries_seen_by(agent).filter(kind__in=TRANSACTION_KINDS)
+    return few_among_many(transactions, Filter(), seen_by=agent, length=1).exists()
 
 
 def _seen_entry(agent: Agent, transaction_id: UUID) -> Entry | None:

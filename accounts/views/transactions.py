@@ -13,8 +13,9 @@ from accounts.csv_rows import HEADER, entry_rows
 from accounts.filter_form import FilterForm, bar_of
 from accounts.models import ObjectKind
 from accounts.selectors.exports import exported_pages
+from accounts.selectors.few_among_many import few_among_many
 from accounts.selectors.orders import NEWEST_FIRST, Order, order_named
-from accounts.selectors.transactions import has_transactions, transactions_page
+from accounts.selectors.transactions import PAGE_LENGTH, has_transactions, transactions_page
 from accounts.services.audit import Subject, record_export
 from accounts.services.limits import Limited
 from accounts.views.account import identifier_in
@@ -79,6 +80,8 @@ def export_transactions(request: AgentRequest) -> HttpResponseBase:
     wanted = form.chosen(request.user).filter
     about = Subject(ObjectKind.TRANSACTIONS, "")
     record_export(about, written="csv", query=wanted.to_query(), by=request.user)
-    pages = exported_pages(wanted.entries(request.user), wanted)
+    entries = wanted.entries(request.user)
+    sought = few_among_many(entries, wanted, seen_by=request.user, length=PAGE_LENGTH)
+    pages = exported_pages(sought, wanted)
     name = f"transactions-{timezone.localdate().isoformat()}.csv"
     return csv_download(request, name, HEADER, map(entry_rows, pages))

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from accounts.models import Outcome
+from accounts.selectors.few_among_many import few_among_many
 from accounts.selectors.first_rows import first_rows
 from accounts.selectors.live_rows import LiveRow, live_rows
 from accounts.selectors.panels.asked import Asked
@@ -53,13 +54,15 @@ def live(reading: Reading, asked: Asked) -> Newest:
     looked_at = last.order_by("-id").values("id")[:_LOOKED_AT]
     found = live_rows(entries.filter(id__in=looked_at).order_by("-id")[:length])
     if len(found) < length:
-        found = live_rows(entries.order_by("-id")[:length])
+        sought = few_among_many(entries, reading.chosen, seen_by=reading.agent, length=length)
+        found = live_rows(sought.order_by("-id")[:length])
     return Newest(found)
 
 
 def period(reading: Reading, asked: Asked) -> OfPeriod:
     """Give the first rows that pass the filter, in the order that is asked for."""
     entries, length = reading.chosen.entries(reading.agent), asked.rows(8, 20, 40)
+    entries = few_among_many(entries, reading.chosen, seen_by=reading.agent, length=length)
     ordered = first_rows(entries, reading.chosen, asked.sort, length)
     return OfPeriod(
         rows=live_rows(ordered[:length]),
