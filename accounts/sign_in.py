@@ -123,11 +123,12 @@ class AgentMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc] # allauth is unt
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """Give the name under which failed passwords are counted.
 
-    Names are found whatever their case, so each way to write one counts for the same agent.
+    Names are found whatever their case, so each way to write one counts for the same agent. Of one
+    that is nobody's a mark is counted: somebody may have typed a password in its place.
     """
     typed = (credentials or {}).get("username") or request.POST.get("login", "")
     agent = get_user_by_username(typed)
-    return agent.get_username() if agent else typed.lower()
+    return agent.get_username() if agent else mark_of(typed.lower())
 
 
 def client_in_logs(

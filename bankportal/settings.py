@@ -235,6 +235,7 @@ AXES_COOLOFF_TIME = timedelta(
 )
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
+AXES_HANDLER = "accounts.lock_out.CountingHandler"
 AXES_CLIENT_IP_CALLABLE = "accounts.client_address.party_address"
 AXES_USERNAME_CALLABLE = "accounts.sign_in.counted_name"
 AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out.locked_out"

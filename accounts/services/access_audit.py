@@ -60,8 +60,12 @@ def _sign_in_failed(*, credentials: dict[str, Any], **_more: object) -> None:
     record_failed_sign_in(str(credentials.get("username") or ""), reason="credentials")
 
 
-def _locked_out(*, username: str | None = None, **_more: object) -> None:
-    record_lock_out(username or "")
+def _locked_out(
+    *, username: str | None = None, request: HttpRequest | None = None, **_more: object
+) -> None:
+    # axes tells the name that it counts, which may be a mark of the one that was typed.
+    credentials: dict[str, Any] = getattr(request, "axes_credentials", None) or {}
+    record_lock_out(str(credentials.get("username") or username or ""))
 
 
 def _password_changed(*, user: Agent, **_more: object) -> None:
