@@ -10,11 +10,22 @@ from typing import Any, Final
 from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.account.forms import ChangePasswordForm
 from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn import forms
+from allauth.mfa.webauthn.internal.auth import parse_authentication_response
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.forms import CharField
+from django.utils.translation import gettext_lazy as _
 
 _NOT_UNDERSTOOD: Final = (
     *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error),
 )
+
+# More than anybody has devices, and more than any of them says of itself.
+MOST_PASSKEYS: Final = 20
+CREDENTIAL_LENGTH: Final = 20_000
+NAME_LENGTH: Final = 60
 
 
 class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc] # allauth is untyped
@@ -43,11 +54,34 @@ def _understood(clean: Callable[[], Any]) -> Any:
         raise get_adapter().validation_error("incorrect_code") from reason
 
 
+def _bound(field: CharField, length: int) -> None:
+    field.max_length = length
+    field.validators.append(MaxLengthValidator(length))
+
+
 class AddPasskeyForm(forms.AddWebAuthnForm):  # type: ignore[misc] # allauth is untyped
-    """Takes a new passkey."""
+    """Takes a new passkey, in bounds: all that a browser says of it is kept."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _bound(self.fields["name"], NAME_LENGTH)
 
     def clean(self) -> Any:
+        if len(self.data.get("credential", "")) > CREDENTIAL_LENGTH:
+            raise get_adapter().validation_error("incorrect_code")
+        kept = Authenticator.objects.filter(user=self.user, type=Authenticator.Type.WEBAUTHN)
+        if kept.count() >= MOST_PASSKEYS:
+            said = _("You have %(most)d passkeys, as many as there may be. Remove one first.")
+            raise ValidationError(said, code="too_many", params={"most": MOST_PASSKEYS})
         return _understood(super().clean)
+
+
+class RenamePasskeyForm(forms.EditWebAuthnForm):  # type: ignore[misc]
+    """Gives a passkey another name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _bound(self.fields["name"], NAME_LENGTH)
 
 
 class GivePasskeyForm(forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
@@ -58,10 +92,19 @@ class GivePasskeyForm(forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
 
 
 class PasskeyAloneForm(forms.LoginWebAuthnForm):  # type: ignore[misc]
-    """Takes a passkey in place of name and password."""
+    """Takes a passkey in place of name and password, opened by a finger, a face or a PIN.
+
+    allauth asks for that in the challenge alone. One that was given for a second factor, which a
+    touch is enough for, would do as well: the key of somebody else would be all there is to show.
+    """
 
     def clean_credential(self) -> Any:
-        return _understood(super().clean_credential)
+        given = self.cleaned_data["credential"]
+        authenticator = _understood(super().clean_credential)
+        answer = parse_authentication_response(given).response
+        if not answer.authenticator_data.is_user_verified():
+            raise get_adapter().validation_error("incorrect_code")
+        return authenticator
 
 
 class PasskeyAgainForm(forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]

@@ -211,6 +211,7 @@ MFA_ADAPTER = "accounts.sign_in.AgentMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
     "add_webauthn": "accounts.sign_in_forms.AddPasskeyForm",
+    "edit_webauthn": "accounts.sign_in_forms.RenamePasskeyForm",
     "authenticate_webauthn": "accounts.sign_in_forms.GivePasskeyForm",
     "login_webauthn": "accounts.sign_in_forms.PasskeyAloneForm",
     "reauthenticate_webauthn": "accounts.sign_in_forms.PasskeyAgainForm",
