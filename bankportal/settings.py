@@ -204,8 +204,9 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_FORMS = {"change_password": "accounts.sign_in_forms.OwnPasswordForm"}
 # For how long a sign-in is fresh enough for what concerns the access of others, or one's own.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
-# One-time codes are limited by agent; a branch signs in from one address in the morning.
-ACCOUNT_RATE_LIMITS = {"login": "300/m/ip"}
+# One-time codes are limited by agent alone: a branch signs in from one address in the morning, and
+# who guesses at it keeps nobody else out.
+ACCOUNT_RATE_LIMITS = {"login": "300/m/ip", "login_failed": "5/5m/key"}
 MFA_RATE_LIMITS = {"webauthn_login": "300/m/ip"}
 MFA_ADAPTER = "accounts.sign_in.AgentMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

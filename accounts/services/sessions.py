@@ -62,8 +62,11 @@ def _record_end(agent: Agent) -> None:
 def note_second_factor(request: HttpRequest, user: Agent, authenticator: Any, **_: Any) -> None:
     """Let a session in which a factor was set up count as one that used it.
 
-    Setting one up takes a first code of it, or the passkey itself. Heard from allauth.
+    Setting one up takes a first code of it, which is used with that, or the passkey itself. Heard
+    from allauth.
     """
+    if authenticator.type == authenticator.Type.TOTP:
+        authenticator.wrap().validate_code(request.POST.get("code", ""))
     if request.user == user and authenticator.type != authenticator.Type.RECOVERY_CODES:
         given = {"method": "mfa", "at": time.time(), "id": authenticator.pk}
         request.session[RECORDS] = [*request.session.get(RECORDS, []), given]
