@@ -6,16 +6,20 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.stagekit import clear_login
 from allauth.account.internal.userkit import get_user_by_username
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal.ratelimit import cache_lock
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +32,9 @@ from accounts.services.sessions import end_all_sessions
 
 # Stands for an address that cannot be known, where one has to be written down.
 UNKNOWN_ADDRESS: Final = "::"
+
+# What ends sessions, as it was when a sign-in was begun in this one.
+BEGUN_WITH: Final = "sign_in_begun_with"
 
 
 class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is untyped
@@ -84,6 +91,25 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
         """Take the password that an agent chose."""
         user.must_change_password = False
         super().set_password(user, password)
+
+    def pre_login(self, request: HttpRequest, user: Agent, **details: Any) -> HttpResponse | None:
+        """Note what a sign-in was begun with: it may wait for its second factor meanwhile."""
+        refusal: HttpResponse | None = super().pre_login(request, user, **details)
+        if refusal is None:
+            request.session[BEGUN_WITH] = user.get_session_auth_hash()
+        return refusal
+
+    def login(self, request: HttpRequest, user: Agent) -> None:
+        """Sign the agent in, unless what ends sessions has come since it was begun."""
+        begun_with = request.session.pop(BEGUN_WITH, "")
+        if not user.is_active:
+            clear_login(request)
+            raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
+        if not constant_time_compare(begun_with, user.get_session_auth_hash()):
+            clear_login(request)
+            messages.info(request, gettext("Your session has ended. Sign in to go on."))
+            raise ImmediateHttpResponse(redirect("account_login"))
+        super().login(request, user)
 
     def logout(self, request: HttpRequest) -> None:
         """Sign the agent out everywhere: also where a session was left open."""

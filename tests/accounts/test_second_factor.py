@@ -8,8 +8,9 @@ from django.contrib import admin
 from django.core.cache import caches
 from django.test import Client, RequestFactory
 
-from accounts.models import Role
+from accounts.models import Act, Agent, AuditOutcome, AuditRecord, Role
 from accounts.selectors.sessions import agents_of_sessions
+from accounts.services.sessions import end_all_sessions
 from bankportal import settings as shipped
 from tests.accounts.conftest import just_signed_in
 from tests.accounts.second_factors import (
@@ -455,6 +456,28 @@ def test_who_guesses_codes_keeps_nobody_else_at_the_same_address_out(bank):
     code_given(client, app.code())
 
     assert client.get("/accounts/").status_code == 200
+
+
+def password_changed(agent):
+    agent.set_password("quelques mots sans rapport")
+    agent.save()
+
+
+def access_closed(agent):
+    Agent.objects.filter(pk=agent.pk).update(is_active=False)
+
+
+@pytest.mark.parametrize("end", [password_changed, end_all_sessions, access_closed])
+def test_a_sign_in_that_waits_for_its_code_ends_with_what_ends_sessions(bank, end):
+    app = App.of(bank.teller)
+    client = Client()
+    password_given(client, bank.teller)
+
+    end(Agent.objects.get(pk=bank.teller.pk))
+    code_given(client, app.code())
+
+    assert "_auth_user_id" not in client.session
+    assert not AuditRecord.objects.filter(act=Act.SIGN_IN, outcome=AuditOutcome.DONE).exists()
 
 
 def test_passkeys_are_kept_in_bounds(bank, monkeypatch):
