@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from typing import Final
+from typing import Any, Final
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -35,10 +35,24 @@ _MESSAGES_A_SECOND = 4.0
 class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has no types
     """One browser, signed in by its session, told what its agent may see."""
 
-    async def connect(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self._connection: Connection | None = None
         self._pump: asyncio.Task[None] | None = None
         self._allowance = _Allowance()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Look after one socket, and forget it however that ends.
+
+        Who goes while their message waits for the database is cut off by the web server after a
+        while, without a word.
+        """
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._forget()
+
+    async def connect(self) -> None:
         if not is_own_origin(dict(self.scope["headers"])):
             await self.close()
             return
@@ -86,7 +100,7 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
             log.exception("A subscription failed; its socket is closed.")
             self._connection.close(frames.TRY_LATER)
 
-    async def disconnect(self, code: int) -> None:
+    def _forget(self) -> None:
         if self._connection is not None:
             hub().leave(self._connection)
         if self._pump is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from channels.db import database_sync_to_async
@@ -127,6 +128,12 @@ class Browser:
     async def leave(self) -> None:
         """Close the page."""
         await self._socket.disconnect(timeout=PATIENCE_S)
+
+    async def cut_off(self) -> None:
+        """End what the server does for the page, as the web server does once that has gone."""
+        self._socket.future.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._socket.future
 
 
 async def in_database(act: Callable[..., Answer], *details: Any, **named: Any) -> Answer:

@@ -697,3 +697,24 @@ def submit(teller: Agent) -> None:
         amount_minor=1_000,
         by=teller,
     )
+
+
+async def test_a_socket_whose_work_is_cut_short_is_forgotten(auditor, monkeypatch):
+    """The web server cuts off who has gone while a message of theirs is still looked at."""
+    begun = asyncio.Event()
+
+    async def waits(*_details: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(sockets, "_subscribe", waits)
+    browser = Browser(auditor)
+    await browser.connect()
+    await browser.send({"type": "subscribe"})
+    async with asyncio.timeout(10):
+        await begun.wait()
+    assert hub.hub()._connections
+
+    await browser.cut_off()
+
+    assert not hub.hub()._connections
