@@ -18,13 +18,14 @@ def log_settings(form: str) -> dict[str, Any]:
         },
         "filters": {
             "ordinary_answers": {"()": "bankportal.logs.OrdinaryAnswers"},
+            "patterns": {"()": "bankportal.logs.PatternsForAddresses"},
             "known_troubles": {"()": "bankportal.logs.KnownTroubles"},
         },
         "handlers": {
             "console": {
                 "class": "logging.StreamHandler",
                 "formatter": form,
-                "filters": ["ordinary_answers", "known_troubles"],
+                "filters": ["ordinary_answers", "patterns", "known_troubles"],
             }
         },
         "root": {"handlers": ["console"], "level": "WARNING"},

@@ -117,3 +117,20 @@ class KnownTroubles(logging.Filter):
             record.args = ()
             record.exc_info = record.exc_text = None
         return True
+
+
+class PatternsForAddresses(logging.Filter):
+    """Names the pattern of a request's address where Django names the address itself.
+
+    What stands in its place is a customer's, as an account's number, or was typed.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change ``record``; let it through in any case."""
+        request = getattr(record, "request", None)
+        if isinstance(request, HttpRequest) and isinstance(record.args, tuple):
+            # Django writes it so, that nobody forges a line.
+            address = request.path.encode("unicode_escape").decode("ascii")
+            shown = pattern_of(request) or "(no page)"
+            record.args = tuple(shown if each == address else each for each in record.args)
+        return True

@@ -35,6 +35,10 @@ class BoundedRequest(http_protocol.WebRequest):  # type: ignore[misc] # Daphne i
 
     _body_length = 0
 
+    def __repr__(self) -> str:
+        """Say no address: Daphne logs this of a request whose reader has gone."""
+        return f"<{type(self).__name__} at {id(self):#x}>"
+
     def gotLength(self, length: int | None) -> None:  # noqa: N802
         """Refuse what is announced as too large before any of it is taken."""
         super().gotLength(0 if self._is_too_large(length or 0) else length)

@@ -94,6 +94,45 @@ def test_a_refused_page_is_one_line_and_what_was_mistyped_none(empty_database, t
     assert "must be UTF-8 encoded.: /auth/login/" in encoding
 
 
+ADDRESSES = """
+import django; django.setup()
+from django.test import Client
+from accounts.models import Agent, Branch, Role
+
+branch = Branch.objects.create(code="lyon", name="Lyon")
+teller = Agent.objects.create(username="teller", role=Role.TELLER, branch=branch)
+operator = Agent.objects.create(username="operator", role=Role.OPERATOR)
+
+def ask(agent, method, path, **options):
+    client = Client(headers={"host": "localhost"}, **options)
+    client.force_login(agent)
+    status = getattr(client, method)(path).status_code
+    print(status)
+    return status
+
+ask(operator, "get", "/accounts/marked/")
+ask(teller, "post", "/accounts/marked/")
+ask(teller, "post", "/accounts/marked/", enforce_csrf_checks=True)
+ask(teller, "get", "/accounts/marked/statement.csv?from=marked")
+ask(teller, "put", "/accounts/marked/")
+while ask(teller, "get", "/accounts/marked/statement.pdf?from=marked") != 429:
+    pass
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_line_tells_what_stands_in_an_address(empty_database, tmp_path, form):
+    """Meant to fail with what Django says of answers that refuse: it names the address."""
+    copy_database(empty_database, tmp_path)
+
+    done = under(tmp_path, "-c", ADDRESSES, LOG_FORMAT=form)
+
+    assert done.stdout.split()[:5] == ["403", "405", "403", "400", "405"]
+    assert done.stdout.split()[-1] == "429"
+    assert "Method Not Allowed (POST): /accounts/<number>/" in done.stderr
+    assert "marked" not in done.stderr
+
+
 FORMATS = """
 import logging
 import django; django.setup()

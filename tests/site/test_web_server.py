@@ -83,6 +83,15 @@ def chunks(length: int) -> bytes:
     return b"%x\r\n%s\r\n" % (length, b"a" * length)
 
 
+def test_a_request_that_is_named_in_the_log_says_no_address(client):
+    """Daphne names each whose reader has gone before there was an answer."""
+    client.send(b"GET /accounts/?account=marked HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    [request] = client.channel.requests
+    assert client.asked == ["/accounts/"]
+    assert "marked" not in repr(request)
+
+
 def test_the_largest_body_is_taken(client):
     client.send(HEAD + b"Content-Length: %d\r\n\r\n" % LARGEST_BODY + b"a" * LARGEST_BODY)
 
