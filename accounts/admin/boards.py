@@ -7,10 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import WatchedAdmin
+from accounts.admin.base import WatchedAdmin, watcher
 from accounts.admin.shown import moment
 from accounts.models import Board
-from accounts.selectors.boards import boards_of_agents_seen_by
+from accounts.selectors.boards import boards_of_agents_seen_by, query_shown_to
 
 
 @admin.register(Board)
@@ -36,6 +36,20 @@ class BoardAdmin(WatchedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Board]:
         return super().get_queryset(request).select_related("owner")
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Board | None:
+        board: Board | None = super().get_object(request, object_id, from_field)
+        if board is not None:
+            board.query = query_shown_to(watcher(request), board)
+        return board
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        # Whoever may not read it asks the list nothing about it either.
+        if request is None or lookup.split("__", maxsplit=1)[0] == "query":
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
     @admin.display(description=_("layout"))
     def layout_shown(self, board: Board) -> str:

@@ -541,3 +541,18 @@ def test_a_row_that_cannot_be_is_not_found(full, signed_in, model) -> None:
 
     for key in ("9" * 30, "-1", "é", "x" * 300):
         assert client.get(address(model, "change", key), follow=True).status_code in {200, 404}
+
+
+def test_whom_the_owner_of_a_dashboard_looked_for_is_not_shown(bank, signed_in):
+    """A teller may have looked for a customer of the branch that they worked for before."""
+    query = "range=all&bars_find=Garnier"
+    board = create_board(name="Un", layout=[{"panel": "bars"}], query=query, by=bank.stranger)
+    Agent.objects.filter(pk=bank.stranger.pk).update(branch=bank.supervisor.branch)
+    client = signed_in(bank.supervisor)
+
+    page = client.get(address(Board, "change", board.pk)).content.decode()
+    asked = client.get(address(Board), {"query__contains": "Garnier"})
+
+    assert "range=all" in page
+    assert "Garnier" not in page
+    assert asked.status_code == 400
