@@ -1,8 +1,9 @@
 """Files new accounts, and asks the ledger to open them."""
 
+from typing import Final
 from uuid import UUID
 
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.db.transaction import atomic
 
 from accounts.models import Account, Agent, Kind, Submission
@@ -14,6 +15,9 @@ from accounts.services.submissions import (
     refuse_who_may_not_submit,
     same_submission,
 )
+
+# The advisory lock of those who file accounts: "file".
+_FILING_LOCK: Final = 0x66696C65
 
 
 class NumberTaken(Exception):
@@ -53,10 +57,18 @@ def open_account(  # noqa: PLR0913
 
 
 def _file_account(account: Account) -> None:
+    _wait_for_others_who_file()
     # Two numbers that differ in case alone would be taken for one another at a counter.
     if is_number_taken(account.number):
         raise IntegrityError("The number is taken.")
     account.save(force_insert=True)
+
+
+def _wait_for_others_who_file() -> None:
+    """Let what others are filing be seen first. SQLite's BEGIN IMMEDIATE has done so."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_FILING_LOCK])
 
 
 def _same_opening(wanted: Submission, account: Account) -> Submission:

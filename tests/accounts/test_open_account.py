@@ -1,13 +1,20 @@
 """Filing a new account together with its opening."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connections
 
 from accounts.events import AccountOpened, decode
 from accounts.identifiers import new_transaction_id
 from accounts.models import Account, Outbox, Submission
+from accounts.selectors.accounts import is_number_taken
 from accounts.services.accounts import NumberTaken, open_account
 from accounts.services.submissions import IdAlreadyUsed
+from tests.accounts.conftest import build_bank
 
 
 def open_new(by, **changes):
@@ -82,3 +89,31 @@ def test_a_role_that_only_reads_opens_nothing(bank, role):
         open_new(getattr(bank, role))
 
     assert Account.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_numbers_that_differ_in_case_one_is_filed_also_at_once(monkeypatch):
+    """Meant to fail on PostgreSQL where nobody waits: neither sees what the other is filing."""
+    bank = build_bank()
+    both = threading.Barrier(2)
+
+    def asked_together(number: str) -> bool:
+        taken = is_number_taken(number)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        return taken
+
+    def opened(number: str) -> str:
+        try:
+            return open_new(bank.teller, number=number).account
+        except NumberTaken:
+            return "taken"
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr("accounts.services.accounts.is_number_taken", asked_together)
+    with ThreadPoolExecutor(2) as hands:
+        answers = set(hands.map(opened, ["Abc-1", "aBC-1"]))
+
+    assert "taken" in answers
+    assert Account.objects.filter(number__iexact="abc-1").count() == 1
