@@ -4,7 +4,10 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
+from threading import Lock
+from typing import Final
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -33,6 +36,10 @@ from accounts.statement_pdf import MOST_LINES, statement_pdf
 from accounts.views.account import account_not_found, identifier_in
 from accounts.views.csv_download import csv_download
 from accounts.views.doors import AgentRequest, as_often_as_allowed, with_customer_data
+
+# Of each agent whose statements are being set. One is at a time, so that of an agent's one has its
+# turn after the other: as many as a minute allows keep others waiting no more than one does.
+_turns: Final[WeakValueDictionary[int, Lock]] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -77,8 +84,10 @@ def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
         too_long = HTTPStatus.UNPROCESSABLE_ENTITY
         return render(request, "accounts/statement_too_long.html", context, status=too_long)
     _record_export(request, stated, "pdf")
-    stated, lines = whole_statement(request.user, stated.account.number, stated.period)
-    response = HttpResponse(statement_pdf(stated, lines), content_type="application/pdf")
+    with _turns.setdefault(request.user.pk, Lock()):
+        stated, lines = whole_statement(request.user, stated.account.number, stated.period)
+        content = statement_pdf(stated, lines)
+    response = HttpResponse(content, content_type="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{_file_name(stated)}.pdf"'
     return response
 

@@ -2,14 +2,21 @@
 
 import io
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
+from django.db import connections
+from django.test import Client
+from django.utils.translation import get_language
 from pypdf import PdfReader
 
 from accounts import statement_pdf
-from accounts.models import Account
+from accounts.models import Account, Act, AuditRecord
+from tests.accounts.conftest import build_bank
 from tests.builders import submitted, withdrawn
+from tests.processes import wait_until
 
 HOSTILE = '#panic("x") #read("/etc/passwd") *a* $ x $ <label> @ref \\ `raw` [c] // e'
 MARCH = {"from": "2026-03-01", "to": "2026-03-31"}
@@ -126,3 +133,37 @@ def test_what_typst_says_is_told(bank, signed_in, monkeypatch, tmp_path):
 
     with pytest.raises(statement_pdf.NotTypeset, match="no fonts"):
         paper(signed_in(bank.teller))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_an_agents_statements_one_is_set_at_a_time(signed_in, monkeypatch):
+    """Meant to fail where whoever asks for many has others wait for all of them."""
+    bank = build_bank()
+    begun: list[str] = []
+    may_end = threading.Event()
+
+    def setting(_statement: object, _lines: object) -> bytes:
+        begun.append(get_language() or "")
+        assert may_end.wait(20)
+        return b"%PDF"
+
+    def ask(client: Client) -> int:
+        try:
+            return client.get("/accounts/C100/statement.pdf", {"range": "all"}).status_code
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr("accounts.views.statement.statement_pdf", setting)
+    # Told apart by the language of their pages.
+    one, other = signed_in(bank.teller, "fr"), signed_in(bank.supervisor, "en")
+    recorded = AuditRecord.objects.filter(act=Act.EXPORT)
+    with ThreadPoolExecutor(4) as hands:
+        answers = [hands.submit(ask, client) for client in (one, one, one)]
+        wait_until(lambda: recorded.count() == 3, "three are asked for")
+        answers.append(hands.submit(ask, other))
+        wait_until(lambda: "en" in begun, "the other agent's is set")
+        found = sorted(begun)
+        may_end.set()
+
+    assert found == ["en", "fr"]
+    assert [each.result() for each in answers] == [200] * 4
