@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 MOST_MISSED_ROWS: Final = 500
 _MESSAGES_AT_ONCE = 40
 _MESSAGES_A_SECOND = 4.0
+
+# Of each agent who asks now. What sockets ask for is read by one thread for all of them, so that of
+# an agent's windows one has its turn after the other: hundreds keep others waiting as one does.
+_turns: Final[WeakValueDictionary[int, asyncio.Lock]] = WeakValueDictionary()
 
 
 class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has no types
@@ -89,10 +94,8 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
             self._connection.note_received(message.count)
             return
         try:
-            if await _searches_too_often(self._connection, message):
-                self._connection.close(frames.TOO_MANY)
-                return
-            await _subscribe(self._connection, message)
+            async with _turns.setdefault(self._connection.agent_id, asyncio.Lock()):
+                await _look_at(self._connection, message)
         except DatabaseError:
             self._connection.close(frames.TRY_LATER)
         except Exception:
@@ -117,6 +120,13 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
         while (frame := await connection.next_frame()) is not None:
             await self.send(text_data=frame)
         await self.close(code=connection.close_code)
+
+
+async def _look_at(connection: Connection, wanted: frames.Subscribe) -> None:
+    if await _searches_too_often(connection, wanted):
+        connection.close(frames.TOO_MANY)
+        return
+    await _subscribe(connection, wanted)
 
 
 async def _searches_too_often(connection: Connection, wanted: frames.Subscribe) -> bool:

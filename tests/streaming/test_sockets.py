@@ -14,6 +14,7 @@ from accounts.selectors.positions import Position, current_position
 from accounts.services.limits import Limited
 from accounts.services.submissions import submit_transaction
 from streaming import frames, hub, live_figures, sockets
+from streaming.connections import Connection
 from streaming.feed import CHANGES_A_SECOND
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
 from tests.live import (
@@ -718,3 +719,28 @@ async def test_a_socket_whose_work_is_cut_short_is_forgotten(auditor, monkeypatc
     await browser.cut_off()
 
     assert not hub.hub()._connections
+
+
+async def test_of_an_agents_windows_one_is_looked_at_at_a_time(auditor, monkeypatch):
+    looked_at: asyncio.Queue[int] = asyncio.Queue()
+    may_end = asyncio.Event()
+
+    async def waits(connection: Connection, _wanted: object) -> None:
+        looked_at.put_nowait(connection.agent_id)
+        await may_end.wait()
+
+    monkeypatch.setattr(sockets, "_subscribe", waits)
+    other = await in_database(sign_in, await in_database(agent, "other"))
+    browsers = [Browser(key) for key in (auditor, auditor, auditor, other)]
+    for browser in browsers:
+        await browser.connect()
+        await browser.send({"type": "subscribe"})
+
+    async with asyncio.timeout(10):
+        first = {await looked_at.get(), await looked_at.get()}
+        may_end.set()
+        rest = {await looked_at.get(), await looked_at.get()}
+    assert len(first) == 2
+    assert len(rest) == 1
+    for browser in browsers:
+        await browser.leave()
