@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import Act, Agent, Board, Entry, ObjectKind, Submission
 from accounts.selectors.accounts import anybodys_account
+from accounts.selectors.scope import accounts_seen_by
 from accounts.services.audit import Deed, Subject, about_agent
 from accounts.services.refusals import record_refusal
 
@@ -35,6 +36,9 @@ def note_refusal(request: HttpRequest, response: HttpResponseBase) -> None:
     if not isinstance(agent, Agent):
         return
     about = kept or _named_in(request)
+    if is_missing and not kept and _is_own_account(about, agent):
+        # What is asked for is not there yet, as the statement of an account that is being opened.
+        return
     if about is None and is_forbidden:
         about = Subject(ObjectKind.PAGE, _route(request))
     if about is not None:
@@ -46,6 +50,12 @@ def _route(request: HttpRequest) -> str:
     """Give the pattern of the page's address: what is typed in its place may be anything."""
     match = request.resolver_match
     return match.route if match else ""
+
+
+def _is_own_account(about: Subject | None, agent: Agent) -> bool:
+    if about is None or about.kind != ObjectKind.ACCOUNT:
+        return False
+    return accounts_seen_by(agent).filter(number=about.id).exists()
 
 
 def _named_in(request: HttpRequest) -> Subject | None:

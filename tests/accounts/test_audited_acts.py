@@ -506,3 +506,21 @@ def test_the_chain_is_whole_after_all_of_it(bank, quiet):
 
     assert AuditRecord.objects.count() == 3
     assert found_in_audit() == []
+
+
+def test_what_is_not_there_yet_of_ones_own_is_no_refusal(bank, signed_in):
+    """Meant to fail where each page that is not there counts as kept from who asks."""
+    Account.objects.create(number="C150", branch=bank.teller.branch)
+    client = signed_in(bank.teller)
+    before = AuditRecord.objects.count()
+
+    answers = [
+        client.get(f"/accounts/{number}/statement.{written}").status_code
+        for number in ("C150", "c150")
+        for written in ("csv", "pdf")
+    ]
+
+    assert answers == [404] * 4
+    assert AuditRecord.objects.count() == before
+    client.get("/accounts/C900/statement.csv")
+    assert AuditRecord.objects.count() == before + 1
