@@ -147,3 +147,17 @@ def test_a_sign_in_leads_to_pages_of_the_portal_alone(bank, client, following):
 
     assert client.post("/auth/login/", form).headers["Location"] == "/"
     assert client.get("/auth/login/", {"next": following}).headers["Location"] == "/"
+
+
+def test_what_was_still_to_be_said_to_another_agent_is_not_said(bank, signed_in):
+    client = signed_in(bank.supervisor)
+    view = {"target": "new", "name": "Tour du soir", "layout": "live-6-usual", "query": ""}
+    client.post("/dashboards/save/", view)
+    # Ended elsewhere, or by the clock; the browser's next page is the sign-in of somebody else.
+    del client.cookies[settings.SESSION_COOKIE_NAME]
+
+    sign_in(client, "teller", PASSWORD)
+
+    page = client.get("/accounts/")
+    assert page.status_code == 200
+    assert "Tour du soir" not in page.content.decode()
