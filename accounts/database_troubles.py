@@ -93,13 +93,25 @@ def trouble_of(error: BaseException | None) -> Trouble | None:
     """Give the known trouble that the database reports, or None for an error that is none."""
     if not isinstance(error, DatabaseError):
         return None
-    text = str(error).lower()
+    text = _reported(error).lower()
     is_sqlite = connection.vendor == "sqlite"
     known = _OF_SQLITE if is_sqlite else _OF_POSTGRESQL
     for trouble in (*known, *_TO_MIGRATE):
         if trouble.sign in text:
             return trouble
     return _AWAY if isinstance(error, CANNOT_SERVE) and not is_sqlite else None
+
+
+def _reported(error: BaseException) -> str:
+    """Give what the database reports, without where it was at: that names tables that are there."""
+    cause: BaseException | None = error
+    while cause is not None:
+        # Only the driver's own error tells the two apart, and only where the server said it.
+        report = getattr(getattr(cause, "diag", None), "message_primary", None)
+        if report:
+            return str(report)
+        cause = cause.__cause__
+    return str(error)
 
 
 def passes(error: BaseException | None) -> bool:

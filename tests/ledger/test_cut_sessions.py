@@ -1,10 +1,13 @@
 """PostgreSQL sessions that are cut where Django leaves the error to the driver."""
 
+from contextlib import closing
+from threading import Thread
+
 import pytest
-from django.db import OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 from django.db.backends.postgresql.base import ServerSideCursor
 
-from accounts.database_troubles import streamed
+from accounts.database_troubles import passes, streamed
 from accounts.ledger.conclusions import understand
 from accounts.ledger.identity import identity_of
 from accounts.ledger.posting import post_batch
@@ -56,3 +59,38 @@ def test_cut_before_a_cursor_is_closed_rows_end_as_with_any_cut(ledger: LedgerIn
     with pytest.raises(OperationalError):
         list(streamed(Entry.objects.order_by("id")))
     connection.close()
+
+
+HEAD = "SELECT last_id FROM accounts_audithead FOR UPDATE"
+CUT_WHEN_IT_WAITS = """
+    DO $$ BEGIN
+        WHILE NOT EXISTS (
+            SELECT FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock'
+        ) LOOP
+            PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+        END LOOP;
+        PERFORM pg_terminate_backend({pid});
+    END $$
+"""
+
+
+def test_cut_while_waiting_for_a_row_is_a_trouble_that_passes(ledger: LedgerInTest):
+    """Red where the whole error is looked through: it names the row's table, as a missing one is.
+
+    An agent was answered 500 then, and what was typed was lost.
+    """
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+    cutting = Thread(target=ask_server, args=(CUT_WHEN_IT_WAITS.format(pid=pid),))
+
+    with closing(connections.create_connection(DEFAULT_DB_ALIAS)) as other:
+        other.set_autocommit(False)
+        other.cursor().execute(HEAD)
+        cutting.start()
+        with pytest.raises(OperationalError, match='relation "accounts_audithead"') as cut_off:
+            connection.cursor().execute(HEAD)
+        other.rollback()
+    cutting.join()
+    connection.close()
+
+    assert passes(cut_off.value)
