@@ -27,7 +27,7 @@ from tests.databases import SERVER_URL, copy_database, database_of
 from tests.made_once import made_once
 from tests.processes import Portal, let_children_hear_signals
 
-pytest_plugins = ["tests.kafka_fixtures", "tests.secured_kafka"]
+pytest_plugins = ["tests.kafka_fixtures", "tests.postgresql_fixtures", "tests.secured_kafka"]
 
 # Some hundreds of processes are started, and each would compile all that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

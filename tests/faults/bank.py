@@ -66,12 +66,17 @@ def build_template(folder: Path, empty: Path) -> None:
 class Bank(Portal):
     """A copy of the template, on topics of its own.
 
-    Without ``bootstrap_servers`` its Kafka is one that the test starts in its folder.
+    Without ``bootstrap_servers`` its Kafka is one that the test starts in its folder. With a
+    ``DATABASE_URL`` in ``environment`` its database is there, and has been copied already.
     """
 
-    def __init__(self, folder: Path, template: Path, bootstrap_servers: str = "") -> None:
-        copy_database(template, folder)
-        super().__init__(folder, bootstrap_servers, SECRET_KEY=SECRET_KEY)
+    def __init__(
+        self, folder: Path, template: Path, bootstrap_servers: str = "", **environment: str
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if "DATABASE_URL" not in environment:
+            copy_database(template, folder)
+        super().__init__(folder, bootstrap_servers, SECRET_KEY=SECRET_KEY, **environment)
         self.sign_ins: dict[str, str] = json.loads((template / SIGN_INS).read_text())
         self.teller = Teller(lambda: self.url, self.sign_ins["teller"])
         self.dashboards: list[Dashboard] = []
@@ -109,10 +114,10 @@ class Bank(Portal):
         self.dashboards.append(Dashboard(lambda: machine.url, self.sign_ins[name]))
         return self.dashboards[-1]
 
-    def beside(self, folder: Path) -> Portal:
+    def beside(self, folder: Path, **other: str) -> Portal:
         """Give another machine of this bank: the same database and topics, files of its own."""
         folder.mkdir()
-        return Portal(folder, "", **self.environment | {"DATA_DIR": str(folder)})
+        return Portal(folder, "", **self.environment | {"DATA_DIR": str(folder)} | other)
 
     def consume(self, *words: str) -> Popen[bytes]:
         """Start a consumer."""

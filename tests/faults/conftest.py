@@ -29,9 +29,12 @@ def new_bank(kafka, template, tmp_path) -> Iterator[Callable[..., Bank]]:
     """Give a function that makes a bank on the shared broker; it ends with the test."""
     made: list[Bank] = []
 
-    def make(*, has_own_broker: bool = False, folder: Path | None = None) -> Bank:
+    def make(
+        *, has_own_broker: bool = False, folder: Path | None = None, **environment: str
+    ) -> Bank:
         place = folder or tmp_path / f"bank-{len(made)}"
-        bank = Bank(place, template, "" if has_own_broker else kafka.bootstrap_servers)
+        servers = "" if has_own_broker else kafka.bootstrap_servers
+        bank = Bank(place, template, servers, **environment)
         bank.logs = tmp_path / f"logs-{len(made)}"
         bank.logs.mkdir()
         made.append(bank)

@@ -1,16 +1,20 @@
-"""Several of everything on one PostgreSQL, each of them killed, frozen and cut off at random."""
+"""Several of everything on one PostgreSQL, all of it killed, frozen and cut off at random."""
 
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event, Thread
 
 import psycopg
 import pytest
 
 from accounts.ledger.sql import POSTING_LOCK
+from streaming.embedded.ports import free_port
+from streaming.endpoint import running_endpoint
 from tests.builders import encode
-from tests.databases import only_on
+from tests.databases import database_of, only_on
 from tests.faults.bank import ACCOUNTS, Bank
 from tests.faults.crew import Crew, Role
 from tests.faults.invariants import Row, check_all
@@ -18,6 +22,7 @@ from tests.faults.load import Load
 from tests.faults.seeds import Chances
 from tests.faults.teller import Teller
 from tests.faults.work import movements
+from tests.postgresql_fixtures import PostgresqlServer
 from tests.processes import Portal, wait_until
 
 CONSUMERS = ("first consumer", "second consumer", "third consumer")
@@ -35,12 +40,14 @@ _BREATH_S = 0.002
 
 
 @pytest.fixture
-def bank(new_bank) -> Bank:
-    """Give a bank of twelve partitions."""
-    bank = new_bank()
-    bank.environment["KAFKA_PARTITIONS"] = str(PARTITIONS)
-    bank.create_topics()
-    return bank
+def bank(postgresql_server: PostgresqlServer, template: Path, new_bank) -> Bank:
+    """Give a bank of twelve partitions, whose PostgreSQL and Kafka serve nobody else."""
+    postgresql_server.fill_from(database_of(template).url)
+    return new_bank(
+        DATABASE_URL=postgresql_server.url,
+        KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port(0)}",
+        KAFKA_PARTITIONS=str(PARTITIONS),
+    )
 
 
 @pytest.fixture
@@ -52,8 +59,17 @@ def beside(bank: Bank, tmp_path) -> Iterator[Portal]:
 
 
 @pytest.fixture
-def crew(bank: Bank, beside: Portal) -> Crew:
+def kafkas(bank: Bank, tmp_path) -> Iterator[Portal]:
+    """Give the machine of its Kafka, which the others know by its address alone."""
+    machine = bank.beside(tmp_path / "kafka", KAFKA_BOOTSTRAP_SERVERS="")
+    yield machine
+    machine.close()
+
+
+@pytest.fixture
+def crew(bank: Bank, beside: Portal, kafkas: Portal) -> Crew:
     """Give who works there: all have started, two dashboards watch, the accounts are open."""
+    port = bank.endpoint.bootstrap_servers.rpartition(":")[2]
     consumers = {
         role: Role(bank, ("run_consumer", "--member", role.split()[0])) for role in CONSUMERS
     }
@@ -61,7 +77,11 @@ def crew(bank: Bank, beside: Portal) -> Crew:
         role: Role(at, ("run_relay",)) for role, at in zip(RELAYS, (bank, beside), strict=True)
     }
     webs = {role: Role(at) for role, at in zip(WEBS, (bank, beside), strict=True)}
-    crew = Crew(bank, consumers | relays | webs)
+    broker = {"broker": Role(kafkas, ("run_broker", "--port", port))}
+    crew = Crew(bank, broker | consumers | relays | webs)
+    crew.start("broker")
+    wait_until(lambda: running_endpoint(kafkas.folder), "the broker runs")
+    bank.create_topics()
     crew.start()
     for at in (bank, beside):
         bank.watch(at=at).watches()
@@ -73,10 +93,11 @@ def crew(bank: Bank, beside: Portal) -> Crew:
 class Misfortune:
     """What is done to those who work, at random, and how often."""
 
-    def __init__(self, crew: Crew, load: Load, chances: Chances) -> None:
+    def __init__(self, crew: Crew, server: PostgresqlServer, load: Load, chances: Chances) -> None:
         self.happened: Counter[str] = Counter()
         self._crew = crew
         self._bank = crew.bank
+        self._server = server
         self._load = load
         self._chances = chances
         self._spared = ""
@@ -87,7 +108,8 @@ class Misfortune:
         wake = self._freeze_with_a_batch()
         held = self._bank.log_ends()
         kinds = self._kinds()
-        due = self._chances.sample(kinds, len(kinds))
+        due = [*kinds, self.kill_the_broker, self.crash_postgresql]
+        self._chances.shuffle(due)
         while due or not self._has_concluded(held):
             self._do(due.pop() if due else self._chances.choice(kinds))
         wake()
@@ -101,6 +123,7 @@ class Misfortune:
         return all(found[partition] >= end for partition, end in ends.items())
 
     def _kinds(self) -> list[Callable[[], None]]:
+        """Give what happens as often as it comes; what takes seconds to start is not among it."""
         return [
             self.kill_a_consumer,
             self.stop_a_consumer,
@@ -118,6 +141,21 @@ class Misfortune:
         self._goes_on()
         self._crew.look()
         assert not self._load.failures, self._load.failures
+
+    def kill_the_broker(self) -> None:
+        """Kill Kafka itself, and start it again once agents were served without it."""
+        self._crew.kill("broker")
+        enough = len(self._bank.teller.acknowledged) + self._chances.randint(1, 20)
+        wait_until(lambda: len(self._bank.teller.acknowledged) >= enough, "agents are served")
+        self._crew.start("broker")
+
+    def crash_postgresql(self) -> None:
+        """Crash the server, and start it again once a consumer and an agent have met it."""
+        said, refused = self._outages(), self._load.answers["503"]
+        self._server.crash(self._chances.choice((signal.SIGQUIT, signal.SIGKILL)))
+        wait_until(lambda: self._outages() > said, "a consumer has no database")
+        wait_until(lambda: self._load.answers["503"] > refused, "an agent is asked to try again")
+        self._server.start()
 
     def kill_a_consumer(self) -> None:
         role = self._consumer()
@@ -202,8 +240,8 @@ def followed(bank: Bank) -> Iterator[list[int]]:
     is_over = Event()
 
     def follow() -> None:
-        while not is_over.is_set():
-            # It is cut off like all others.
+        while not is_over.wait(_BREATH_S):
+            # It is cut off like all others, and there may be no server for a while.
             with suppress(psycopg.OperationalError), psycopg.connect(bank.database.url) as session:
                 session.autocommit = True
                 while not is_over.wait(_BREATH_S):
@@ -219,10 +257,11 @@ def followed(bank: Bank) -> Iterator[list[int]]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 @only_on("postgresql", "the database of more than one machine")
 @pytest.mark.fault("27")
 def test_several_of_everything_on_one_postgresql_keep_one_set_of_books(
-    crew: Crew, beside: Portal, chances: Chances
+    crew: Crew, beside: Portal, postgresql_server: PostgresqlServer, chances: Chances
 ) -> None:
     """Guard: batches take turns, and offsets move by compare-and-set.
 
@@ -232,7 +271,7 @@ def test_several_of_everything_on_one_postgresql_keep_one_set_of_books(
     bank = crew.bank
     at_the_other = Teller(lambda: beside.url, bank.sign_ins["supervisor"], bank.teller.acknowledged)
     load = Load(bank, chances, [bank.teller, at_the_other])
-    misfortune = Misfortune(crew, load, chances)
+    misfortune = Misfortune(crew, postgresql_server, load, chances)
 
     load.start()
     with followed(bank) as seen:

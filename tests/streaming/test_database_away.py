@@ -1,10 +1,8 @@
 """Relay and consumer while the database is full or away: they wait, and lose nothing."""
 
-import signal
 import sqlite3
 from contextlib import closing
 
-import psutil
 import pytest
 from django.db import OperationalError, connection
 
@@ -13,7 +11,6 @@ from streaming.database_away import DatabaseAway
 from streaming.stopping import StopRequest
 from tests.builders import opened, submitted
 from tests.databases import only_on
-from tests.on_postgresql import postgresql
 from tests.processes import wait_until
 from tests.streaming.test_posting_end_to_end import Bank
 
@@ -84,29 +81,6 @@ def connected(bank: Bank) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30, isolation_level=None)
     connection.execute(f"PRAGMA max_page_count={MOST_PAGES}")
     return connection
-
-
-class PostgresqlServer:
-    """A PostgreSQL that can be stopped and started again."""
-
-    def __init__(self, server) -> None:
-        self._server = server
-        self.url = server.get_uri()
-
-    def stop(self) -> None:
-        """End it at once, with every connection to it."""
-        process = psutil.Process(self._server.get_pid())
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-
-    def start(self) -> None:
-        self._server.ensure_postgres_running()
-
-
-@pytest.fixture
-def postgresql_server():
-    with postgresql() as server:
-        yield PostgresqlServer(server)
 
 
 @pytest.fixture
