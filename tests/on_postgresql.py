@@ -69,24 +69,41 @@ def postgresql() -> Iterator[Any]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run pytest as told, and give its exit code."""
-    has_chosen = any(not word.startswith("-") for word in arguments)
-    left_out = [] if has_chosen else [f"--ignore={path}" for path in ABOUT_OTHER_THINGS]
     try:
         with postgresql() as server:
             run = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *left_out, *arguments],
+                [sys.executable, "-m", "pytest", "-p", "tests.on_postgresql", *arguments],
                 cwd=ROOT,
                 env=os.environ | {"DATABASE_URL": server.get_uri()},
             )
             # Whatever ends us ends pytest first, and then the server. Ctrl-C reaches it anyway.
             signal.signal(signal.SIGINT, lambda *_: None)
             signal.signal(signal.SIGTERM, lambda *_: run.terminate())
-            code = run.wait()
+            return run.wait()
     except ImportError:
         sys.stderr.write("There is no PostgreSQL wheel for this machine.\n")
         return 1 if os.environ.get("CI") else 0
-    # Where somebody has chosen tests, none of them need ask a database.
-    return 0 if has_chosen and code == pytest.ExitCode.NO_TESTS_COLLECTED else code
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what is about other things, unless tests are named."""
+    if _are_named(config):
+        return None
+    is_other = collection_path in {config.rootpath / each for each in ABOUT_OTHER_THINGS}
+    return True if is_other else None
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where somebody has chosen tests, none of them need ask a database."""
+    option = session.config.option
+    is_chosen = _are_named(session.config) or option.keyword or option.markexpr
+    if is_chosen and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.OK
+
+
+def _are_named(config: pytest.Config) -> bool:
+    # Only pytest knows which words belong to an option, such as the one after -k.
+    return config.args_source is pytest.Config.ArgsSource.ARGS
 
 
 if __name__ == "__main__":
