@@ -35,15 +35,12 @@ ABOUT_OTHER_THINGS = (
     "tests/streaming/test_traces.py",
     # Copies of SQLite's file; PostgreSQL has better means of its own.
     "tests/streaming/test_audit_survives.py",
-    "tests/streaming/test_backup.py",
     "tests/streaming/test_backup_runbook.py",
     "tests/streaming/test_restore.py",
-    # Sockets and clocks, whose processes do with a database what the other faults strike.
+    # Clocks, of which no database is asked.
     "tests/faults/test_clocks.py",
-    "tests/faults/test_screens.py",
     # Processes in an environment of their own.
     "tests/site/test_doctor.py",
-    "tests/site/test_exit_codes.py",
     "tests/site/test_logs.py",
 )
 

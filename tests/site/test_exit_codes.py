@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bankportal.process import in_plain_words, passes
-from tests.databases import copy_database
+from tests.databases import copy_database, database_of, only_on
 from tests.processes import wait_until
 from tests.site.conftest import clean_environment
 from tests.site.test_production import under
@@ -54,6 +54,7 @@ def test_the_file_that_finds_no_space_is_named_where_it_is_known():
     assert passes(error)
 
 
+@only_on("sqlite", "PostgreSQL has no lock on all of it")
 def test_a_database_that_stays_locked_is_said_in_a_line_with_75(empty_database, tmp_path):
     copy_database(empty_database, tmp_path)
     with closing(sqlite3.connect(tmp_path / "bankportal.sqlite3", isolation_level=None)) as other:
@@ -91,8 +92,9 @@ def test_a_database_that_is_none_is_said_in_a_line_with_78(tmp_path):
 
 @pytest.mark.parametrize("command", ["run_consumer", "run_relay", "run_demo_trickle"])
 def test_asked_to_stop_a_process_ends_with_0(run, empty_database, tmp_path, command):
-    environment = clean_environment() | {"DATA_DIR": str(tmp_path)}
     copy_database(empty_database, tmp_path)
+    database = database_of(tmp_path)
+    environment = clean_environment() | {"DATA_DIR": str(tmp_path), "DATABASE_URL": database.url}
     process = run([sys.executable, "manage.py", command], environment=environment)
     wait_until(lambda: takes_sigterm(process.process.pid), "it listens")
 
@@ -100,6 +102,7 @@ def test_asked_to_stop_a_process_ends_with_0(run, empty_database, tmp_path, comm
 
     assert process.ended() == 0
     assert "Traceback" not in process.said
+    database.remove()
 
 
 def takes_sigterm(pid: int) -> bool:
