@@ -26,7 +26,7 @@ from streaming.database_away import DatabaseAway
 from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooManyDead
 from streaming.dead_letter_words import tell_of_dead_letters
 from streaming.endpoint import has_moved
-from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed
+from streaming.kafka.reader import ClientFailed, LogIncomplete, Reader, ReadFailed
 from streaming.metrics import KAFKA_SILENT_SECONDS
 from streaming.pace import Pace
 from streaming.posting_metrics import Lag, measure_batch
@@ -150,6 +150,9 @@ class _Session:
                     self._look()
         except LogReplaced as reason:
             log.warning("%s Connecting again.", reason)
+        except ClientFailed as reason:
+            log.warning("Kafka: %s. Connecting again.", str(reason).rstrip("."))
+            self._stop.wait(1)
         except Abandoned:
             log.info("Asked to stop before the database answered; nothing was begun.")
         except LogIncomplete as reason:

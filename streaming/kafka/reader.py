@@ -51,6 +51,14 @@ class LogIncomplete(Exception):
     """The log does not hold what the ledger has to read next, or what it read last."""
 
 
+class ClientFailed(Exception):
+    """The client has failed for good and reads nothing any more; another one may.
+
+    Such as a member whose place in the group is taken for somebody else's: where Kafka was away
+    for longer than a session, one with a name may be so when it commits before it has joined again.
+    """
+
+
 class ReadFailed(Exception):
     """The broker answered with an error, for ``partition`` or, with None, for all of them."""
 
@@ -98,6 +106,13 @@ def _headers_of(message: Message) -> Headers:
         return tuple(cast(Headers, _ask_for_headers(message)) or ())
     except (SystemError, UnicodeDecodeError):
         return ()
+
+
+def _refuse_failed(messages: Iterable[Message]) -> None:
+    for each in messages:
+        error = each.error()
+        if error is not None and error.code() == KafkaError._FATAL:
+            raise ClientFailed(error.str())
 
 
 class Reader:
@@ -170,8 +185,9 @@ class Reader:
         """Give up to ``limit`` messages, waiting for the first one only.
 
         Raises ``LogIncomplete`` where the next message, or the one before it, is not there any
-        more, and ``ReadFailed`` for what waiting does not mend; a partition that failed rests
-        for a while, and the others go on. An unreachable broker gives nothing.
+        more, ``ClientFailed`` where only another reader goes on, and ``ReadFailed`` for what
+        waiting does not mend; a partition that failed rests for a while, and the others go on. An
+        unreachable broker gives nothing.
         """
         self._end_rests()
         assignments = self._assignments
@@ -183,6 +199,8 @@ class Reader:
         if first is None:
             return []
         messages = [first, *self._client.consume(limit - 1, 0)]
+        # It is said once, and maybe just as the partitions are taken away.
+        _refuse_failed(messages)
         if self._assignments != assignments:
             # The partitions changed hands in between, so some of these may be of before.
             self.restart()

@@ -10,7 +10,7 @@ from accounts.ledger.messages import Delivered
 from accounts.models import LogPosition
 from streaming import consumer
 from streaming.endpoint import Endpoint
-from streaming.kafka.reader import ReadFailed
+from streaming.kafka.reader import ClientFailed, ReadFailed
 from streaming.log_guard import LogGuard
 from streaming.metrics import DATABASE_AWAY
 from streaming.stopping import DeliberateStop, StopRequest
@@ -93,6 +93,14 @@ def test_a_broker_that_answers_nothing_but_an_error_is_not_asked_without_a_pause
     stop = post_from(ReadFailed("not permitted", None))
 
     assert stop.waited_s == 1
+
+
+def test_a_client_that_has_failed_is_replaced_after_a_pause(ledger, post_from):
+    """Red where it is kept: the consumer runs on and posts nothing."""
+    stop = post_from(ClientFailed("fenced"), [delivered(opened(), 0)])
+
+    assert stop.waited_s == 1
+    assert ledger.position().next_offset == 1
 
 
 def overtaken(ledger, messages: list[Delivered]) -> list[Delivered]:

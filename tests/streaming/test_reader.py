@@ -8,7 +8,7 @@ from accounts.ledger.identity import Position
 from accounts.ledger.messages import digest_of
 from streaming.endpoint import Endpoint
 from streaming.kafka import reader as module
-from streaming.kafka.reader import LogIncomplete, Reader, ReadFailed, as_delivered
+from streaming.kafka.reader import ClientFailed, LogIncomplete, Reader, ReadFailed, as_delivered
 
 
 class Message:
@@ -206,6 +206,25 @@ def test_a_failure_of_no_partition_rests_none(reader_at):
         reader.read(100, 0)
 
     assert reader._client.places() == [(0, 4), (1, 4)]
+
+
+@pytest.mark.parametrize("taken_away", [False, True])
+def test_a_client_that_has_failed_is_said_to_also_as_its_partitions_are_taken_away(
+    reader_at, monkeypatch, taken_away
+):
+    """Red where it is a failure of one partition: nothing is read by this reader ever again."""
+    reader = reader_at(AT_5)
+    client = reader._client
+
+    def poll(_timeout):
+        if taken_away:
+            reader._take(client, [])
+        return Message(0, KafkaError._FATAL)
+
+    monkeypatch.setattr(client, "poll", poll)
+
+    with pytest.raises(ClientFailed):
+        reader.read(100, 0)
 
 
 def test_an_offset_that_is_not_there_is_lost_only_where_we_began(reader_at, clock):
