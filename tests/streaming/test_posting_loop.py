@@ -43,6 +43,8 @@ def post_from(ledger, monkeypatch):
         stop, left = ImpatientStop(), list(answers)
 
         class Log:
+            heard_at = None
+
             def __init__(self, _endpoint, _topic, _group, positions: Callable, *, member) -> None:
                 self.restart = lambda: positions([0, 1])
                 self.restart()
