@@ -122,6 +122,11 @@ class Portal:
         with override_settings(**told, KAFKA_PARTITIONS=count):
             ensure_topics(Endpoint("external", self.environment["KAFKA_BOOTSTRAP_SERVERS"]))
 
+    def follow(self, topic: str) -> None:
+        """Have the topics of another portal instead of its own."""
+        self.topic = topic
+        self.environment |= {"KAFKA_TOPIC": topic, "KAFKA_DEAD_LETTER_TOPIC": f"{topic}.dead"}
+
     def python(self, code: str) -> str:
         """Run ``code`` with Django set up and give what it printed."""
         setup = "import gc; gc.disable(); import django; django.setup()\n"

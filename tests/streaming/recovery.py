@@ -116,14 +116,17 @@ class Bank(Portal):
         said = self.manage("backup", *arguments).stdout
         return Path(re.search(r"^Backup: (.+)$", said, re.MULTILINE)[1])
 
+    def backups(self) -> list[Path]:
+        """Give the folder of each backup that is whole."""
+        return [each for each in (self.folder / "backups").iterdir() if each.is_dir()]
+
     def twin(self, folder: Path, source: Path) -> "Bank":
         """Give a portal of its own on the same topic, with a copy of the database in ``source``."""
         copy_database(source, folder)
         twin = Bank(folder, self.environment["KAFKA_BOOTSTRAP_SERVERS"])
+        own = ("DATA_DIR", "DATABASE_URL", "KAFKA_CONSUMER_GROUP")
+        twin.environment = self.environment | {name: twin.environment[name] for name in own}
         twin.topic = self.topic
-        own = {"DATA_DIR": str(folder), "DATABASE_URL": twin.database.url}
-        group = {"KAFKA_CONSUMER_GROUP": f"group-{folder.name}-{self.topic}"}
-        twin.environment = self.environment | own | group
         return twin
 
 

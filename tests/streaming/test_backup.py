@@ -24,9 +24,8 @@ def bank(kafka, portal_on) -> Bank:
     return bank
 
 
-def test_a_backup_holds_the_ledger_and_all_of_its_log(bank):
-    bank.publish_something(200)
-    bank.post_all(200)
+def test_a_backup_holds_the_ledger_and_all_of_its_log(concluded):
+    bank = concluded(300)
 
     folder = bank.backup()
 
@@ -42,7 +41,7 @@ def test_a_backup_holds_the_ledger_and_all_of_its_log(bank):
     }
     (log,) = manifest.logs
     assert log.is_whole
-    assert sum(archive.messages for archive in log.archives) == 200
+    assert sum(archive.messages for archive in log.archives) == 300
     assert manifest.counts["entry"] == bank.value("SELECT count(*) FROM accounts_entry")
 
 
@@ -80,7 +79,7 @@ def test_a_backup_beside_a_consumer_is_of_one_moment(bank):
     while making.poll() is None:
         bank.publish(*(encode(submitted(1, account="C1")) for _ in range(20)))
         sent += 20
-    (folder,) = [each for each in (bank.folder / "backups").iterdir() if each.is_dir()]
+    (folder,) = bank.backups()
 
     twin = bank.twin(bank.folder / "twin", folder)
     run = twin.manage("rebuild_ledger", "--archive", str(folder))
@@ -106,24 +105,22 @@ def test_a_second_backup_shares_the_archive_of_the_first_and_adds_what_is_new(ba
     Manifest.read(second).check(second)
 
 
-def test_a_damaged_archive_of_an_earlier_backup_is_not_taken_over(bank):
-    bank.publish_something(200)
-    bank.post_all(200)
-    first = bank.backup()
+def test_a_damaged_archive_of_an_earlier_backup_is_not_taken_over(concluded):
+    bank = concluded(300, is_backed_up=True)
+    (first,) = bank.backups()
     (archive,) = Manifest.read(first).archives
     (first / archive.file.name).write_bytes(b"rot")
 
     second = bank.backup()
 
     (archive,) = Manifest.read(second).archives
-    assert archive.messages == 200
+    assert archive.messages == 300
     Manifest.read(second).check(second)
 
 
-def test_from_the_archive_alone_the_same_ledger_is_made(bank, empty_database):
-    bank.publish_something(300)
-    bank.post_all(300)
-    folder = bank.backup()
+def test_from_the_archive_alone_the_same_ledger_is_made(concluded, empty_database):
+    bank = concluded(300, is_backed_up=True)
+    (folder,) = bank.backups()
     twin = bank.twin(bank.folder / "twin", empty_database)
     twin.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:1"
 
@@ -175,10 +172,10 @@ def test_an_archive_killed_in_the_middle_of_a_rebuild_leaves_an_empty_ledger(ban
 
 
 @pytest.mark.parametrize("cut", [0.0, 0.5, 0.999])
-def test_a_cut_archive_is_refused_and_nothing_is_changed(bank, empty_database, cut):
-    bank.publish_something(300)
-    bank.post_all(300)
-    whole = next(bank.backup().glob("*.jsonl.gz"))
+def test_a_cut_archive_is_refused_and_nothing_is_changed(concluded, empty_database, cut):
+    bank = concluded(300, is_backed_up=True)
+    (folder,) = bank.backups()
+    whole = next(folder.glob("*.jsonl.gz"))
     archive = bank.folder / "cut.jsonl.gz"
     archive.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * cut)])
     twin = bank.twin(bank.folder / "twin", empty_database)
@@ -192,9 +189,8 @@ def test_a_cut_archive_is_refused_and_nothing_is_changed(bank, empty_database, c
     assert twin.scratch_tables() == []
 
 
-def test_without_kafka_a_backup_is_refused_and_nothing_of_it_stays(bank):
-    bank.publish_something(20)
-    bank.post_all(20)
+def test_without_kafka_a_backup_is_refused_and_nothing_of_it_stays(concluded):
+    bank = concluded(300)
     bank.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:1"
 
     run = bank.manage("backup", check=False)
@@ -207,12 +203,11 @@ def test_without_kafka_a_backup_is_refused_and_nothing_of_it_stays(bank):
     database = [] if SERVER_URL else ["bankportal.sqlite3"]
     assert [each.name for each in without.iterdir() if each.name != "manifest.json"] == database
     assert not Manifest.read(without).logs[0].is_whole
-    assert [each for each in without.parent.iterdir() if each.is_dir()] == [without]
+    assert bank.backups() == [without]
 
 
-def test_a_full_disk_leaves_nothing_and_gets_one_line(bank):
-    bank.publish_something(2_000)
-    bank.post_all(2_000)
+def test_a_full_disk_leaves_nothing_and_gets_one_line(concluded):
+    bank = concluded(3_000)
     # Enough for what stands beside SQLite's file, too little for a copy of that or for the log.
     limit = 10_000 if SERVER_URL else 400_000
 
@@ -230,7 +225,7 @@ def test_a_full_disk_leaves_nothing_and_gets_one_line(bank):
 
     assert run.returncode == 1, run.stderr
     assert "Traceback" not in run.stderr
-    assert [each for each in (bank.folder / "backups").iterdir() if each.is_dir()] == []
+    assert bank.backups() == []
 
 
 def test_a_folder_that_cannot_be_written_to_gets_one_line(bank, tmp_path):
@@ -243,24 +238,20 @@ def test_a_folder_that_cannot_be_written_to_gets_one_line(bank, tmp_path):
     assert "choose a folder" in run.stderr
 
 
-def test_what_a_killed_backup_left_is_removed_by_the_next_and_whole_ones_stay(bank):
-    bank.publish_something(20)
-    bank.post_all(20)
-    first = bank.backup()
+def test_what_a_killed_backup_left_is_removed_by_the_next_and_whole_ones_stay(concluded):
+    bank = concluded(300, is_backed_up=True)
+    (first,) = bank.backups()
     left = first.parent / ".partial-1"
     left.mkdir()
     (left / "bankportal.sqlite3").write_bytes(b"half")
 
     second = bank.backup()
 
-    assert sorted(each.name for each in first.parent.iterdir() if each.is_dir()) == sorted(
-        [first.name, second.name]
-    )
+    assert sorted(bank.backups()) == sorted([first, second])
 
 
-def test_nobody_but_its_owner_can_read_a_backup(bank):
-    bank.publish_something(20)
-    bank.post_all(20)
+def test_nobody_but_its_owner_can_read_a_backup(concluded):
+    bank = concluded(300)
 
     folder = bank.backup()
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from accounts.events import encode
-from tests.builders import opened, submitted
+from tests.builders import submitted
 from tests.databases import SERVER_URL
 from tests.processes import wait_until
 from tests.streaming.recovery import Bank, called
@@ -24,9 +24,8 @@ def change(bank: Bank, statement: str) -> None:
     assert bank.execute(statement) == 1
 
 
-def test_a_ledger_equals_what_its_log_makes(bank):
-    bank.publish_something(300)
-    bank.post_all(300)
+def test_a_ledger_equals_what_its_log_makes(concluded):
+    bank = concluded(300)
     before, outbox = bank.ledger(), bank.query("SELECT * FROM accounts_outbox")
 
     run = bank.manage("rebuild_ledger")
@@ -37,9 +36,8 @@ def test_a_ledger_equals_what_its_log_makes(bank):
     assert bank.scratch_tables() == []
 
 
-def test_each_difference_is_named_and_the_exit_code_says_it(bank):
-    bank.publish_something(100)
-    bank.post_all(100)
+def test_each_difference_is_named_and_the_exit_code_says_it(concluded):
+    bank = concluded(300)
     change(bank, "UPDATE accounts_balance SET balance_minor = 1 WHERE account = 'C1'")
     change(bank, "UPDATE accounts_dailytotal SET count = 1 WHERE account = 'C3' AND kind_id = 2")
 
@@ -70,9 +68,8 @@ def test_beside_a_consumer_that_goes_on_posting_the_comparison_is_of_the_start(b
     bank.wait_for(2_000 + sent)
 
 
-def test_a_killed_rebuild_is_no_matter_to_the_next_one(bank):
-    bank.publish_something(3_000)
-    bank.post_all(3_000)
+def test_a_killed_rebuild_is_no_matter_to_the_next_one(concluded):
+    bank = concluded(3_000)
     killed = bank.start("rebuild_ledger")
     wait_until(bank.scratch_tables, "it has begun")
     killed.kill()
@@ -86,9 +83,8 @@ def test_a_killed_rebuild_is_no_matter_to_the_next_one(bank):
     assert bank.scratch_tables() == []
 
 
-def test_asked_to_stop_it_leaves_nothing(bank):
-    bank.publish_something(3_000)
-    bank.post_all(3_000)
+def test_asked_to_stop_it_leaves_nothing(concluded):
+    bank = concluded(3_000)
     asked = bank.start("rebuild_ledger")
     wait_until(bank.scratch_tables, "it has begun")
 
@@ -99,9 +95,8 @@ def test_asked_to_stop_it_leaves_nothing(bank):
     assert "Traceback" not in bank.output_of("rebuild_ledger")
 
 
-def test_a_second_rebuild_is_refused_while_one_runs(bank):
-    bank.publish_something(3_000)
-    bank.post_all(3_000)
+def test_a_second_rebuild_is_refused_while_one_runs(concluded):
+    bank = concluded(3_000)
     first = bank.start("rebuild_ledger")
     wait_until(bank.scratch_tables, "it has begun")
     first.send_signal(signal.SIGSTOP)
@@ -156,12 +151,10 @@ def test_a_replacement_goes_on_to_the_end_of_the_log(bank):
 
 
 @pytest.mark.parametrize("command", ["run_consumer", "run_relay"])
-def test_a_replacement_is_refused_while_somebody_works_with_the_ledger(bank, command):
-    bank.publish(encode(opened()))
-    bank.post_all(1)
-    said = len(bank.output_of(command))
+def test_a_replacement_is_refused_while_somebody_works_with_the_ledger(concluded, command):
+    bank = concluded(300)
     running = bank.start(command)
-    wait_until(lambda: "ing " in bank.output_of(command)[said:], "it runs")
+    wait_until(lambda: "ing " in bank.output_of(command), "it runs")
 
     run = bank.manage("rebuild_ledger", "--replace", check=False)
 
@@ -170,9 +163,8 @@ def test_a_replacement_is_refused_while_somebody_works_with_the_ledger(bank, com
     assert not (bank.folder / "backups").exists()
 
 
-def test_nobody_begins_to_work_with_a_ledger_that_is_being_replaced(bank):
-    bank.publish_something(3_000)
-    bank.post_all(3_000)
+def test_nobody_begins_to_work_with_a_ledger_that_is_being_replaced(concluded):
+    bank = concluded(3_000)
     replacing = bank.start("rebuild_ledger", "--replace")
     wait_until(bank.scratch_tables, "it has begun")
     replacing.send_signal(signal.SIGSTOP)
@@ -184,9 +176,8 @@ def test_nobody_begins_to_work_with_a_ledger_that_is_being_replaced(bank):
     assert f"is being replaced by {called('rebuild_ledger', replacing)}" in late.stderr
 
 
-def test_killed_at_any_moment_of_a_replacement_there_is_one_whole_ledger(bank):
-    bank.publish_something(2_000)
-    bank.post_all(2_000)
+def test_killed_at_any_moment_of_a_replacement_there_is_one_whole_ledger(concluded):
+    bank = concluded(3_000)
     whole = bank.ledger()
     change(bank, "UPDATE accounts_balance SET balance_minor = 1 WHERE account = 'C1'")
     damaged = bank.ledger()
@@ -195,7 +186,7 @@ def test_killed_at_any_moment_of_a_replacement_there_is_one_whole_ledger(bank):
     # Behind the last message only the comparison and the swap are left.
     for delay_s in (0.0, 0.005, 0.02, 0.05):
         replacing = bank.start("rebuild_ledger", "--replace")
-        wait_until(lambda: bank.rebuilt() == 2_000, "all is concluded anew")
+        wait_until(lambda: bank.rebuilt() == 3_000, "all is concluded anew")
         time.sleep(delay_s)
         kills += replacing.poll() is None
         replacing.kill()

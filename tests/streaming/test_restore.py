@@ -115,10 +115,9 @@ def test_the_former_database_is_kept_whole(bank):
 
 
 @pytest.mark.parametrize("present", ["none", "damaged"])
-def test_without_a_readable_database_the_backup_is_put_in_place_all_the_same(bank, present):
-    bank.publish_something(20)
-    bank.post_all(20)
-    folder, database = bank.backup(), bank.folder / "bankportal.sqlite3"
+def test_without_a_readable_database_the_backup_is_put_in_place_all_the_same(concluded, present):
+    bank = concluded(300, is_backed_up=True)
+    (folder,), database = bank.backups(), bank.folder / "bankportal.sqlite3"
     before = bank.ledger()
     for each in bank.folder.glob("bankportal.sqlite3*"):
         each.unlink()
@@ -134,10 +133,9 @@ def test_without_a_readable_database_the_backup_is_put_in_place_all_the_same(ban
     assert kept == ([b"rot"] if present == "damaged" else [])
 
 
-def test_a_restore_is_refused_while_somebody_uses_the_database(bank):
-    bank.publish_something(20)
-    bank.post_all(20)
-    folder = bank.backup()
+def test_a_restore_is_refused_while_somebody_uses_the_database(concluded):
+    bank = concluded(300, is_backed_up=True)
+    (folder,) = bank.backups()
     shell = sqlite3.connect(bank.folder / "bankportal.sqlite3")
     shell.execute("SELECT count(*) FROM accounts_entry").fetchone()
 
@@ -148,10 +146,9 @@ def test_a_restore_is_refused_while_somebody_uses_the_database(bank):
     assert f"in use by {called('run_relay', relay)}" in refused(bank, folder)
 
 
-def test_a_damaged_backup_is_refused_and_so_is_none(bank, tmp_path):
-    bank.publish_something(20)
-    bank.post_all(20)
-    folder = bank.backup()
+def test_a_damaged_backup_is_refused_and_so_is_none(concluded, tmp_path):
+    bank = concluded(300, is_backed_up=True)
+    (folder,) = bank.backups()
     bent = tmp_path / "bent"
     shutil.copytree(folder, bent)
     with (bent / "bankportal.sqlite3").open("r+b") as file:

@@ -67,10 +67,13 @@ def bank(kafka, portal_on) -> Bank:
     return bank
 
 
-def test_a_sound_ledger_agrees_and_says_so_without_noise(bank):
-    bank.fill(10)
+@pytest.fixture
+def filled(posted_once) -> Bank:
+    return posted_once("filled", Bank, lambda bank: bank.fill(10))
 
-    code, said, errors = bank.verify()
+
+def test_a_sound_ledger_agrees_and_says_so_without_noise(filled):
+    code, said, errors = filled.verify()
 
     assert (code, errors) == (0, "")
     assert re.fullmatch(r"The ledger agrees with its log and with itself, .*\n", said)
@@ -94,8 +97,8 @@ def test_a_ledger_agrees_while_a_consumer_posts(bank):
     assert code == 0, said
 
 
-def test_what_was_changed_is_named_by_its_place(bank):
-    bank.fill(3)
+def test_what_was_changed_is_named_by_its_place(filled):
+    bank = filled
     [(identifier, partition, offset)] = bank.query(
         'SELECT transaction_id, partition, "offset" FROM accounts_entry '
         "WHERE account = 'C105' AND amount_minor = 3 AND kind_id = 2"
@@ -129,8 +132,8 @@ def test_a_log_that_lost_its_beginning_is_told_and_its_rows_are_checked_by_thems
     assert "One discrepancy." in errors
 
 
-def test_another_log_in_its_place_is_told(bank):
-    bank.fill(1)
+def test_another_log_in_its_place_is_told(filled):
+    bank = filled
     bank.tamper("UPDATE accounts_log SET topic_id = 'another'")
 
     code, said, _errors = bank.verify()
@@ -139,8 +142,8 @@ def test_another_log_in_its_place_is_told(bank):
     assert "another log than the one that the ledger follows: topic id" in said
 
 
-def test_without_kafka_it_says_so_and_can_check_the_rest(bank):
-    bank.fill(1)
+def test_without_kafka_it_says_so_and_can_check_the_rest(filled):
+    bank = filled
     bank.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:9"
 
     code, _said, errors = bank.verify()
@@ -169,8 +172,10 @@ def test_dropped_triggers_are_named_and_put_back_on_demand(bank):
     assert bank.verify()[0] == 0
 
 
-def test_memory_mode_says_that_its_log_cannot_be_read_and_is_not_believed_beside_a_real_kafka(bank):
-    bank.fill(1)
+def test_memory_mode_says_that_its_log_cannot_be_read_and_is_not_believed_beside_a_real_kafka(
+    filled,
+):
+    bank = filled
     bank.tamper("UPDATE accounts_log SET is_memory = TRUE")
 
     believed, said, _errors = bank.verify("--without-log")
