@@ -20,6 +20,7 @@ from django.test import override_settings
 from streaming.endpoint import Endpoint
 from streaming.kafka.topics import ensure_topics
 from tests.databases import Postgresql, database_of
+from tests.forked import forge
 from tests.kafka_classes import with_classes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,8 +130,9 @@ class Portal:
 
     def python(self, code: str) -> str:
         """Run ``code`` with Django set up and give what it printed."""
-        setup = "import gc; gc.disable(); import django; django.setup()\n"
-        return self._run("-c", setup + textwrap.dedent(code)).stdout
+        ran = forge.run(textwrap.dedent(code), self.environment)
+        assert ran.code == 0, f"{code}: {ran.stdout}{ran.stderr}"
+        return ran.stdout
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a management command; its output goes to a file named after it."""
