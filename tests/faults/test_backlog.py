@@ -1,6 +1,7 @@
 """A backlog, which one process concludes ahead and another writes, and what can strike both."""
 
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -11,6 +12,7 @@ from tests.faults.bank import ACCOUNTS, Bank, stop
 from tests.faults.invariants import check_all, check_books
 from tests.faults.seeds import Chances
 from tests.faults.work import movements
+from tests.made_once import made_once
 from tests.processes import wait_until
 
 pytestmark = only_on("sqlite", "PostgreSQL's is written by the consumer itself")
@@ -28,8 +30,25 @@ def writing_process(consumer: psutil.Process) -> psutil.Process | None:
 
 
 @pytest.fixture
-def backlog(bank: Bank, chances: Chances) -> Bank:
-    """Give a bank whose log is some thousand messages ahead, with what is out of the ordinary.
+def backlog(kafka, new_bank, template: Path, run_folder: Path, chances: Chances) -> Bank:
+    """Give a bank whose log is some thousand messages ahead, to which nobody may publish more.
+
+    All such banks of a run share the log: to fill it takes seconds.
+    """
+
+    def make(folder: Path) -> None:
+        bank = Bank(folder, template, kafka.bootstrap_servers)
+        bank.create_topics()
+        fill(bank, chances)
+        (folder / "topic.txt").write_text(bank.topic)
+
+    bank = new_bank()
+    bank.follow((made_once(run_folder / "backlog", make) / "topic.txt").read_text())
+    return bank.open_doors()
+
+
+def fill(bank: Bank, chances: Chances) -> None:
+    """Publish a backlog with what is out of the ordinary.
 
     That is so far apart that batches without any, which alone are written ahead, lie between.
     """
@@ -39,7 +58,6 @@ def backlog(bank: Bank, chances: Chances) -> Bank:
         bank.publish(*movements(chances, 4_500))
         bank.publish(*repeated)
         bank.publish_messages((b"C100", b"{broken"), encode(submitted(1, currency="USD")))
-    return bank
 
 
 @pytest.mark.fault("1")
