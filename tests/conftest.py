@@ -23,7 +23,7 @@ from whitenoise import WhiteNoise
 from accounts.ledger.append_only import creating, dropping
 from accounts.services.refusals import floods
 from bankportal.prepare import bring_static_files_up_to_date
-from tests.databases import SERVER_URL, copy_database, database_of
+from tests.databases import SERVER_URL, copy_database, database_of, runs_only_on
 from tests.made_once import made_once
 from tests.processes import Portal, let_children_hear_signals
 
@@ -86,7 +86,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _asks_the_database(item: pytest.Item) -> bool:
     fixtures = {"db", "transactional_db", "live_server", "empty_database", "postgresql_server"}
     return bool(
-        fixtures & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db")
+        fixtures & set(getattr(item, "fixturenames", ()))
+        or item.get_closest_marker("django_db")
+        or any(runs_only_on("postgresql", each) for each in item.iter_markers("skipif"))
     )
 
 

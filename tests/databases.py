@@ -67,6 +67,11 @@ def only_on(database: str, why: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(here != database, reason=f"only on {database}: {why}")
 
 
+def runs_only_on(database: str, mark: pytest.Mark) -> bool:
+    """Say whether ``only_on`` has made a mark for a database."""
+    return str(mark.kwargs.get("reason", "")).startswith(f"only on {database}:")
+
+
 def database_of(folder: Path) -> Database:
     """Give the database that belongs to ``folder``; made, without a table, where there is none."""
     if not SERVER_URL:

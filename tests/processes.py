@@ -92,6 +92,8 @@ class Portal:
             "KAFKA_DEAD_LETTER_TOPIC": f"{self.topic}.dead",
             "KAFKA_CONSUMER_GROUP": f"group-{self.topic}",
             "KAFKA_PARTITIONS": "3",
+            # Where a library crashes, the log says in the midst of what.
+            "PYTHONFAULTHANDLER": "1",
             # A test is quicker than any agent.
             "SUBMISSIONS_PER_MINUTE": "60000",
             "SEARCHES_PER_MINUTE": "60000",
