@@ -139,12 +139,12 @@ class Bank(Portal):
         """Say whether a faulty process of that command has been struck where it was to be."""
         return "Struck: " in self.output_of(name)
 
-    def publish(self, *events: Event) -> list[Acknowledged]:
+    def publish(self, *events: Event) -> list[tuple[int, int]]:
         """Publish as another system would, and wait for the broker."""
         return self.publish_messages(*map(encode, events))
 
-    def publish_messages(self, *messages: Message) -> list[Acknowledged]:
-        """Publish any bytes, and wait for the broker; give their places in that order."""
+    def publish_messages(self, *messages: Message) -> list[tuple[int, int]]:
+        """Publish any bytes, and wait for the broker; give partition and offset, in that order."""
         self._producer = self._producer or Producer(self.endpoint)
         places: dict[int, Acknowledged] = {}
         for number, (key, value) in enumerate(messages):
@@ -154,7 +154,8 @@ class Bank(Portal):
         while len(places) < len(messages):
             assert time.monotonic() < deadline, "The broker takes no message."
             self._producer.poll(0.05)
-        return [places[number] for number in range(len(messages))]
+        found = (places[number] for number in range(len(messages)))
+        return [(each.partition, each.offset) for each in found]
 
     def open_accounts(self, *numbers: str, **changes: object) -> None:
         """Publish the openings of accounts, C100 unless told."""
