@@ -32,8 +32,8 @@ from bench.pipeline import (
 ACCOUNTS = 10_000
 AT_ONCE = 2_000
 PATIENCE_S = 900
-# What is published at once, and from how many rows before a size its memory is looked at.
-_BLOCK, _LOOKED_AT = 200_000, 600_000
+# What is published at once before the memory is looked at, and how many looks are a figure.
+_BLOCK, _LOOKS = 200_000, 3
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
@@ -129,33 +129,30 @@ def _grow_to(rows: int) -> None:
         wait_until_concluded(rows, PATIENCE_S)
 
 
-def _memory(early: int, late: int) -> Iterator[Figure]:
-    """Post until the ledger is large; give the memory of all the consumer's processes.
+def _memory(first: int, rows: int) -> Iterator[Figure]:
+    """Post until the ledger has so many rows; give the memory of all the consumer's processes.
 
     It goes up and down with what Kafka has sent ahead, so each is looked at several times: at the
-    ends of the blocks before it.
+    ends of the blocks before it. What a consumer keeps has come together by its first million.
     """
-    found: dict[int, float] = {}
+    found: list[float] = []
     with running("run_consumer") as consumer:
         process = psutil.Process(consumer.pid)
-        while (done := concluded()) < late:
-            block = min(_BLOCK, late - done)
+        while (done := concluded()) < rows:
+            block = min(_BLOCK, rows - done)
             publish(deposits(block, ACCOUNTS))
             wait_until_concluded(done + block, PATIENCE_S)
-            found[done + block] = _memory_mb(process)
-    before_early, before_late = (
-        tuple(memory for size, memory in found.items() if end - _LOOKED_AT < size <= end)
-        for end in (early, late)
-    )
+            found.append(_memory_mb(process))
+    early = first // _BLOCK
     yield Figure(
-        name=f"memory of the consumer after {late / 1e6:.0f} million",
+        name=f"memory of the consumer at {rows / 1e6:.0f} million rows",
         unit="MB",
-        samples=before_late,
+        samples=tuple(found[-_LOOKS:]),
         beside=(
             Beside(
-                name=f"after {early / 1e6:.0f} million",
+                name=f"after the first {first / 1e6:.0f} million that it posted",
                 kind="limit",
-                samples=before_early,
+                samples=tuple(found[early - _LOOKS : early]),
                 target=at_most(1.1),
             ),
         ),
