@@ -81,6 +81,16 @@ def database_of(folder: Path) -> Database:
     return Postgresql((folder / _URL_FILE).read_text())
 
 
+def settle_database(folder: Path) -> None:
+    """Have all that was written in the file that is copied. Nobody may use the database.
+
+    Who was killed leaves SQLite's log beside it, and so does whoever went before a reader did.
+    """
+    if not SERVER_URL:
+        with closing(sqlite3.connect(folder / _FILE)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def copy_database(source: Path, folder: Path) -> None:
     """Give ``folder`` a copy of the database of the folder ``source`` in the place of its own.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.databases import copy_database
+from tests.databases import copy_database, settle_database
 from tests.made_once import made_once
 from tests.processes import Portal
 from tests.streaming.recovery import Bank
@@ -43,6 +43,7 @@ def posted_once(kafka, empty_database, run_folder, portal_on, tmp_path):
             portal = kind(folder, kafka.bootstrap_servers)
             portal.create_topics()
             post(portal)
+            settle_database(folder)
             (folder / "topic.txt").write_text(portal.topic)
 
         source = made_once(run_folder / name, make)
