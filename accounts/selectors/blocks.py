@@ -48,6 +48,11 @@ class _Noted:
 _noted: Final = _Noted()
 
 
+def block_of_id() -> Cast:
+    """Give the number of the block that an entry is in, for a query."""
+    return Cast(F("id") / BLOCK, IntegerField())
+
+
 def all_below(column: Column, value: int | date) -> int:
     """Give an id such that every entry up to it has less than ``value`` in that column."""
     noted = (each[column] for each in _noted.up_to(current_position()))
@@ -77,11 +82,10 @@ def _number(noted: Iterable[Range], holds: Callable[[Any, Any], bool]) -> int:
 
 def _read(first: int, end: int) -> Iterator[dict[Column, Range]]:
     """Read the notes on the blocks from ``first`` to before ``end``."""
-    block = Cast(F("id") / BLOCK, IntegerField())
     rows: Any = (
         Entry.objects.filter(id__gte=first * BLOCK, id__lt=end * BLOCK)
         .order_by()
-        .values_list(block)
+        .values_list(block_of_id())
         .annotate(*(extreme(each) for each in _COLUMNS for extreme in (Min, Max)))
     )
     found = {number: ends for number, *ends in rows}

@@ -11,14 +11,13 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.core.cache import caches
-from django.db.models import F, IntegerField, QuerySet, Sum
-from django.db.models.functions import Cast
+from django.db.models import QuerySet, Sum
 
 from accounts.models import BRANCH_ROLES, Account, Agent, Balance, Branch, Entry
-from accounts.selectors.blocks import BLOCK
+from accounts.selectors import blocks
 from accounts.selectors.filters import Filter
 from accounts.selectors.positions import Position, current_position
 
@@ -56,7 +55,8 @@ def few_among_many(
 
 def _branch_of(wanted: Filter, seen_by: Agent) -> int | None:
     if seen_by.role in BRANCH_ROLES:
-        return seen_by.branch_id
+        # No branch has the id 0: whoever has none sees nothing, at once.
+        return seen_by.branch_id or 0
     if not wanted.branch:
         return None
     return Branch.objects.filter(code=wanted.branch).values_list("id", flat=True).first()
@@ -102,40 +102,44 @@ class _Places:
             self._known.move_to_end(username)
             while len(self._known) > _MOST_AGENTS:
                 self._known.popitem(last=False)
-        full = end.entry_id // BLOCK
+        full = end.entry_id // blocks.BLOCK
         with known.lock:
             if known.epoch != end.epoch:
                 known.epoch, known.full, known.blocks = end.epoch, 0, []
             if full > known.full:
                 known.blocks += _blocks_with(username, known.full, full)
                 known.full = full
-            blocks = known.blocks[: bisect_left(known.blocks, full)]
+            with_any = known.blocks[: bisect_left(known.blocks, full)]
         own = Entry.objects.filter(submitted_by=username).order_by().values_list("id", flat=True)
         # Asked for in one condition, the database would rather go through all there are.
-        stretches = (
-            own.filter(id__gte=first * BLOCK, id__lt=(last + 1) * BLOCK)
-            for first, last in _ranges(blocks)
-        )
-        return own.filter(id__gte=full * BLOCK).union(*stretches, all=True)
+        stretches = (_within(own, first, last + 1) for first, last in _ranges(with_any))
+        return own.filter(id__gte=full * blocks.BLOCK).union(*stretches, all=True)
 
 
 _places: Final = _Places()
 
 
+def _within(entries: QuerySet[Entry, Any], first: int, end: int) -> QuerySet[Entry, Any]:
+    """Leave of ``entries`` those in the blocks from ``first`` to before ``end``."""
+    return entries.filter(id__gte=first * blocks.BLOCK, id__lt=end * blocks.BLOCK)
+
+
 def _blocks_with(username: str, first: int, end: int) -> Sequence[int]:
-    block = Cast(F("id") / BLOCK, IntegerField())
-    entries = Entry.objects.filter(id__gte=first * BLOCK, id__lt=end * BLOCK, submitted_by=username)
-    return sorted(entries.order_by().values_list(block, flat=True).distinct())
+    entries = _within(Entry.objects.filter(submitted_by=username), first, end)
+    return sorted(entries.order_by().values_list(blocks.block_of_id(), flat=True).distinct())
 
 
-def _ranges(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Give first and last block of a few stretches that hold them all, the widest gaps between."""
-    if not blocks:
+def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Give first and last of a few stretches that hold all numbers, the widest gaps between them.
+
+    The numbers are in order.
+    """
+    if not numbers:
         return
-    gaps = [place for place in range(1, len(blocks)) if blocks[place] - blocks[place - 1] > 1]
-    widest = sorted(gaps, key=lambda place: blocks[place - 1] - blocks[place])[: _MOST_RANGES - 1]
+    gaps = [place for place in range(1, len(numbers)) if numbers[place] - numbers[place - 1] > 1]
+    widest = sorted(gaps, key=lambda place: numbers[place - 1] - numbers[place])
     first = 0
-    for place in sorted(widest):
-        yield blocks[first], blocks[place - 1]
+    for place in sorted(widest[: _MOST_RANGES - 1]):
+        yield numbers[first], numbers[place - 1]
         first = place
-    yield blocks[first], blocks[-1]
+    yield numbers[first], numbers[-1]

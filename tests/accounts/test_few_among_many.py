@@ -8,8 +8,8 @@ from django.core.cache import caches
 from django.db import connection
 
 from accounts.models import Account, Agent, Branch, Entry, Kind, Role
+from accounts.selectors import blocks, posting_times
 from accounts.selectors import few_among_many as module
-from accounts.selectors import posting_times
 from accounts.selectors.few_among_many import few_among_many
 from accounts.selectors.filters import Filter
 from accounts.selectors.orders import ORDERS, in_order
@@ -37,7 +37,7 @@ FILTERS = [
 def small(monkeypatch):
     """Let everything that is large be small."""
     caches["process"].clear()
-    monkeypatch.setattr(module, "BLOCK", 4)
+    monkeypatch.setattr(blocks, "BLOCK", 4)
     monkeypatch.setattr(module, "NEWEST", 8)
     monkeypatch.setattr(module, "_MOST_RANGES", 3)
     monkeypatch.setattr(module, "_places", module._Places())
@@ -90,10 +90,11 @@ def test_pages_are_the_same_as_the_ledger_grows(ledger, monkeypatch, few):
                     ), (viewer.role, wanted, order)
 
 
-def test_of_a_small_branch_they_are_looked_for_by_its_accounts(ledger):
-    entries = Filter().entries(teller_of("lyon"))
+@pytest.mark.parametrize("code", ["lyon", None], ids=["a branch", "no branch"])
+def test_of_a_small_branch_they_are_looked_for_by_its_accounts(ledger, code):
+    teller = teller_of(code) if code else Agent(role=Role.TELLER)
 
-    narrowed = few_among_many(entries, Filter(), seen_by=teller_of("lyon"), length=50)
+    narrowed = few_among_many(Filter().entries(teller), Filter(), seen_by=teller, length=50)
 
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -127,9 +128,9 @@ def test_an_agent_seldom_here_is_looked_for_in_the_blocks_where_there_was_someth
 
 
 def test_what_is_widest_apart_is_left_out(monkeypatch):
-    blocks = [1, 2, 5, 100, 101, 300, 302]
+    numbers = [1, 2, 5, 100, 101, 300, 302]
 
-    assert list(module._ranges(blocks)) == [(1, 5), (100, 101), (300, 302)]
+    assert list(module._ranges(numbers)) == [(1, 5), (100, 101), (300, 302)]
     assert list(module._ranges([7])) == [(7, 7)]
     assert list(module._ranges([])) == []
 

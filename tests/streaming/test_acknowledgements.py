@@ -10,17 +10,9 @@ from streaming import relay
 from streaming.kafka.producer import Acknowledged
 from streaming.on_the_way import OnTheWay
 from tests.builders import LedgerInTest
+from tests.clock import Clock
 
 HEARD_AT_MS = 1_700_000_000_123
-
-
-class Clock:
-    """Time as the test lets it pass."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from streaming import on_the_way, refusals
 from streaming.kafka.producer import Acknowledged, NotDelivered
 from streaming.ordered_publisher import OrderedPublisher
 from streaming.refusals import Refusals
+from tests.clock import Clock
 
 TOO_LARGE = NotDelivered("MSG_SIZE_TOO_LARGE", remedy="Raise it.")
 FORBIDDEN = NotDelivered("TOPIC_AUTHORIZATION_FAILED", remedy="Allow it.", of_topic=True)
@@ -42,13 +43,6 @@ class Lease:
 
     def is_held(self) -> bool:
         return self.held
-
-
-class Clock:
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -4,16 +4,11 @@ import pytest
 
 from streaming import pace
 from streaming.pace import FEWEST, HOLD_S, HOLD_WHILE_WAITED_FOR_S, MOST, Pace
+from tests.clock import Clock
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    class Clock:
-        now = 100.0
-
-        def monotonic(self) -> float:
-            return self.now
-
     clock = Clock()
     monkeypatch.setattr(pace, "time", clock)
     return clock

@@ -9,6 +9,7 @@ from accounts.ledger.messages import digest_of
 from streaming.endpoint import Endpoint
 from streaming.kafka import reader as module
 from streaming.kafka.reader import ClientFailed, LogIncomplete, Reader, ReadFailed, as_delivered
+from tests.clock import Clock
 
 
 class Message:
@@ -65,15 +66,6 @@ class Client:
 
     def places(self) -> list[tuple[int, int]]:
         return [(each.partition, each.offset) for each in self.assigned]
-
-
-class Clock:
-    """Time as the test lets it pass."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 AT_5 = Position(5, 0, digest_of(b"C100", b"C100"))

@@ -6,15 +6,13 @@ from typing import Final
 import msgspec
 
 from accounts.models import Outcome
-from accounts.selectors.few_among_many import few_among_many
+from accounts.selectors.few_among_many import NEWEST, few_among_many
 from accounts.selectors.first_rows import first_rows
 from accounts.selectors.live_rows import LiveRow, live_rows
 from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
 
 _LOOKED_AT: Final = 200
-# Of all entries; seldom is so much said of one agent or branch in so few.
-_LOOKED_THROUGH: Final = 10_000
 
 
 class Newest(msgspec.Struct, frozen=True):
@@ -50,7 +48,7 @@ def live(reading: Reading, asked: Asked) -> Newest:
     # Almost always they are among the newest of all dates. Asked for at once, the database
     # would rather find all rows of the period and put them in order.
     newest = msgspec.structs.replace(reading.chosen, range="all").entries(reading.agent)
-    last = newest.filter(id__gt=reading.position.entry_id - _LOOKED_THROUGH)
+    last = newest.filter(id__gt=reading.position.entry_id - NEWEST)
     looked_at = last.order_by("-id").values("id")[:_LOOKED_AT]
     found = live_rows(entries.filter(id__in=looked_at).order_by("-id")[:length])
     if len(found) < length:
