@@ -31,9 +31,9 @@ From the server:
     nothing follows before that.
 
 Closed with 4400 not understood, 4401 signed out, 4403 role or branch changed, 4429 too many
-messages or sockets of one session, 4413 too large a message, 4503 the server cannot answer now. All
-are of the range that a server may close with itself: Daphne sends no other, and would leave the
-socket open.
+messages of a socket or sockets of an agent, 4413 too large a message, 4503 the server cannot answer
+now. All are of the range that a server may close with itself: Daphne sends no other, and would
+leave the socket open.
 """
 
 from collections.abc import Iterable, Mapping

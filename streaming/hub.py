@@ -32,8 +32,9 @@ _CHECK_AGAIN_S = 0.5
 _RIGHTS_UNKNOWN_S = 5.0
 # While the database has not answered for as long, no heartbeat says that all is well.
 _SILENT_AFTER_S = 8.0
-# More windows than anybody looks at. Each filter costs reads that all others wait for.
-MOST_OF_A_SESSION: Final = 50
+# More windows than anybody looks at, in however many browsers. Each filter costs reads that all
+# others wait for: a thread looks through each of them what the ledger has gained.
+MOST_OF_AN_AGENT: Final = 50
 # Another page follows a moment after the last one, so the feed waits before it rests.
 _LINGER_S = 20.0
 
@@ -59,10 +60,10 @@ class Hub:
         self._has_position = asyncio.Event()
         self._rest: asyncio.TimerHandle | None = None
 
-    def has_room_for(self, session_key: str) -> bool:
-        """Tell whether one more connection of a session can be looked after."""
-        own = (each for each in self._connections if each.session_key == session_key)
-        return sum(1 for _each in own) < MOST_OF_A_SESSION
+    def has_room_for(self, agent_id: int) -> bool:
+        """Tell whether one more connection of an agent can be looked after."""
+        own = (each for each in self._connections if each.agent_id == agent_id)
+        return sum(1 for _each in own) < MOST_OF_AN_AGENT
 
     def join(self, connection: Connection) -> None:
         """Take a connection in. It is told nothing before it has subscribed."""

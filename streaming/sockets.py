@@ -71,7 +71,7 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
         if agent is None:
             await self.close(code=frames.SIGNED_OUT)
             return
-        if not hub().has_room_for(key):
+        if not hub().has_room_for(agent.pk):
             await self.close(code=frames.TOO_MANY)
             return
         self._connection = Connection(key, audience_of(agent), agent.pk)

@@ -640,13 +640,21 @@ async def test_what_panels_look_for_is_counted_once_as_a_search(page, settings):
     assert await page.closed() == frames.TOO_MANY
 
 
-async def test_a_session_has_so_many_sockets_and_no_more(ledger, auditor, page, monkeypatch):
-    monkeypatch.setattr(hub, "MOST_OF_A_SESSION", 1)
-    second = Browser(auditor)
-    await second.connect()
+async def test_an_agent_has_so_many_sockets_in_all_sessions_and_no_more(
+    ledger, auditor, page, monkeypatch
+):
+    """Meant to fail where each session counts by itself: an agent may have any number of these."""
+    monkeypatch.setattr(hub, "MOST_OF_AN_AGENT", 1)
+    own = await in_database(Agent.objects.get, username="auditor")
+    others = await in_database(agent, "other")
+    second, third = [Browser(await in_database(sign_in, each)) for each in (own, others)]
+    for browser in (second, third):
+        await browser.connect()
 
     assert await second.closed() == frames.TOO_MANY
-    await page.subscribe()
+    for browser in (page, third):
+        await browser.subscribe()
+    await third.leave()
 
 
 def test_every_close_code_is_one_that_the_web_server_sends():
