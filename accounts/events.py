@@ -88,9 +88,17 @@ class _Identified(msgspec.Struct):
     transaction_id: UUID
 
 
+class _Addressed(msgspec.Struct):
+    account: str
+
+
+# What is quoted may hold quotes itself, and be cut before its own end: only the place is ours.
+_QUOTED = re.compile(r"(?<= )'.*?(' - at `\$[\w.]*`)?$")
+
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder(order="deterministic")
 _identifier_decoder = msgspec.json.Decoder(_Identified)
+_address_decoder = msgspec.json.Decoder(_Addressed)
 _account_number = re.compile(ACCOUNT_NUMBER)
 
 
@@ -121,6 +129,14 @@ def decode(key: bytes | None, value: bytes | None) -> Event:
     return event
 
 
+def without_quotes(reason: str) -> str:
+    """Give why a message is no event without what that quotes of it, which may be any customer's.
+
+    For the log, and for whoever may not see all customers.
+    """
+    return _QUOTED.sub(r"'…\1", reason)
+
+
 def identifier_in(value: bytes) -> UUID | None:
     """Give the transaction id of a message that is no event, where it can be read at all."""
     try:
@@ -129,6 +145,16 @@ def identifier_in(value: bytes) -> UUID | None:
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
     return identified.transaction_id
+
+
+def account_in(value: bytes) -> str | None:
+    """Give the one account that a message is about, event or not, where every reader finds it."""
+    try:
+        addressed = _address_decoder.decode(value)
+        _refuse_what_readers_differ_on(value)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return addressed.account
 
 
 def _refuse_what_readers_differ_on(value: bytes) -> None:

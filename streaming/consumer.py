@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from accounts.database_troubles import CANNOT_SERVE
+from accounts.events import without_quotes
 from accounts.ledger.conclusions import Refused, Understood, understand
 from accounts.ledger.identity import LogReplaced, Position, incomplete_log, positions_of
 from accounts.ledger.messages import Delivered
@@ -316,7 +317,7 @@ class _Session:
 
 def _at_the_limit(reached: Reached) -> str:
     letter, setting = reached.letter, reached.setting
-    place = letter.message
+    place, detail = letter.message, without_quotes(letter.detail).rstrip(".")
     many = (
         f"{reached.in_a_row:,} dead letters in a row"
         if setting == "DEAD_LETTER_MOST_IN_A_ROW"
@@ -324,7 +325,7 @@ def _at_the_limit(reached: Reached) -> str:
     )
     return (
         f"{many} on partition {place.partition}, the last at offset {place.offset} "
-        f"({letter.reason}: {letter.detail.rstrip('.')}). They are kept, all before them is "
+        f"({letter.reason}: {detail}). They are kept, all before them is "
         "concluded, and nothing was skipped. Look at them in the admin under dead letters, or with "
         "manage.py redrive --all --dry-run, and put right what publishes them. Then start "
         "run_consumer again: it goes on behind the last one, for as many again. Where they are to "

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from accounts.events import without_quotes
 from accounts.ledger.conclusions import Dead
 from streaming.counting import counted
 
@@ -20,5 +21,5 @@ def tell_of_dead_letters(dead: Sequence[Dead]) -> None:
         first.message.partition,
         first.message.offset,
         first.reason,
-        first.detail.rstrip("."),
+        without_quotes(first.detail).rstrip("."),
     )

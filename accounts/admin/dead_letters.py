@@ -1,9 +1,7 @@
 """Dead letters in the admin: what they are, what was decided about each, and what came of it."""
 
-import re
 from typing import Any, cast
 
-import msgspec
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +13,7 @@ from accounts.admin.base import SearchedExactly, WatchedAdmin, WatchedList, watc
 from accounts.admin.deciding import DecidingAdmin
 from accounts.admin.filters import DeadReasonFilter, DecisionFilter
 from accounts.admin.shown import NOTHING, digest, moment, search_link, short_id, text_of
+from accounts.events import account_in, without_quotes
 from accounts.models import ADMIN_ROLES, BRANCH_ROLES, Agent, DeadLetter, Role
 from accounts.selectors.dead_letters import Fate, Followed, followed
 from accounts.selectors.scope import dead_letters_seen_by, sees_every_branch
@@ -29,12 +28,6 @@ _FATES: dict[Fate, Any] = {
 }
 # What may be any customer's: whoever may not see all of them asks the list nothing about it.
 _CONTENT = {"key", "value", "detail", "digest"}
-# What is quoted may hold quotes itself, and be cut before its own end: only the place is ours.
-_QUOTED = re.compile(r"(?<= )'.*?(' - at `\$[\w.]*`)?$")
-
-
-class _Addressed(msgspec.Struct):
-    account: str
 
 
 class DeadLetterList(WatchedList):
@@ -128,7 +121,7 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
     @admin.display(description=_("detail"))
     def own_detail(self, letter: DeadLetter) -> str:
         """Show what is wrong, without what it quotes of a message that may be anybody's."""
-        return _QUOTED.sub(r"'…\1", letter.detail)
+        return without_quotes(letter.detail)
 
     @admin.display(description=_("entry"))
     def entry(self, letter: DeadLetter) -> SafeString | str:
@@ -204,8 +197,5 @@ def _is_operator(agent: Agent) -> bool:
 
 
 def _is_about_its_key(letter: DeadLetter) -> bool:
-    try:
-        named = msgspec.json.decode(bytes(letter.value or b""), type=_Addressed).account
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return named.encode() == bytes(letter.key or b"")
+    named = account_in(bytes(letter.value or b""))
+    return named is not None and named.encode() == bytes(letter.key or b"")

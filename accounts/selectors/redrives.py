@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from accounts.events import NotUnderstood, decode
+from accounts.events import NotUnderstood, decode, without_quotes
 from accounts.models import DeadLetter, DeadLetterDecision, Decision, Entry
 from accounts.selectors.dead_letters import (
     Place,
@@ -64,7 +64,8 @@ def _unfit(letter: DeadLetter) -> str:
     try:
         decode(key, value)
     except NotUnderstood as reason:
-        return _("would be dead again: %(reason)s") % {"reason": reason}
+        # Said to operators too, who see nothing of customers.
+        return _("would be dead again: %(reason)s") % {"reason": without_quotes(str(reason))}
     if letter.transaction_id is None:
         return _("its id was not read when it died, so that its outcome could not be followed")
     if len(key or b"") + len(value or b"") > LARGEST_REDRIVEN:

@@ -6,7 +6,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.history.survey import Repetitions, Survey
+from accounts.ledger.conclusions import Dead, understand
+from accounts.ledger.messages import NO_LINK
+from streaming.consumer import _at_the_limit
 from streaming.counting import counted
+from streaming.dead_letter_limit import Reached
 from streaming.dead_letter_words import tell_of_dead_letters
 from streaming.embedded.repository import way_to_repositories
 from streaming.importing import Imported
@@ -14,6 +18,7 @@ from streaming.kafka.admin import LogDescription
 from streaming.kafka.errors import BrokerNotReachable, SettingsRefused
 from streaming.management.commands import create_topics, describe_topics, import_transactions
 from streaming.stopping import StopRequest
+from tests.builders import encode, raw, submitted
 from tests.streaming.test_dead_letter_limit import Log
 
 
@@ -44,6 +49,18 @@ def test_the_dead_letters_of_a_batch_are_one_line_with_the_first_place(caplog):
 
     [line] = caplog.messages
     assert line.startswith("2 dead letters set aside; the first on partition 3 at offset 2: ")
+
+
+def test_nothing_that_a_message_quotes_is_said(caplog):
+    _key, value = encode(submitted(1))
+    letter = understand(raw(value.replace(b"deposit", b"Camille"), 0))
+
+    tell_of_dead_letters([Dead(letter, NO_LINK)])
+    said = _at_the_limit(Reached(0, letter, 5, 5, "DEAD_LETTER_MOST_IN_A_ROW"))
+
+    for text in (caplog.text, said):
+        assert "Invalid value '…' - at `$.kind`" in text
+        assert "Camille" not in text
 
 
 def test_a_topic_in_memory_is_not_said_to_be_kept():
