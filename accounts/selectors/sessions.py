@@ -112,6 +112,19 @@ def agents_of_sessions(keys: Collection[str]) -> dict[str, Agent]:
     return signed_in
 
 
+def is_entitled(agent: Agent, session_key: str) -> bool:
+    """Tell whether a session goes on, with the rights that ``agent`` had when it was read.
+
+    For work that has waited for its turn, or takes its time.
+    """
+    now = agents_of_sessions([session_key]).get(session_key)
+    return now is not None and (now.pk, now.role, now.branch_id) == (
+        agent.pk,
+        agent.role,
+        agent.branch_id,
+    )
+
+
 def contents_of(keys: Collection[str]) -> dict[str, dict[str, Any]]:
     """Give what the sessions of ``keys`` hold; those that ended are left out."""
     return {

@@ -12,7 +12,7 @@ from django.http import StreamingHttpResponse
 
 from accounts.csv_rows import csv_text
 from accounts.models import Agent
-from accounts.selectors.sessions import agents_of_sessions
+from accounts.selectors.sessions import is_entitled
 from accounts.views.doors import AgentRequest
 
 logger = logging.getLogger(__name__)
@@ -41,20 +41,22 @@ def csv_download(
     that asked for it, or once its agent has another role or branch.
     """
     turn = _turns.setdefault(request.user.pk, asyncio.Lock())
-    entitled = _while_entitled(parts, request.user, request.session.session_key or "")
-    texts = _texts(name, header, entitled, turn)
+    key = request.session.session_key or ""
+    entitled = _while_entitled(parts, request.user, key, asked_at=time.monotonic())
+    texts = _texts(request, header, entitled, turn)
     response = StreamingHttpResponse(texts, content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
 async def _texts(
-    name: str, header: Sequence[str], parts: Iterator[Rows], turn: asyncio.Lock
+    request: AgentRequest, header: Sequence[str], parts: Iterator[Rows], turn: asyncio.Lock
 ) -> AsyncIterator[str]:
     """Give the file's text; where it fails, the last line says so instead.
 
     An exception could not: once the file has begun, the server ends it with its own words and a
-    proper end, so that a browser takes it for whole.
+    proper end, so that a browser takes it for whole. The log hears of it without the file's name,
+    which may be of a customer.
     """
     yield csv_text([header])
     # None ends it: StopIteration cannot pass through an await.
@@ -71,21 +73,25 @@ async def _texts(
             yield text
             written += count
     except RightsLost:
-        logger.warning("%s ended after %d rows, as its reader's rights did.", name, written)
+        logger.warning(
+            "A file ended after %d rows, as its reader's rights did.",
+            written,
+            extra={"request": request},
+        )
         yield csv_text([(INCOMPLETE, str(written))])
     except Exception:
-        logger.exception("%s ended after %d rows.", name, written)
+        logger.exception("A file ended after %d rows.", written, extra={"request": request})
         yield csv_text([(INCOMPLETE, str(written))])
 
 
-def _while_entitled(parts: Iterator[Rows], agent: Agent, session_key: str) -> Iterator[Rows]:
-    rights = agent.role, agent.branch_id
-    asked_at = time.monotonic()
+def _while_entitled(
+    parts: Iterator[Rows], agent: Agent, session_key: str, *, asked_at: float
+) -> Iterator[Rows]:
+    # As of the request: the first part may have waited for its turn.
     for part in parts:
         # After it is made, since that takes time too.
         if time.monotonic() - asked_at >= CHECK_RIGHTS_S:
-            now = agents_of_sessions([session_key]).get(session_key)
-            if now is None or (now.role, now.branch_id) != rights:
+            if not is_entitled(agent, session_key):
                 raise RightsLost
             asked_at = time.monotonic()
         yield part

@@ -20,6 +20,7 @@ from accounts.models import Account, ObjectKind
 from accounts.selectors.accounts import NoSuchAccount, account_seen_by
 from accounts.selectors.months import last_month, this_month, this_year
 from accounts.selectors.periods import ALL, Period
+from accounts.selectors.sessions import is_entitled
 from accounts.selectors.statements import (
     NotOpenYet,
     Statement,
@@ -87,6 +88,9 @@ def statement_as_pdf(request: AgentRequest, number: str) -> HttpResponseBase:
     with _turns.setdefault(request.user.pk, Lock()):
         stated, lines = whole_statement(request.user, stated.account.number, stated.period)
         content = statement_pdf(stated, lines)
+    if not is_entitled(request.user, request.session.session_key or ""):
+        # It has waited for its turn, and for others: asked for again, it is answered as is due.
+        return redirect(request.get_full_path())
     response = HttpResponse(content, content_type="application/pdf")
     response.headers["Content-Disposition"] = f'inline; filename="{_file_name(stated)}.pdf"'
     return response

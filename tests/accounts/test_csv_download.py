@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import ThreadSensitiveContext
@@ -85,8 +86,8 @@ def give_other_role(agent: Agent) -> None:
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous")
 @pytest.mark.parametrize("lose_rights", [sign_out, disable, move, give_other_role])
 @pytest.mark.parametrize("address", ["/transactions/export.csv", "/accounts/C100/statement.csv"])
-def test_a_file_under_way_ends_with_the_rights_of_who_asked_for_it(
-    bank, signed_in, monkeypatch, address, lose_rights
+def test_a_file_under_way_ends_with_the_rights_of_who_asked_for_it(  # noqa: PLR0917
+    bank, signed_in, monkeypatch, caplog, address, lose_rights
 ):
     monkeypatch.setattr(downloads, "CHECK_RIGHTS_S", 0.0)
     client = signed_in(bank.teller)
@@ -99,6 +100,22 @@ def test_a_file_under_way_ends_with_the_rights_of_who_asked_for_it(
     assert INCOMPLETE not in whole
     assert len(whole.splitlines()) > 1
     assert said == [whole.splitlines()[0], f"{INCOMPLETE},0"]
+    assert "A file ended after 0 rows" in caplog.text
+    assert "C100" not in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous")
+@pytest.mark.parametrize("lose_rights", [sign_out, move])
+@pytest.mark.parametrize("address", ["/transactions/export.csv", "/accounts/C100/statement.csv"])
+def test_a_file_that_waited_for_its_turn_is_not_begun_without_the_rights(
+    bank, signed_in, monkeypatch, address, lose_rights
+):
+    response = signed_in(bank.teller).get(f"{address}?range=all")
+    lose_rights(bank.teller)
+    later = downloads.time.monotonic() + 2 * downloads.CHECK_RIGHTS_S
+    monkeypatch.setattr(downloads, "time", SimpleNamespace(monotonic=lambda: later))
+
+    assert rest_of(response).splitlines()[1:] == [f"{INCOMPLETE},0"]
 
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous")

@@ -173,7 +173,7 @@ def test_rows_of_another_ledger_are_not_taken_for_the_statement(bank, history):
     parts = lines_of(statement)
     object.__setattr__(statement, "known_until", Entry.objects.latest("id").pk - 1)
 
-    with pytest.raises(NotTheSameRows):
+    with pytest.raises(NotTheSameRows, match="do not come to"):
         list(parts)
 
 
@@ -284,6 +284,7 @@ async def test_a_file_that_fails_midway_does_not_look_complete(
     assert text.splitlines()[-1].startswith("INCOMPLETE,")
     assert "closing" not in text
     assert "ended after" in caplog.text
+    assert "C100" not in caplog.text
 
 
 def _fail(*_details):

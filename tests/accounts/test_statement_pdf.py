@@ -15,6 +15,7 @@ from pypdf import PdfReader
 from accounts import statement_pdf
 from accounts.models import Account, Act, AuditRecord
 from tests.accounts.conftest import build_bank
+from tests.accounts.test_csv_download import disable, give_other_role, move, sign_out
 from tests.builders import submitted, withdrawn
 from tests.processes import wait_until
 
@@ -167,3 +168,21 @@ def test_of_an_agents_statements_one_is_set_at_a_time(signed_in, monkeypatch):
 
     assert found == ["en", "fr"]
     assert [each.result() for each in answers] == [200] * 4
+
+
+@pytest.mark.parametrize("lose_rights", [sign_out, disable, move, give_other_role])
+def test_a_statement_that_waited_is_for_nobody_who_lost_the_right_meanwhile(
+    bank, signed_in, monkeypatch, lose_rights
+):
+    client = signed_in(bank.teller)
+
+    def setting(_statement: object, _lines: object) -> bytes:
+        lose_rights(bank.teller)
+        return b"%PDF"
+
+    monkeypatch.setattr("accounts.views.statement.statement_pdf", setting)
+
+    response = client.get("/accounts/C100/statement.pdf", {"range": "all"})
+
+    assert response.status_code == 302
+    assert client.get(response.headers["Location"]).status_code != 200
