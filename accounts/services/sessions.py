@@ -3,6 +3,7 @@
 import time
 from typing import Any, Final
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
@@ -52,6 +53,8 @@ def end_other_sessions(request: HttpRequest, agent: Agent) -> None:
     """End every session of the agent but the one of ``request``."""
     end_all_sessions(agent)
     update_session_auth_hash(request, agent)
+    # It has another key by now, under which it has to be found in the list of sessions.
+    UserSession.objects.create_from_request(request)
     _record_end(agent)
 
 

@@ -197,6 +197,19 @@ def test_agents_end_all_other_sessions_and_keep_this_one(client, bank):
     assert [is_in(each) for each in (client, elsewhere, unlisted)] == [True, False, False]
 
 
+def test_a_session_that_ended_all_others_is_listed_in_the_next_one(client, bank):
+    """Meant to fail where its new key is in no list: whoever stole it would go on unseen."""
+    client.post("/auth/sessions/", {"session": "others"})
+    elsewhere = Client()
+    password_given(elsewhere, bank.teller)
+
+    listed = elsewhere.get("/auth/sessions/").context["sessions"]
+    elsewhere.post("/auth/sessions/", {"session": str(listed[1].pk)})
+
+    assert [each.browser for each in listed] == ["", "Firefox, Windows"]
+    assert not is_in(client)
+
+
 def test_a_session_left_open_ends_no_others(bank):
     stolen, elsewhere = Client(), Client()
     stolen.force_login(bank.teller)
