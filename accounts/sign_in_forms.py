@@ -3,6 +3,7 @@
 Those for passkeys fail over what no browser sends, and import all of fido2.
 """
 
+import json
 import struct
 from collections.abc import Callable
 from typing import Any, Final
@@ -54,12 +55,41 @@ def _understood(clean: Callable[[], Any]) -> Any:
         raise get_adapter().validation_error("incorrect_code") from reason
 
 
+class CredentialDecoder(json.JSONDecoder):
+    """Takes what a browser says of a passkey: JSON that every database keeps, and Python reads.
+
+    Whatever else is typed in its place is no JSON to the form, which expects no other error:
+    integers of thousands of digits, what is nested without end, NaN, NUL and half characters.
+    """
+
+    def decode(self, s: str, *place: Any) -> Any:
+        try:
+            found = super().decode(s, *place)
+            written = json.dumps(found, ensure_ascii=False, allow_nan=False)
+            written.encode()
+        except (RecursionError, ValueError) as reason:
+            raise json.JSONDecodeError(str(reason), "", 0) from reason
+        if r"\u0000" in written:
+            raise json.JSONDecodeError("NUL", "", 0)
+        return found
+
+
+class _WithCredential:
+    """A form of allauth's that is sent what a browser says of a passkey."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["credential"]  # type: ignore[attr-defined] # of the form
+        field.decoder = CredentialDecoder
+        field.error_messages["invalid"] = get_adapter().error_messages["incorrect_code"]
+
+
 def _bound(field: CharField, length: int) -> None:
     field.max_length = length
     field.validators.append(MaxLengthValidator(length))
 
 
-class AddPasskeyForm(forms.AddWebAuthnForm):  # type: ignore[misc] # allauth is untyped
+class AddPasskeyForm(_WithCredential, forms.AddWebAuthnForm):  # type: ignore[misc]
     """Takes a new passkey, in bounds: all that a browser says of it is kept."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -84,14 +114,14 @@ class RenamePasskeyForm(forms.EditWebAuthnForm):  # type: ignore[misc]
         _bound(self.fields["name"], NAME_LENGTH)
 
 
-class GivePasskeyForm(forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
+class GivePasskeyForm(_WithCredential, forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
     """Takes a passkey after the password."""
 
     def clean_credential(self) -> Any:
         return _understood(super().clean_credential)
 
 
-class PasskeyAloneForm(forms.LoginWebAuthnForm):  # type: ignore[misc]
+class PasskeyAloneForm(_WithCredential, forms.LoginWebAuthnForm):  # type: ignore[misc]
     """Takes a passkey in place of name and password, opened by a finger, a face or a PIN.
 
     allauth asks for that in the challenge alone. One that was given for a second factor, which a
@@ -107,7 +137,7 @@ class PasskeyAloneForm(forms.LoginWebAuthnForm):  # type: ignore[misc]
         return authenticator
 
 
-class PasskeyAgainForm(forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class PasskeyAgainForm(_WithCredential, forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
     """Takes a passkey for a fresh sign-in."""
 
     def clean_credential(self) -> Any:

@@ -329,6 +329,7 @@ def test_who_has_one_is_advised_no_more(bank, set_up_app):
 
 
 NO_CREDENTIALS = (
+    *("9" * 5_000, "[" * 100_000, "NaN", '{"id": "\\u0000"}', '{"id": "\\ud800"}'),
     *("1", '"x"', "[1]", '{"a": 1}', '{"response": {"userHandle": 1}}'),
     '{"id": "A", "rawId": "A", "type": "public-key", "response": {}}',
     '{"id": "AA", "rawId": "AA", "type": "public-key", "response": {"clientDataJSON": "AA",'
@@ -496,6 +497,8 @@ def test_passkeys_are_kept_in_bounds(bank, monkeypatch):
 
     assert added(padding="x" * 50_000) == 0
     assert added(name="x" * 5_000) == 0
+    # What no database keeps as JSON.
+    assert added(padding="\0") == added(padding="\ud800") == added(padding=float("nan")) == 0
     assert [added(), added(), added()] == [1, 2, 2]
     key = Authenticator.objects.filter(user=bank.teller, type="webauthn").first()
     client.post(f"/auth/passkeys/{key.pk}/", {"name": "x" * 5_000})
