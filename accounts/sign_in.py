@@ -110,9 +110,6 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
             messages.info(request, gettext("Your session has ended. Sign in to go on."))
             raise ImmediateHttpResponse(redirect("account_login"))
         super().login(request, user)
-        # What was still to be said to whoever used the browser before is for nobody else.
-        for _said in messages.get_messages(request):
-            pass
 
     def logout(self, request: HttpRequest) -> None:
         """Sign the agent out everywhere: also where a session was left open."""

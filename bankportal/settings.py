@@ -254,6 +254,7 @@ SESSION_HOURS = whole_number(
     "SESSION_HOURS", env.str("SESSION_HOURS", default="10"), least=1, most=168
 )
 SESSION_COOKIE_AGE = SESSION_HOURS * 60 * 60
+SESSION_ENGINE = "bankportal.session_store"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 MESSAGE_STORAGE = "bankportal.message_storage.HostCookieStorage"
 
