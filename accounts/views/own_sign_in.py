@@ -30,13 +30,18 @@ from accounts.views.doors import (
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def session_state(request: HttpRequest) -> JsonResponse:
-    """Tell the page how many seconds are left, without prolonging; a POST prolongs."""
+    """Tell the page whose session it is and how many seconds are left; a POST prolongs it.
+
+    A page of an agent before shows nothing any more, like one whose session has ended.
+    """
     if not isinstance(request.user, Agent):
-        return JsonResponse({"left_s": 0, "whole_s": 0}, status=HTTPStatus.UNAUTHORIZED)
+        none = {"agent": None, "left_s": 0, "whole_s": 0}
+        return JsonResponse(none, status=HTTPStatus.UNAUTHORIZED)
     if request.method == "POST":
         note_activity(request.session, at_least_s=0)
     left = time_left(request.session)
-    return JsonResponse({"left_s": left.seconds, "whole_s": left.whole_s})
+    found = {"agent": request.user.pk, "left_s": left.seconds, "whole_s": left.whole_s}
+    return JsonResponse(found)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

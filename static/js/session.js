@@ -8,7 +8,7 @@ const AT_MOST_EVERY_MS = 60_000;
 const LOOK_MS = 500;
 const ASK_EVERY_MS = 3_000;
 
-/** @typedef {{ left_s: number, whole_s: number }} State */
+/** @typedef {{ agent: number | null, left_s: number, whole_s: number }} State */
 
 /** Watches over the session of the page, where there is one. */
 export function startSession() {
@@ -21,6 +21,7 @@ class Session {
   constructor(dialog) {
     this.dialog = dialog;
     this.address = dialog.dataset.url ?? "";
+    this.agent = Number(dialog.dataset.agent);
     this.endsAt = Date.now() + Number(dialog.dataset.leftS) * 1000;
     this.prolongedAt = Date.now();
     this.canGoOn = true;
@@ -93,7 +94,10 @@ class Session {
     try {
       const form = this.dialog.querySelector("form");
       const body = method === "POST" && form ? new FormData(form) : undefined;
-      const response = await fetch(this.address, { method, body, headers: { Accept: "application/json" } });
+      const headers = { Accept: "application/json" };
+      let response = await fetch(this.address, { method, body, headers });
+      // The form is of before somebody else signed in.
+      if (response.status === 403) response = await fetch(this.address, { headers });
       if (!response.ok && response.status !== 401) return false;
       this.take(await response.json());
       return true;
@@ -108,7 +112,7 @@ class Session {
   take(state) {
     this.endsAt = Date.now() + state.left_s * 1000;
     this.canGoOn = state.whole_s > WARNING_S;
-    if (state.left_s <= 0) this.end();
+    if (state.left_s <= 0 || state.agent !== this.agent) this.end();
     else if (state.left_s <= WARNING_S) this.warn();
     else if (this.dialog.open) this.dialog.close();
   }
@@ -129,7 +133,9 @@ class Session {
   /** Takes away what was shown and typed: the next one at this screen may be somebody else. */
   end() {
     this.isOver = true;
-    for (const form of document.querySelectorAll("form")) if (!this.dialog.contains(form)) forget(form);
+    // Hidden, a reader view or the browser's tools would show it all the same.
+    for (const each of [...document.body.children]) if (each !== this.dialog) each.remove();
+    document.title = this.dialog.querySelector("h2 [data-after]")?.textContent ?? "";
     document.documentElement.classList.add("is-over");
     for (const each of this.dialog.querySelectorAll("[data-before]")) each.setAttribute("hidden", "");
     for (const each of this.dialog.querySelectorAll("[data-after]")) each.removeAttribute("hidden");
@@ -138,13 +144,5 @@ class Session {
     if (link) link.href = `${this.dialog.dataset.signIn}?${back}`;
     if (!this.dialog.open) this.dialog.showModal();
     link?.focus();
-  }
-}
-
-/** @param {HTMLFormElement} form */
-function forget(form) {
-  form.reset();
-  for (const each of form.querySelectorAll("input:not([type=hidden], [type=radio], [type=checkbox]), textarea")) {
-    if (each instanceof HTMLInputElement || each instanceof HTMLTextAreaElement) each.value = "";
   }
 }
