@@ -78,7 +78,11 @@ class WatchedAdmin(_ModelAdmin):
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
         # An address may name no field for the id, which Django would look for all the same.
-        found = super().get_object(request, object_id, from_field or None)
+        try:
+            found = super().get_object(request, object_id, from_field or None)
+        except DataError:
+            # PostgreSQL takes no NUL in a text.
+            return None
         if found is None and not from_field:
             keep_from_agent(request, self._there(object_id))
         return found

@@ -8,9 +8,11 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import (
     AdminPasswordChangeForm,
+    AdminUserCreationForm,
     SetUnusablePasswordMixin,
     UserChangeForm,
 )
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.db.transaction import atomic
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +26,7 @@ from accounts.admin.base import WatchedAdmin, watcher
 from accounts.admin.filters import BranchFilter
 from accounts.admin.shown import row_link
 from accounts.models import Act, Agent, Branch, Role
+from accounts.selectors.audit import others_acted_under
 from accounts.selectors.scope import agents_seen_by, branches_seen_by
 from accounts.services.audit import Deed, Subject, about_agent, about_branch, changes, record
 from accounts.services.sessions import end_all_sessions
@@ -34,8 +37,10 @@ if TYPE_CHECKING:
     _UserAdmin = UserAdmin[Agent]
     _PasswordForm = AdminPasswordChangeForm[Agent]
     _AgentForm = UserChangeForm[Agent]
+    _NewAgentForm = AdminUserCreationForm[Agent]
 else:
     _UserAdmin, _PasswordForm, _AgentForm = UserAdmin, AdminPasswordChangeForm, UserChangeForm
+    _NewAgentForm = AdminUserCreationForm
 
 _ABOUT: Any = (_("Person"), {"fields": ("first_name", "last_name", "email")})
 _DUTY: Any = (_("Role"), {"fields": ("role", "branch")})
@@ -98,7 +103,24 @@ class AgentForm(_AgentForm):
         others = Agent.objects.exclude(pk=self.instance.pk)
         if others.filter(username__iexact=name).exists():
             raise self.instance.unique_error_message(Agent, ["username"])
-        return name
+        return _own_name(name, self.instance)
+
+
+class NewAgentForm(_NewAgentForm):
+    """Django's, which would give an agent a name under which another has acted."""
+
+    def clean_username(self) -> str:
+        name: str = super().clean_username()
+        return _own_name(name, self.instance)
+
+
+def _own_name(name: str, agent: Agent) -> str:
+    """Refuse a name that somebody had before: what they did would be this agent's in each list."""
+    if name and others_acted_under(name, agent):
+        raise ValidationError(
+            _("Another agent has acted under this name. Choose one that nobody had.")
+        )
+    return name
 
 
 class PasswordForm(_PasswordForm):
@@ -155,6 +177,7 @@ class AgentAdmin(KeptAdmin, _UserAdmin):
         _DUTY,
     )
     form = AgentForm
+    add_form = NewAgentForm
     change_password_form = PasswordForm
     readonly_fields = ("last_login", "date_joined")
 

@@ -94,6 +94,12 @@ def audit_record(agent: Agent, number: int) -> AuditRecord:
     return found
 
 
+def others_acted_under(name: str, agent: Agent) -> bool:
+    """Tell whether another agent has acted under a name: lists show by it who did something."""
+    records = AuditRecord.objects.filter(username=name, agent_id__isnull=False)
+    return records.exclude(agent_id=agent.pk).exists()
+
+
 def exported_records(agent: Agent, wanted: AuditFilter) -> Iterator[list[AuditRecord]]:
     """Give all that a filter finds now, in the order of the log, some at a time.
 
