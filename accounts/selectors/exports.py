@@ -14,9 +14,17 @@ ROWS_AT_A_TIME = 2_000
 _IDS_AT_A_TIME = 500
 
 
-def exported_pages(entries: QuerySet[Entry], wanted: Filter) -> Iterator[list[Entry]]:
-    """Give ``entries``, which ``wanted`` lets through, by business date and ledger order."""
-    return account_entries_by_date(entries) if wanted.accounts else entries_by_date(entries)
+def exported_pages(
+    entries: QuerySet[Entry], wanted: Filter, sought: QuerySet[Entry] | None = None
+) -> Iterator[list[Entry]]:
+    """Give ``entries``, which ``wanted`` lets through, by business date and ledger order.
+
+    ``sought`` are the same as ``few_among_many`` gives them. Where those are others, they are
+    looked for once: each part would look for all of them again.
+    """
+    if wanted.accounts or (sought is not None and sought is not entries):
+        return account_entries_by_date(entries, sought)
+    return entries_by_date(entries)
 
 
 def entries_by_date(entries: QuerySet[Entry]) -> Iterator[list[Entry]]:
@@ -35,13 +43,16 @@ def entries_by_date(entries: QuerySet[Entry]) -> Iterator[list[Entry]]:
         page = _page_after(page[-1], known)
 
 
-def account_entries_by_date(entries: QuerySet[Entry]) -> Iterator[list[Entry]]:
+def account_entries_by_date(
+    entries: QuerySet[Entry], sought: QuerySet[Entry] | None = None
+) -> Iterator[list[Entry]]:
     """Give ``entries``, which are of a few accounts, in the order of ``entries_by_date``.
 
     Only an index on the account or one on the date can serve a query, so the account's ids
-    are put in order first: eight bytes an entry.
+    are put in order first: eight bytes an entry. ``sought`` are the same, to be found sooner.
     """
-    rows = entries.order_by("business_date", "id").values_list("id", flat=True)
+    looked_for = entries if sought is None else sought
+    rows = looked_for.order_by("business_date", "id").values_list("id", flat=True)
     ids = array("q", streamed(rows, chunk_size=ROWS_AT_A_TIME))
     for start in range(0, len(ids), _IDS_AT_A_TIME):
         part = ids[start : start + _IDS_AT_A_TIME].tolist()

@@ -82,6 +82,6 @@ def export_transactions(request: AgentRequest) -> HttpResponseBase:
     record_export(about, written="csv", query=wanted.to_query(), by=request.user)
     entries = wanted.entries(request.user)
     sought = few_among_many(entries, wanted, seen_by=request.user, length=PAGE_LENGTH)
-    pages = exported_pages(sought, wanted)
+    pages = exported_pages(entries, wanted, sought)
     name = f"transactions-{timezone.localdate().isoformat()}.csv"
     return csv_download(request, name, HEADER, map(entry_rows, pages))

@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.core.cache import caches
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, Agent, Branch, Entry, Kind, Role
 from accounts.selectors import blocks, posting_times
 from accounts.selectors import few_among_many as module
+from accounts.selectors.exports import exported_pages
 from accounts.selectors.few_among_many import few_among_many
 from accounts.selectors.filters import Filter
 from accounts.selectors.orders import ORDERS, in_order
@@ -163,3 +165,21 @@ def test_a_branch_without_a_transaction_has_none_whatever_others_have(ledger):
 
     assert not has_transactions(teller_of("new"))
     assert has_transactions(teller_of("paris"))
+
+
+def test_an_export_looks_once_for_what_is_seldom(ledger, monkeypatch):
+    """Meant to fail where each part looks for all of them again: a long one took ever longer."""
+    monkeypatch.setattr("accounts.selectors.exports._IDS_AT_A_TIME", 2)
+    ledger.post(*(submitted(account="P1", submitted_by="rare") for _ in range(6)))
+    ledger.post(*(submitted(account="P1", submitted_by="usual") for _ in range(60)))
+    wanted = Filter(agent="rare")
+    entries = wanted.entries(AUDITOR)
+    sought = few_among_many(entries, wanted, seen_by=AUDITOR, length=50)
+
+    with CaptureQueriesContext(connection) as asked:
+        parts = list(exported_pages(entries, wanted, sought))
+
+    found = [entry.pk for part in parts for entry in part]
+    assert found == list(in_order(entries, "date").values_list("pk", flat=True))
+    assert [len(part) for part in parts] == [2, 2, 2]
+    assert sum("UNION" in each["sql"] for each in asked) == 1
