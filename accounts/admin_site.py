@@ -1,5 +1,7 @@
 """The admin's front: who gets in, by the same door as everywhere else."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -7,7 +9,8 @@ from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.db import DataError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +35,21 @@ class BankAdminSite(AdminSite):
             and agent.sees_admin
             and standing_of(request.session, agent) is Standing.SIGNED_IN
         )
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Find nothing at an address that no database can be asked for, as one with NUL."""
+        page: Callable[..., HttpResponse] = super().admin_view(view, cacheable)
+
+        @wraps(page)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                return page(request, *args, **kwargs)
+            except DataError as reason:
+                if request.method == "POST":
+                    raise
+                raise Http404 from reason
+
+        return guarded
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.user.is_authenticated:

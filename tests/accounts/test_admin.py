@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.template import engines
 from django.template.loaders.locmem import Loader
@@ -428,6 +429,15 @@ def test_a_number_that_is_no_text_is_nobodys(bank, signed_in) -> None:
     response = signed_in(bank.supervisor).get(row, {"_to_field": "number"})
 
     assert response.headers["Location"] == reverse("admin:index")
+
+
+def test_no_address_with_nul_makes_a_page_of_the_admin_fail(bank, signed_in) -> None:
+    """Meant to fail on PostgreSQL, which takes no NUL: Django looks for any row at /admin/r/."""
+    session = ContentType.objects.get(app_label="sessions", model="session")
+    client = signed_in(bank.supervisor)
+
+    assert client.get(f"/admin/r/{session.pk}/a%00b/").status_code == 404
+    assert client.get("/admin/accounts/account/C%00/history/?_to_field=number").status_code < 500
 
 
 def test_a_session_from_before_an_agent_left_does_not_go_on_after(bank, signed_in) -> None:
