@@ -406,7 +406,8 @@ def test_signing_out_elsewhere_ends_the_live_page(opened_by):
     other.goto("/auth/logout/")
     other.locator("main form button").click()
 
-    expect(page.locator(BADGE)).to_contain_text("Déconnecté", timeout=6_000)
+    expect(page.locator("dialog#session")).to_contain_text("est terminée", timeout=6_000)
+    expect(page.locator("main")).to_have_count(0)
 
 
 def test_an_operator_sees_a_badge_and_no_customers(opened_by, portal):
