@@ -1,8 +1,9 @@
 """A small write goes before the next batch, and neither waits for ever for the other."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -170,17 +171,29 @@ def test_whoever_may_open_the_database_may_open_its_files_of_turns(database):
         assert Path(path).stat().st_mode & 0o777 == 0o640
 
 
+def begin(portal: DatabaseWrapper) -> None:
+    portal.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+
+
+def write_at_once(portal: DatabaseWrapper) -> None:
+    """As ``update`` of a model does, which opens no transaction."""
+    with portal.cursor() as cursor:
+        cursor.execute("INSERT INTO note VALUES (%s)", ["written"])
+
+
 @pytest.mark.django_db
 @only_on("sqlite", "PostgreSQL grants its locks in turn")
-def test_a_transaction_of_the_portals_database_begins_between_two_batches(database):
+@pytest.mark.parametrize("act", [begin, write_at_once])
+def test_what_writes_to_the_portals_database_begins_between_two_batches(database, act):
     batches, began = Batches(database), threading.Event()
     made = settings.DATABASES["default"] | {"NAME": database}
+    with closing(sqlite3.connect(database)) as plain:
+        plain.execute("CREATE TABLE note (text)")
 
     def write() -> None:
         portal = DatabaseWrapper(connection.settings_dict | made, "own")
-        portal.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+        act(portal)
         began.set()
-        portal.rollback()
         portal.close()
 
     with batches.next():
@@ -189,6 +202,25 @@ def test_a_transaction_of_the_portals_database_begins_between_two_batches(databa
         assert not began.wait(0.05)
     assert began.wait(5)
     writing.join()
+
+
+@pytest.mark.django_db
+@only_on("sqlite", "PostgreSQL grants its locks in turn")
+def test_what_reads_waits_for_no_batch(database):
+    read = threading.Event()
+
+    def look() -> None:
+        portal = DatabaseWrapper(connection.settings_dict | {"NAME": database}, "own")
+        with portal.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        read.set()
+        portal.close()
+
+    reading = threading.Thread(target=look)
+    with Batches(database).next():
+        reading.start()
+        assert read.wait(5)
+    reading.join()
 
 
 def test_it_is_the_portals_database_where_that_is_sqlite():
