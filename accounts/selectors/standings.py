@@ -6,7 +6,7 @@ looked, not with the ledger. A rebuilt or restored ledger has another epoch, and
 """
 
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -37,7 +37,7 @@ _MOST_KEPT: Final = 1_000
 _DEPOSIT: Final = Q(kind=Kind.DEPOSIT)
 _WITHDRAWAL: Final = Q(kind=Kind.WITHDRAWAL)
 
-Why = tuple[str, int, str]  # account, kind, reason
+Why = tuple[int, str]  # kind, reason
 Column = Literal["amounts_minor", "number", "deposits_minor", "withdrawals_minor"]
 
 
@@ -75,6 +75,7 @@ class Sums(NamedTuple):
 
 
 _NONE: Final = Sums()
+_NO_REASONS: Final[Counter[Why]] = Counter()
 
 
 def total(each: Iterable[Sums]) -> Sums:
@@ -94,7 +95,8 @@ class Standing:
 
     sums: Mapping[str, Sums] = field(default_factory=dict)
     whole: Sums = _NONE
-    reasons: Mapping[Why, int] = field(default_factory=dict)
+    reasons: Mapping[str, Counter[Why]] = field(default_factory=dict)
+    whole_reasons: Counter[Why] = field(default_factory=Counter)
     # The accounts with the most in a column, for those that were asked for.
     _ranked: dict[Column, list[str]] = field(default_factory=dict, compare=False)
 
@@ -113,14 +115,15 @@ class Standing:
         sums, reasons = dict(self.sums), dict(self.reasons)
         for account, each in gained.sums.items():
             sums[account] = sums.get(account, _NONE).plus(each)
-        for why, number in gained.reasons.items():
-            reasons[why] = reasons.get(why, 0) + number
+        for account, counted in gained.reasons.items():
+            reasons[account] = reasons.get(account, _NO_REASONS) + counted
         # Every sum only grows, so nobody else can have come among the first.
         ranked = {
             column: _in_order({*before, *gained.sums}, sums, column, _MOST_RANKED)
             for column, before in self._ranked.items()
         }
-        return Standing(sums, self.whole.plus(gained.whole), reasons, ranked)
+        whole_reasons = self.whole_reasons + gained.whole_reasons
+        return Standing(sums, self.whole.plus(gained.whole), reasons, whole_reasons, ranked)
 
 
 def _in_order(
@@ -259,14 +262,14 @@ def _rows(after: int, until: int) -> list[_Row]:
 
 def _of_rows(rows: Iterable[_Row]) -> Standing:
     sums: dict[str, Sums] = {}
-    reasons: Counter[Why] = Counter()
+    reasons: defaultdict[str, Counter[Why]] = defaultdict(Counter)
     for row in rows:
         counted = (1, row.amount_minor)
         one = Sums(*counted) if row.kind == Kind.DEPOSIT else Sums(0, 0, *counted)
         sums[row.account] = sums.get(row.account, _NONE).plus(one)
         if row.outcome == Outcome.REJECTED:
-            reasons[row.account, row.kind, row.reason] += 1
-    return Standing(sums, total(sums.values()), reasons)
+            reasons[row.account][row.kind, row.reason] += 1
+    return _standing(sums, reasons)
 
 
 def _read(summed: Summed, position: Position) -> Standing:
@@ -308,12 +311,20 @@ def _of_entries(entries: QuerySet[Entry], summed: Summed) -> Standing:
     account = Cast("account", TextField())
     deposits, withdrawals = (Count("id", filter=each) for each in (_DEPOSIT, _WITHDRAWAL))
     sums = _by_account(entries, account, deposits, withdrawals)
-    reasons: dict[Why, int] = {}
+    reasons: defaultdict[str, Counter[Why]] = defaultdict(Counter)
     # A reason beside a posted entry is a remark.
     if summed.outcome == Outcome.REJECTED and sums:
         rows = entries.values_list(account, "kind", "reason").annotate(Count("id")).order_by()
-        reasons = {(account, kind, reason): number for account, kind, reason, number in rows}
-    return Standing(sums, total(sums.values()), reasons)
+        for number, kind, reason, count in rows:
+            reasons[number][kind, reason] = count
+    return _standing(sums, reasons)
+
+
+def _standing(sums: Mapping[str, Sums], reasons: Mapping[str, Counter[Why]]) -> Standing:
+    whole_reasons: Counter[Why] = Counter()
+    for each in reasons.values():
+        whole_reasons.update(each)
+    return Standing(sums, total(sums.values()), reasons, whole_reasons)
 
 
 def _by_account(

@@ -4,6 +4,7 @@ import random
 import re
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from unittest import mock
@@ -143,6 +144,28 @@ def test_rejections_are_counted_by_reason_the_last_ones_beside_them(ledger):
     assert (found.count, len(found.rows)) == (4, 4)
     assert shown("rejected", range="today", accounts=("C404",)).count == 1
     assert shown("rejected", range="today", outcome="posted").count == 0
+
+
+def test_rejections_are_counted_on_as_the_ledger_grows(ledger):
+    """What stands in memory is brought forward, for one account and for all."""
+    wanted = Counter()
+    for grown in (3, 1):
+        for account in ("C100", "C200"):
+            ledger.post(*(withdrawn(90_000, account=account) for _each in range(grown)))
+        ledger.post(submitted(5, account="C404"))
+        wanted += Counter(overdraft=2 * grown, unknown_account=1)
+
+        def counted(**chosen) -> Counter:
+            return Counter(
+                {each.reason: each.count for each in shown("rejected", **chosen).reasons}
+            )
+
+        assert counted() == wanted
+        assert counted(kind="deposit") == Counter(unknown_account=wanted["unknown_account"])
+        assert counted(accounts=("C100",)) == Counter(overdraft=wanted["overdraft"] // 2)
+        assert counted(accounts=("C100", "C404")) == wanted - Counter(
+            overdraft=wanted["overdraft"] // 2
+        )
 
 
 def test_low_accounts_come_by_what_is_left_to_withdraw(ledger):

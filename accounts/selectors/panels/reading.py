@@ -77,11 +77,15 @@ class Reading:
 
     def reasons(self) -> Counter[str]:
         """Count what was rejected in the filter's period, by reason."""
-        counted: Counter[str] = Counter()
         standing = self._standing(self.period, Outcome.REJECTED)
-        for (account, kind, reason), number in standing.reasons.items():
-            if kind in self.chosen.kinds and (self.accounts is None or account in self.accounts):
-                counted[reason] += number
+        whole = [standing.whole_reasons]
+        if self.accounts is not None:
+            whole = [standing.reasons[each] for each in self.accounts if each in standing.reasons]
+        counted: Counter[str] = Counter()
+        for each in whole:
+            for (kind, reason), number in each.items():
+                if kind in self.chosen.kinds:
+                    counted[reason] += number
         return counted
 
     def _standing(self, period: Period, outcome: Outcome) -> Standing:
