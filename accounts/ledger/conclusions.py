@@ -6,6 +6,8 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from accounts.events import (
     IMPORT_SOURCE,
     AccountOpened,
@@ -26,6 +28,7 @@ DEAD: Final = 3
 
 # Plain integers: members of an enum cost more than all else in the loop below.
 _POSTED, _REJECTED = int(Outcome.POSTED), int(Outcome.REJECTED)
+_OPEN = int(AccountStatus.OPEN)
 _KINDS: Final[dict[type, int]] = {
     AccountOpened: int(Kind.ACCOUNT_OPENED),
     Deposit: int(Kind.DEPOSIT),
@@ -33,8 +36,7 @@ _KINDS: Final[dict[type, int]] = {
 }
 
 
-@dataclass(slots=True)
-class AccountState:
+class AccountState(msgspec.Struct, gc=False):
     """An account while a batch is concluded. The turnover is all that was paid in and out."""
 
     number: str
@@ -46,8 +48,7 @@ class AccountState:
     turnover_minor: int
 
 
-@dataclass(slots=True)
-class Understood:
+class Understood(msgspec.Struct, frozen=True, gc=False):
     """A message that is an event."""
 
     message: Delivered
@@ -55,8 +56,7 @@ class Understood:
     event: Event
 
 
-@dataclass(slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """A message that is none, or whose id stands for something else."""
 
     message: Delivered
@@ -66,8 +66,7 @@ class Refused:
     transaction_id: UUID | None
 
 
-@dataclass(slots=True)
-class Concluded:
+class Concluded(msgspec.Struct, frozen=True, gc=False):
     """An event with its outcome. ``balance_minor`` is the balance after it, if there is one."""
 
     message: Delivered
@@ -81,16 +80,14 @@ class Concluded:
     link: bytes
 
 
-@dataclass(slots=True)
-class Dead:
+class Dead(msgspec.Struct, frozen=True, gc=False):
     """A message for the dead letters, as a link of the chain."""
 
     refused: Refused
     link: bytes
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct, gc=False):
     """How far a partition has come within a batch, and by which fates."""
 
     next_offset: int
@@ -143,11 +140,12 @@ def conclude(messages: Iterable[Understood | Refused], books: Books) -> None:
     event and on what ``books`` holds of earlier events, and on nothing else (law 1).
     """
     for read in messages:
-        tally = books.partitions[read.message.partition]
-        tally.next_offset = read.message.offset + 1
-        tally.leader_epoch = read.message.leader_epoch
+        message = read.message
+        tally = books.partitions[message.partition]
+        tally.next_offset = message.offset + 1
+        tally.leader_epoch = message.leader_epoch
         tally.last_digest = read.digest
-        if books.buried and (read.message.partition, read.message.offset) in books.buried:
+        if books.buried and (message.partition, message.offset) in books.buried:
             # Read again, it stays dead, also where today's code would understand it.
             tally.repeats += 1
             continue
@@ -211,7 +209,7 @@ def _open(
         currency=event.currency,
         balance_minor=event.opening_balance_minor,
         least_balance_minor=event.least_balance_minor,
-        status=AccountStatus.OPEN.value,
+        status=_OPEN,
         posted_count=1,
         turnover_minor=0,
     )
@@ -223,7 +221,7 @@ def _open(
 def _move(event: Deposit | Withdrawal, account: AccountState | None) -> tuple[int, str]:
     if account is None:
         return _REJECTED, Reason.UNKNOWN_ACCOUNT.value
-    if account.status != AccountStatus.OPEN.value:
+    if account.status != _OPEN:
         return _REJECTED, Reason.FROZEN.value
     if account.currency != event.currency:
         return _REJECTED, Reason.OTHER_CURRENCY.value

@@ -69,11 +69,13 @@ class ReadFailed(Exception):
 
 def as_delivered(message: Message) -> Delivered:
     """Give a message that is no error as the ledger takes it, whoever reads the log."""
+    # Its place is always known; only errors lack one.
+    place: Any = message
     epoch = message.leader_epoch()
     key, value = _bounded(message.key(), message.value())
     return Delivered(
-        cast(int, message.partition()),
-        cast(int, message.offset()),
+        place.partition(),
+        place.offset(),
         message.timestamp()[1],
         key,
         value,
@@ -103,12 +105,13 @@ _ask_for_headers: Final = methodcaller("headers")
 def _headers_of(message: Message) -> Headers:
     """Give a message's headers; none of them where Python cannot read one's name."""
     try:
-        return tuple(cast(Headers, _ask_for_headers(message)) or ())
+        headers: Headers | None = _ask_for_headers(message)
     except (SystemError, UnicodeDecodeError):
         return ()
+    return tuple(headers) if headers else ()
 
 
-def _refuse_failed(messages: Iterable[Message]) -> None:
+def _refuse_fatal(messages: Iterable[Message]) -> None:
     for each in messages:
         error = each.error()
         if error is not None and error.code() == KafkaError._FATAL:
@@ -199,20 +202,25 @@ class Reader:
         if first is None:
             return []
         messages = [first, *self._client.consume(limit - 1, 0)]
+        failed = [each for each in messages if each.error() is not None]
         # It is said once, and maybe just as the partitions are taken away.
-        _refuse_failed(messages)
+        _refuse_fatal(failed)
         if self._assignments != assignments:
             # The partitions changed hands in between, so some of these may be of before.
             self.restart()
             return []
         try:
-            delivered = [self._delivered(each) for each in messages if not self._is_passing(each)]
+            for each in failed:
+                self._refuse_unless_passing(each)
         except ReadFailed as failure:
             if failure.partition is not None:
                 self._rests_until[failure.partition] = time.monotonic() + REST_S
             # What came beside the failure is read again: the client's own position is past it.
             self.restart()
             raise
+        delivered = [as_delivered(each) for each in messages if each.error() is None]
+        if not self._before:
+            return delivered
         return [each for each in delivered if not self._is_known(each)]
 
     def restart(self) -> None:
@@ -293,18 +301,17 @@ class Reader:
         self.assigned -= {each.partition for each in partitions}
         client.unassign()
 
-    def _delivered(self, message: Message) -> Delivered:
-        if error := message.error():
-            partition = message.partition()
-            where = f"partition {partition}" if partition is not None else ""
-            if self._is_lost(message, error):
-                raise LogIncomplete(f"{self._topic} {where}: {error.str()}")
-            if error.code() in FORBIDDEN:
-                raise ReadFailed(
-                    lacking(error.code(), "Read", self._named[error.code()]), partition
-                )
-            raise ReadFailed(f"{self._topic} {where}: {error.name()}: {error.str()}", partition)
-        return as_delivered(message)
+    def _refuse_unless_passing(self, message: Message) -> None:
+        error = message.error()
+        if error is None or self._is_passing(message, error):
+            return
+        partition = message.partition()
+        where = f"partition {partition}" if partition is not None else ""
+        if self._is_lost(message, error):
+            raise LogIncomplete(f"{self._topic} {where}: {error.str()}")
+        if error.code() in FORBIDDEN:
+            raise ReadFailed(lacking(error.code(), "Read", self._named[error.code()]), partition)
+        raise ReadFailed(f"{self._topic} {where}: {error.name()}: {error.str()}", partition)
 
     def _is_lost(self, message: Message, error: KafkaError) -> bool:
         """Say whether what we have to read is not there, by the error in place of a message.
@@ -341,9 +348,8 @@ class Reader:
                     f"{self._before[number].next_offset - 1}, the last one read"
                 )
 
-    def _is_passing(self, message: Message) -> bool:
-        error = message.error()
-        if error is None or error.code() not in PASSING:
+    def _is_passing(self, message: Message, error: KafkaError) -> bool:
+        if error.code() not in PASSING:
             return False
         if error.code() == KafkaError._PARTITION_EOF:
             self._short_since.setdefault(cast(int, message.partition()), time.monotonic())

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from django.utils import timezone
+from msgspec.structs import replace
 
 from accounts.events import decode
 from accounts.identifiers import new_transaction_id
@@ -406,7 +407,7 @@ def test_a_receipt_names_its_business_date_and_both_times_with_their_zone(
     )
     logged = datetime(2026, 11, 24, 23, 30, 5, tzinfo=UTC)
     offset = bank.ledger.position().next_offset
-    message = delivered(event, offset)._replace(logged_at_ms=int(logged.timestamp() * 1000))
+    message = replace(delivered(event, offset), logged_at_ms=int(logged.timestamp() * 1000))
     bank.ledger.post_messages([message])
 
     page = signed_in(bank.teller, language).get(f"/transactions/{event.transaction_id}/")

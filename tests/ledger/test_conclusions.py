@@ -148,9 +148,8 @@ def test_each_concluded_or_dead_message_is_a_link_and_a_repeat_is_none():
 
     conclude([understand(each) for each in messages], of)
 
-    first = link_of(
-        NO_LINK, FINGERPRINT, 0, 0, digest_of(*messages[0][3:5]), int(Outcome.POSTED), "", 7
-    )
+    digest = digest_of(messages[0].key, messages[0].value)
+    first = link_of(NO_LINK, FINGERPRINT, 0, 0, digest, int(Outcome.POSTED), "", 7)
     last = link_of(first, FINGERPRINT, 0, 2, digest_of(b"C100", b"x"), 3, "not_understood", None)
     assert of.entries[0].link == first
     assert of.partitions[0].link == of.dead[0].link == last

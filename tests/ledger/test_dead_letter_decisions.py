@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connections
 from django.test import override_settings
 from django.utils import translation
+from msgspec.structs import replace
 
 from accounts import outbox
 from accounts.events import encode
@@ -264,7 +265,7 @@ def test_days_are_those_of_the_portals_time_zone(ledger):
     # 23:30 on 24 November in Paris, and half past midnight there.
     moments = (1_795_559_400_000, 1_795_563_000_000)
     ledger.post_messages(
-        [raw(b"x", n)._replace(logged_at_ms=at_ms) for n, at_ms in enumerate(moments)]
+        [replace(raw(b"x", n), logged_at_ms=at_ms) for n, at_ms in enumerate(moments)]
     )
     day = DeadLetterFilter(first=date(2026, 11, 24), last=date(2026, 11, 24))
 

@@ -46,6 +46,10 @@ def test_an_unknown_field_is_ignored():
     assert decode(key, value.replace(b"9999", b"99999999")).account == "C100"
 
 
+def test_what_only_looks_like_nul_is_understood():
+    assert decode(*changed(reference=r"a\u0000b")).reference == r"a\u0000b"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -79,6 +83,7 @@ def test_an_unknown_field_is_ignored():
         {"submitted_by": ""},
         {"submitted_by": "a\0b"},
         {"reference": "a\0b"},
+        {"source": "a\0b"},
         {"reference": "x" * 141},
         {"reference": "\ud800"},
         {"source": ...},
@@ -106,6 +111,7 @@ def test_what_is_no_event_is_not_understood(value):
         b',"amount_minor":10000',
         b',"colour":{"a":1,"a":2}',
         b',"colour":"\xff"',
+        b',"reference":"a\0b"',
         b',"\xed\xa0\x80":1',
         b',"colour":' + b"[" * 32 + b"]" * 32,
     ],

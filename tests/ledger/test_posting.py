@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from django.db import IntegrityError
 from django.db.transaction import atomic
+from msgspec.structs import replace
 
 from accounts.events import encode
 from accounts.ledger.identity import OtherLog, current_log, recognise_log
@@ -65,7 +66,7 @@ def test_a_link_is_what_an_auditor_computes_from_the_record(ledger):
 
 
 def test_the_leader_epoch_of_the_last_message_is_kept_with_the_position(ledger):
-    ledger.post_messages([delivered(opened(), 0)._replace(leader_epoch=7)])
+    ledger.post_messages([replace(delivered(opened(), 0), leader_epoch=7)])
 
     assert ledger.position().leader_epoch == 7
 

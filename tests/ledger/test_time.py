@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.core.management import call_command
 from django.test import override_settings
+from msgspec.structs import replace
 
 from accounts.ledger import posting
 from accounts.models import Agent, DailyTotal, Entry, Role
@@ -53,7 +54,7 @@ def test_order_is_by_offset_whatever_the_brokers_clock_says(ledger):
 
     ledger.post_messages(
         [
-            delivered(event, n)._replace(logged_at_ms=at_ms)
+            replace(delivered(event, n), logged_at_ms=at_ms)
             for n, (event, at_ms) in enumerate(zip(events, times, strict=True))
         ]
     )

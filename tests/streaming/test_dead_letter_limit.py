@@ -1,6 +1,7 @@
 """The limit of dead letters as a count, without database, Kafka or clock."""
 
 import pytest
+from msgspec.structs import replace
 
 from accounts.ledger.conclusions import Dead, Refused, understand
 from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooManyDead
@@ -22,7 +23,7 @@ class Log:
             understand(
                 raw(b"x", self.next_offset + n, partition=partition)
                 if fate == "x"
-                else GOOD._replace(offset=self.next_offset + n, partition=partition)
+                else replace(GOOD, offset=self.next_offset + n, partition=partition)
             )
             for n, fate in enumerate(fates)
         ]

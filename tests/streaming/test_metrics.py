@@ -16,6 +16,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.ledger.conclusions import understand
@@ -130,7 +131,7 @@ def test_lag_is_in_messages_and_since_when_the_first_may_be_there():
     lag, long_ago = Lag(), int((time.time() - 1_000) * 1000)
     lag.show({0: 10, 1: 10}, {0: 10, 1: 4})
     first = read(lambda: of_worker(metrics.OF_CONSUMER))
-    lag.note_read([understand(raw(b"", 11)._replace(logged_at_ms=long_ago))], {0})
+    lag.note_read([understand(replace(raw(b"", 11), logged_at_ms=long_ago))], {0})
     lag.show({0: 12}, {0: 11})
 
     found = read(lambda: of_worker(metrics.OF_CONSUMER))
@@ -151,7 +152,7 @@ def test_lag_in_a_long_queue_is_the_age_of_what_was_read_last():
     lag._caught_up[0] = time.time() - 500
     now_ms = time.time_ns() // 1_000_000
     old, young = (
-        raw(b"", n)._replace(logged_at_ms=now_ms - age) for n, age in ((10, 9_000), (11, 2_000))
+        replace(raw(b"", n), logged_at_ms=now_ms - age) for n, age in ((10, 9_000), (11, 2_000))
     )
 
     lag.note_read([understand(old), understand(young)], {0})

@@ -97,7 +97,7 @@ def test_the_same_log_followed_again_is_another_one_to_the_archives(followed, ar
 
 def test_what_the_archive_says_otherwise_is_a_difference(followed, archive):
     first, second = followed
-    same = decode(*first[1][3:5]).transaction_id
+    same = decode(first[1].key, first[1].value).transaction_id
     other = [first[0], delivered(submitted(701, transaction_id=same), 1), first[2]]
 
     read, differences = rebuilt_from(archive(0, other), archive(1, second))
