@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.client_address import party_address
 from accounts.models import Agent, AuditOutcome
 from accounts.selectors.sessions import last_sign_in
+from accounts.services.access import take_password
 from accounts.services.refusals import mark_of, record_failed_sign_in
 from accounts.services.sessions import end_all_sessions
 
@@ -88,9 +89,8 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
         return bool(url and url.startswith("/") and super().is_safe_url(url))
 
     def set_password(self, user: Agent, password: str) -> None:
-        """Take the password that an agent chose."""
-        user.must_change_password = False
-        super().set_password(user, password)
+        """Take the password that an agent chose; allauth would write all of the agent anew."""
+        take_password(user, password)
 
     def pre_login(self, request: HttpRequest, user: Agent, **details: Any) -> HttpResponse | None:
         """Note what a sign-in was begun with: it may wait for its second factor meanwhile."""

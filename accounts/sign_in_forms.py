@@ -41,8 +41,9 @@ class OwnPasswordForm(ChangePasswordForm):  # type: ignore[misc] # allauth is un
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
-        new = cleaned.get("password1")
-        if new and self.user and self.user.check_password(new):
+        # Looked at only beside the present one: else it could be guessed here, uncounted.
+        new, is_known = cleaned.get("password1"), "oldpassword" in cleaned
+        if new and is_known and self.user and self.user.check_password(new):
             refusal = get_account_adapter().validation_error("same_as_current")
             self.add_error("password1", refusal)
         return cleaned

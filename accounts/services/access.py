@@ -1,4 +1,4 @@
-"""What is done about others' access to the portal. Each act is in the audit log."""
+"""What is done about access to the portal, others' and one's own. Each act is in the audit log."""
 
 import secrets
 from typing import Final
@@ -9,25 +9,43 @@ from django.db.transaction import atomic
 
 from accounts.models import Act, Agent
 from accounts.services.audit import Deed, about_agent, record
-from accounts.services.sessions import end_all_sessions
+from accounts.services.sessions import SessionOver, end_all_sessions
 
 # Without those that are taken for one another.
 _SIGNS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-@atomic
 def give_new_password(agent: Agent, *, by: Agent) -> str:
     """Give the agent a generated password, which must be changed at first use; return it.
 
     Ends all of the agent's sessions, and lets the agent in again who was locked out.
     """
     password = "-".join("".join(secrets.choice(_SIGNS) for _ in range(4)) for _ in range(4))
+    # Takes a second, for which nobody who writes should have to wait.
     agent.set_password(password)
     agent.must_change_password = True
-    agent.save(update_fields=["password", "must_change_password"])
-    _forget_failures(agent)
-    _record(Act.PASSWORD_GIVEN, agent, by)
+    with atomic():
+        agent.save(update_fields=["password", "must_change_password"])
+        _forget_failures(agent)
+        _record(Act.PASSWORD_GIVEN, agent, by)
     return password
+
+
+def take_password(agent: Agent, password: str) -> None:
+    """Give the agent the password that the agent chose.
+
+    To look at passwords takes seconds. Whoever was disabled, given another password or signed out
+    everywhere meanwhile gets none: raises ``SessionOver``. Nothing else of the agent is written,
+    since that may be otherwise by now.
+    """
+    as_read = {"password": agent.password, "sessions_ended": agent.sessions_ended}
+    agent.set_password(password)
+    agent.must_change_password = False
+    with atomic():
+        unchanged = Agent.objects.filter(pk=agent.pk, is_active=True, **as_read)
+        if not unchanged.update(password=agent.password, must_change_password=False):
+            raise SessionOver
+        _record(Act.PASSWORD_CHANGE, agent, agent)
 
 
 @atomic
@@ -47,8 +65,9 @@ def end_sessions(agent: Agent, *, by: Agent) -> None:
 @atomic
 def remove_second_factor(agent: Agent, *, by: Agent) -> None:
     """Remove every second factor of the agent, who has lost it, and end all sessions."""
-    Authenticator.objects.filter(user=agent).delete()
+    # First, since whoever adds or changes one holds the agent: what they did is removed too.
     end_all_sessions(agent)
+    Authenticator.objects.filter(user=agent).delete()
     _record(Act.FACTOR_REMOVED, agent, by)
 
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from allauth.account.signals import password_changed, password_reset, password_set
 from django.apps import apps
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import Signal
@@ -23,9 +22,6 @@ def listen() -> None:
         (user_logged_in, _signed_in),
         (user_logged_out, _signed_out),
         (user_login_failed, _sign_in_failed),
-        (password_changed, _password_changed),
-        (password_set, _password_changed),
-        (password_reset, _password_changed),
     ]
     if apps.is_installed("allauth.mfa"):
         from allauth.mfa import signals as factors  # noqa: PLC0415 # needs its app
@@ -66,10 +62,6 @@ def _locked_out(
     # axes tells the name that it counts, which may be a mark of the one that was typed.
     credentials: dict[str, Any] = getattr(request, "axes_credentials", None) or {}
     record_lock_out(str(credentials.get("username") or username or ""))
-
-
-def _password_changed(*, user: Agent, **_more: object) -> None:
-    _record_own(Deed(act=Act.PASSWORD_CHANGE), user)
 
 
 def _factor_added(*, user: Agent, authenticator: Any, **_more: object) -> None:

@@ -1,6 +1,8 @@
 """Sessions begun, kept in use and ended."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from allauth.usersessions.models import UserSession
@@ -19,6 +21,10 @@ from accounts.services.audit import Deed, about_agent, record
 ACTIVE_WRITTEN_S: Final = 60.0
 
 
+class SessionOver(Exception):
+    """The session has ended since the request in it came. Nothing was written."""
+
+
 def begin_session(request: HttpRequest, **_details: Any) -> None:
     """Let a session count from now: heard whenever somebody signs in.
 
@@ -33,6 +39,23 @@ def note_activity(session: SessionBase, *, at_least_s: float = ACTIVE_WRITTEN_S)
     now = time.time()
     if now - session.get(ACTIVE, 0) >= at_least_s:
         session[ACTIVE] = now
+
+
+@contextmanager
+def held(request: HttpRequest, agent: Agent) -> Iterator[None]:
+    """Let nothing end the session meanwhile, in a transaction for what is done in it.
+
+    For what outlasts the session: whoever ends it then finds all that was done. Raises
+    ``SessionOver`` where it has ended since the request came.
+    """
+    with atomic():
+        # SQLite has one writer at a time anyway.
+        now = Agent.objects.select_for_update().get(pk=agent.pk)
+        is_same = now.get_session_auth_hash() == agent.get_session_auth_hash()
+        key = request.session.session_key or ""
+        if not (now.is_active and is_same and request.session.exists(key)):
+            raise SessionOver
+        yield
 
 
 @atomic

@@ -1,7 +1,8 @@
 """An agent's own sessions and password, and how long the session of a page goes on."""
 
+from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from allauth.account import views as allauth_views
 from allauth.core import ratelimit
@@ -18,10 +19,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import Agent
 from accounts.selectors.open_sessions import open_sessions
 from accounts.selectors.sessions import time_left
-from accounts.services.sessions import end_other_sessions, end_session, note_activity
+from accounts.services.sessions import (
+    SessionOver,
+    end_other_sessions,
+    end_session,
+    held,
+    note_activity,
+)
 from accounts.views.doors import (
     Address,
     AgentRequest,
+    Page,
+    Rest,
     changing_as_often_as_allowed,
     for_agents,
     with_fresh_sign_in,
@@ -44,10 +53,32 @@ def session_state(request: HttpRequest) -> JsonResponse:
     return JsonResponse(found)
 
 
+def while_it_goes_on(page: Page[Rest]) -> Page[Rest]:
+    """Do what is sent only as long as the session goes on: its end may come beside the request.
+
+    A factor that is added in one that a thief has would stay, though an administrator has removed
+    all of them and ended it.
+    """
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        if request.method != "POST":
+            return page(request, *args, **kwargs)
+        try:
+            with held(request, request.user):
+                return page(request, *args, **kwargs)
+        except SessionOver:
+            # Asked for again, it leads to the sign-in.
+            return redirect(request.get_full_path())
+
+    return cast("Page[Rest]", guarded)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_agents
 @with_fresh_sign_in
 @changing_as_often_as_allowed
+@while_it_goes_on
 def own_sessions(request: AgentRequest) -> HttpResponseBase:
     """List where the agent is signed in; end one of these sessions, or all but this one."""
     found = open_sessions(request.user, current_key=request.session.session_key)
@@ -67,6 +98,7 @@ def own_sessions(request: AgentRequest) -> HttpResponseBase:
 
 @for_agents
 @changing_as_often_as_allowed
+@while_it_goes_on
 def own_app(request: AgentRequest) -> HttpResponseBase:
     """Set an authenticator app up; of the same form sent twice at once, one does."""
     try:
@@ -78,7 +110,7 @@ def own_app(request: AgentRequest) -> HttpResponseBase:
 
 def own_factor(page: Address[...]) -> Address[...]:
     """Give a page of allauth's that changes own factors, within the limit of changes."""
-    return for_agents(changing_as_often_as_allowed(page))
+    return for_agents(changing_as_often_as_allowed(while_it_goes_on(page)))
 
 
 @for_agents
@@ -86,7 +118,10 @@ def own_password(request: AgentRequest) -> HttpResponseBase:
     """Change one's own password; who signs in by passkey alone has none to change."""
     if not request.user.has_usable_password():
         raise PermissionDenied
-    response: HttpResponseBase = allauth_views.password_change(request)
+    try:
+        response: HttpResponseBase = allauth_views.password_change(request)
+    except SessionOver:
+        return redirect(request.get_full_path())
     return response
 
 

@@ -3,8 +3,9 @@
 import pytest
 from django.test import Client
 
-from accounts.models import Agent, Role
+from accounts.models import Agent, AuditRecord, Role
 from accounts.selectors.sessions import agents_of_sessions
+from accounts.sign_in import AgentAdapter
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.second_factors import password_given
 
@@ -130,3 +131,71 @@ def test_the_admin_takes_a_fresh_sign_in_before_it_changes_agents(bank, page, me
 
     assert response.headers["Location"].startswith("/auth/again/?next=%2Fadmin%2F")
     assert not client.session.get("account_reauthentication_state")
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Let an agent be changed while the password of a form is looked at, which takes a second."""
+
+    def let_change(agent: Agent, **values: object) -> None:
+        look = AgentAdapter.reauthenticate
+
+        def look_and_change(*args):
+            found = look(*args)
+            Agent.objects.filter(pk=agent.pk).update(**values)
+            return found
+
+        monkeypatch.setattr(AgentAdapter, "reauthenticate", look_and_change)
+
+    return let_change
+
+
+def test_changing_ones_password_brings_no_former_right_back(bank, signed_in, meanwhile):
+    """Meant to fail where all of the agent is written, as it was read seconds before."""
+    client = signed_in(bank.teller)
+    meanwhile(bank.teller, role=Role.OPERATOR, branch=bank.stranger.branch, first_name="Anna")
+
+    change(client)
+
+    now = Agent.objects.get(pk=bank.teller.pk)
+    assert (now.role, now.branch, now.first_name) == ("operator", bank.stranger.branch, "Anna")
+    assert now.check_password(CHOSEN)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"is_active": False},
+        {"sessions_ended": 7},
+        {"password": "given by the supervisor", "must_change_password": True},
+    ],
+)
+def test_what_ends_sessions_ends_the_change_of_a_password_too(bank, signed_in, meanwhile, end):
+    client = signed_in(bank.teller)
+    meanwhile(bank.teller, **end)
+    records = AuditRecord.objects.filter(act="password_change")
+
+    response = change(client)
+
+    now = Agent.objects.get(pk=bank.teller.pk)
+    assert {name: getattr(now, name) for name in end} == end
+    assert not now.check_password(CHOSEN)
+    assert (response.headers["Location"], records.count()) == ("/auth/password/", 0)
+    assert client.get("/accounts/").headers["Location"].startswith("/auth/login/")
+
+
+def test_a_password_whose_change_cannot_be_recorded_is_not_taken(bank, signed_in, monkeypatch):
+    client = signed_in(bank.teller)
+    client.raise_request_exception = False
+    monkeypatch.setattr("accounts.services.access.record", lambda *_a, **_b: 1 / 0)
+
+    assert change(client).status_code == 500
+    assert Agent.objects.get(pk=bank.teller.pk).check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("old", ["", "not the password"])
+def test_nobody_learns_here_whether_a_password_is_the_present_one(given, old):
+    """Meant to fail where it is compared without that: guesses would count for nothing."""
+    page = change(given, new=PASSWORD, old=old).content.decode()
+
+    assert "Choisissez un autre mot de passe que l’actuel." not in page

@@ -6,10 +6,13 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.core.cache import cache, caches
+from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Act, Agent, AuditOutcome, AuditRecord, Role
 from accounts.selectors.sessions import agents_of_sessions
+from accounts.services.access import remove_second_factor
 from accounts.services.sessions import end_all_sessions
 from bankportal import settings as shipped
 from tests.accounts.conftest import just_signed_in
@@ -503,3 +506,31 @@ def test_passkeys_are_kept_in_bounds(bank, monkeypatch):
     key = Authenticator.objects.filter(user=bank.teller, type="webauthn").first()
     client.post(f"/auth/passkeys/{key.pk}/", {"name": "x" * 5_000})
     assert Authenticator.objects.get(pk=key.pk).data["name"] == "Porte-clés"
+
+
+def test_no_passkey_is_added_in_a_session_that_was_ended_meanwhile(bank, monkeypatch):
+    """Meant to fail without a second look: the key of a thief would stay for good."""
+    client = at_localhost()
+    just_signed_in(client, bank.supervisor)
+    challenge = challenge_of(client, "/auth/passkeys/add/")
+
+    def while_it_is_counted(*_what):
+        remove_second_factor(bank.supervisor, by=bank.administrator)
+        return 0
+
+    monkeypatch.setattr("accounts.views.doors.seconds_to_wait", while_it_is_counted)
+    credential = SecurityKey().registration(challenge)
+    response = client.post("/auth/passkeys/add/", {"name": "x", "credential": credential})
+
+    assert not has_factors(bank.supervisor)
+    assert response.headers["Location"] == "/auth/passkeys/add/"
+    assert client.get("/auth/passkeys/add/").headers["Location"].startswith("/auth/login/")
+
+
+def test_factors_are_removed_once_nobody_can_add_any(bank):
+    """Meant to fail the other way round: one that is being added meanwhile would stay."""
+    with CaptureQueriesContext(connection) as asked:
+        remove_second_factor(bank.supervisor, by=bank.administrator)
+
+    written = [each["sql"] for each in asked if each["sql"].startswith(("UPDATE", "DELETE"))]
+    assert written[0].startswith('UPDATE "accounts_agent"')

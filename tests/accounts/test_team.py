@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from accounts.models import Act, Agent, AuditRecord, Role
+from accounts.services.access import give_new_password, take_password
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.second_factors import App, has_factors, password_given, recovery_codes
 from tests.accounts.test_lock_out import fail, signs_in
@@ -180,3 +182,18 @@ def test_roles_that_may_sign_in_with_less_are_known_to_the_settings():
     from bankportal.setting_rules import ROLES
 
     assert list(ROLES) == Role.values
+
+
+def test_nobody_waits_for_the_making_of_a_password(bank, monkeypatch):
+    """Meant to fail in a transaction: SQLite has one writer, who would make hashes for a second."""
+    make, within = Agent.set_password, []
+
+    def noted(agent: Agent, password: str) -> None:
+        within.append(len(connection.savepoint_ids))
+        make(agent, password)
+
+    monkeypatch.setattr(Agent, "set_password", noted)
+    give_new_password(bank.teller, by=bank.supervisor)
+    take_password(bank.teller, "quelques mots sans rapport")
+
+    assert within == [len(connection.savepoint_ids)] * 2
