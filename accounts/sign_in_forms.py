@@ -13,11 +13,16 @@ from allauth.account.forms import ChangePasswordForm
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn import forms
-from allauth.mfa.webauthn.internal.auth import parse_authentication_response
+from allauth.mfa.webauthn.internal.auth import (
+    extract_user_from_response,
+    parse_authentication_response,
+)
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.forms import CharField
 from django.utils.translation import gettext_lazy as _
+
+from accounts.services.refusals import record_failed_sign_in
 
 _NOT_UNDERSTOOD: Final = (
     *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error),
@@ -54,6 +59,16 @@ def _understood(clean: Callable[[], Any]) -> Any:
         return clean()
     except _NOT_UNDERSTOOD as reason:
         raise get_adapter().validation_error("incorrect_code") from reason
+
+
+def _answered(clean: Callable[[], Any], username: str) -> Any:
+    """Give the passkey that answers; a wrong answer is recorded, as a wrong code is."""
+    try:
+        return _understood(clean)
+    except ValidationError as refusal:
+        if refusal.code == "incorrect_code":
+            record_failed_sign_in(username, reason="passkey")
+        raise
 
 
 class CredentialDecoder(json.JSONDecoder):
@@ -119,7 +134,7 @@ class GivePasskeyForm(_WithCredential, forms.AuthenticateWebAuthnForm):  # type:
     """Takes a passkey after the password."""
 
     def clean_credential(self) -> Any:
-        return _understood(super().clean_credential)
+        return _answered(super().clean_credential, self.user.username)
 
 
 class PasskeyAloneForm(_WithCredential, forms.LoginWebAuthnForm):  # type: ignore[misc]
@@ -130,16 +145,27 @@ class PasskeyAloneForm(_WithCredential, forms.LoginWebAuthnForm):  # type: ignor
     """
 
     def clean_credential(self) -> Any:
+        return _answered(self._verified, _claimed_in(self.cleaned_data["credential"]))
+
+    def _verified(self) -> Any:
         given = self.cleaned_data["credential"]
-        authenticator = _understood(super().clean_credential)
+        authenticator = super().clean_credential()
         answer = parse_authentication_response(given).response
         if not answer.authenticator_data.is_user_verified():
             raise get_adapter().validation_error("incorrect_code")
         return authenticator
 
 
+def _claimed_in(given: Any) -> str:
+    """Give the name of the agent whose passkey it is said to be; empty where that is nobody."""
+    try:
+        return str(_understood(lambda: extract_user_from_response(given)).username)
+    except ValidationError:
+        return ""
+
+
 class PasskeyAgainForm(_WithCredential, forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
     """Takes a passkey for a fresh sign-in."""
 
     def clean_credential(self) -> Any:
-        return _understood(super().clean_credential)
+        return _answered(super().clean_credential, self.user.username)

@@ -118,12 +118,14 @@ def _record_at_the_door(
 ) -> None:
     name = typed.replace("\0", "")
     agent = Agent.objects.filter(username__iexact=name).first() if name else None
-    if agent is None:
+    if agent is None and typed:
         after = {**after, "unknown_name": mark_of(typed)}
     about = about_agent(agent) if agent else None
     deed = Deed(act=act, about=about, after=after, outcome=outcome)
-    source = f"address {network_of(current_origin().address)}"
-    _record(deed, source, f"{act} {agent.pk if agent else ''} {after}", by=None)
+    # Of an agent by itself, as failures are counted: else names of nobody would hide a lock-out.
+    whose = f"agent {agent.pk} at " if agent else ""
+    source = f"{whose}address {network_of(current_origin().address)}"
+    _record(deed, source, f"{act} {after}", by=None)
 
 
 def _record(deed: Deed, source: str, what: str, *, by: Agent | None) -> None:

@@ -8,7 +8,8 @@ from django.test import Client
 
 from accounts.models import AuditRecord
 from tests.accounts.conftest import PASSWORD
-from tests.accounts.second_factors import App, code_given, password_given
+from tests.accounts.second_factors import App, SecurityKey, code_given, password_given
+from tests.accounts.test_second_factor import alone, at_localhost, challenge_of
 from tests.ledger.verified_audit import found_in_audit
 
 Kept = tuple[str, str, str, str]
@@ -92,3 +93,38 @@ def test_ones_own_password_and_sessions_are_recorded(bank):
     assert acts[0] == "session_end"
     assert acts.count("password_change") == 1
     assert found_in_audit() == []
+
+
+def test_names_of_nobody_hide_no_failure_of_an_agent_at_the_same_address(bank):
+    """Meant to fail where all of an address are counted together."""
+    for number in range(30):
+        Client().post("/auth/login/", {"login": f"nobody{number}", "password": "wrong"})
+    before = newest()
+
+    for _turn in range(6):
+        password_given(Client(), bank.supervisor, "wrong")
+
+    assert set(kept_since(before)) == {
+        ("sign_in", "failed", "supervisor", ""),
+        ("lock_out", "refused", "supervisor", ""),
+    }
+
+
+def test_a_passkey_that_is_not_taken_is_recorded_as_a_wrong_code_is(bank):
+    key, wrong = SecurityKey.of(bank.supervisor), SecurityKey()
+    client = at_localhost()
+    challenge = challenge_of(client, "/auth/passkeys/login/")
+
+    alone(client, wrong.answer(challenge, bank.supervisor, with_pin=True))
+    alone(client, key.answer(challenge, bank.supervisor, with_pin=False))
+    password_given(client, bank.supervisor)
+    challenge = challenge_of(client, "/auth/factors/login/")
+    credential = wrong.answer(challenge, bank.supervisor, with_pin=True)
+    client.post("/auth/factors/login/", {"credential": credential})
+
+    failures = AuditRecord.objects.filter(outcome="failed").order_by("id")
+    assert [(each.act, each.object_id) for each in failures] == [("sign_in", "supervisor")] * 2
+    assert [json.loads(each.after) for each in failures] == [
+        {"reason": "passkey"},
+        {"reason": "passkey", "times": 2},
+    ]
