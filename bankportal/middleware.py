@@ -1,5 +1,6 @@
 """What every response of the portal owes its reader."""
 
+import codecs
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import redirect
@@ -46,6 +48,25 @@ class KnownMethodsMiddleware:
         if request.method not in self.known:
             return HttpResponseNotAllowed(self.known)
         return self.get_response(request)
+
+
+class OneEncodingMiddleware:
+    """Refuses what says to be in another encoding than UTF-8, as no page of ours is sent.
+
+    Python would read it by any that it knows: some make half characters, which no database takes,
+    and some are for no texts at all.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> None:
+        # Not earlier: the log is to name the page.
+        if request.encoding and codecs.lookup(request.encoding).name != "utf-8":
+            raise BadRequest("Requests must be UTF-8 encoded.")
 
 
 class TrustedProxiesMiddleware:

@@ -121,6 +121,7 @@ MIDDLEWARE = [
     "bankportal.middleware.ChosenLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "bankportal.middleware.KnownMethodsMiddleware",
+    "bankportal.middleware.OneEncodingMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "bankportal.turns.TurnsMiddleware",

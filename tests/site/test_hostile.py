@@ -157,6 +157,18 @@ def test_no_encoding_of_a_form_makes_a_page_fail(bank: Bank, charset: str) -> No
     assert client.post("/auth/login/", "login=a", content_type=kind).status_code in {400, 403}
 
 
+@pytest.mark.parametrize("charset", ["unicode_escape", "base64", "undefined", "utf-16-be", "idna"])
+def test_nothing_is_read_by_another_encoding_than_ours(bank: Bank, charset: str) -> None:
+    """Meant to fail where Python reads it so: half a character is no text to a database."""
+    client = Client()
+    client.force_login(bank.teller)
+    kind = f"multipart/form-data; boundary=b; charset={charset}"
+    part = b'--b\r\nContent-Disposition: form-data; name="login"\r\n\r\n\\ud800\r\n--b--\r\n'
+
+    for each, page in ((client, "/transactions/new/"), (Client(), "/auth/login/")):
+        assert each.generic("POST", page, part, content_type=kind).status_code == 400
+
+
 def test_another_sites_form_changes_nothing(bank: Bank) -> None:
     teller, administrator = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
     teller.force_login(bank.teller)
