@@ -60,7 +60,12 @@ class KeptAdmin(WatchedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         former = self.model._default_manager.filter(pk=obj.pk).first() if change else None
-        super().save_model(request, obj, form, change)
+        if change:
+            # Nothing else: an agent may have signed out since, or have another password.
+            obj.save(update_fields=form.changed_data)
+            obj.refresh_from_db()
+        else:
+            super().save_model(request, obj, form, change)
         record(*self.deeds(former, obj), by=watcher(request))
 
     def deeds(self, former: Any, row: Any) -> Iterator[Deed]:
@@ -141,7 +146,11 @@ class PasswordForm(_PasswordForm):
 
     def save(self, commit: bool = True) -> Agent:  # Django's
         self.user.must_change_password = True
-        return super().save(commit)
+        agent = super().save(commit=False)
+        if commit:
+            # Nothing else: the role may be another one since the agent was read.
+            agent.save(update_fields=["password", "must_change_password"])
+        return agent
 
 
 @admin.register(Agent)

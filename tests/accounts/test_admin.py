@@ -4,6 +4,7 @@ import re
 from datetime import date
 
 import pytest
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -14,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.admin.paging import BoundedPaginator
+from accounts.admin.people import AgentForm, PasswordForm
 from accounts.models import (
     Account,
     Agent,
@@ -480,6 +482,39 @@ def test_no_agent_gets_a_name_under_which_another_has_acted(bank, signed_in) -> 
     assert named(bank.stranger, "teller") == 200
     assert "a déjà agi sous ce nom" in add_agent(client, username="teller").text
     assert named(bank.teller, "teller") == 302
+
+
+def test_an_administrator_writes_what_was_changed_and_nothing_else(
+    bank, signed_in, monkeypatch
+) -> None:
+    """Meant to fail where all of the agent is written, as it was read before the form was."""
+    client = signed_in(bank.administrator)
+    form = {"role": "auditor", "branch": "", "is_active": "on", "username": "teller"}
+    given = {"password1": "a-long-pass-phrase", "password2": "a-long-pass-phrase"}
+
+    def meanwhile(form_class: type, **values: object) -> None:
+        clean = form_class.clean
+
+        def clean_and_change(form: forms.Form) -> object:
+            Agent.objects.filter(pk=bank.teller.pk).update(**values)
+            return clean(form)
+
+        monkeypatch.setattr(form_class, "clean", clean_and_change)
+
+    meanwhile(AgentForm, sessions_ended=7)
+    client.post(address(Agent, "change", bank.teller.pk), form)
+    meanwhile(PasswordForm, is_active=False)
+    client.post(reverse("admin:auth_user_password_change", args=[bank.teller.pk]), given)
+
+    now = Agent.objects.get(pk=bank.teller.pk)
+    assert (now.role, now.sessions_ended, now.is_active) == ("auditor", 7, False)
+    assert now.check_password(given["password1"])
+
+
+@pytest.mark.parametrize("model", [*WATCHED, *KEPT])
+def test_no_number_of_words_makes_a_search_fail(bank, signed_in, model: type) -> None:
+    """Meant to fail with Django's own search, which asks SQLite for each of them at once."""
+    assert page_of(signed_in(bank.supervisor), model, q="a " * 1_500)
 
 
 def test_an_administrator_gives_a_new_password_under_the_same_rules(bank, signed_in) -> None:
