@@ -62,6 +62,7 @@ class Feed extends EventTarget {
     window.addEventListener("online", () => this.hurry());
     window.addEventListener("pagehide", () => this.socket?.close());
     window.addEventListener("pageshow", (event) => event.persisted && this.hurry());
+    addEventListener("bankportal:goes-on", () => this.comeBack());
     document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
     this.connect();
   }
@@ -180,9 +181,15 @@ class Feed extends EventTarget {
       return;
     }
     this.watch();
+    this.comeBack();
+  }
+
+  comeBack() {
+    this.isOver = false;
     const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 1.8 ** this.attempts);
     this.attempts += 1;
     // Spread out, so that all the browsers of a bank do not come back in one moment.
+    clearTimeout(this.timer);
     this.timer = setTimeout(() => this.connect(), delay * (0.5 + Math.random()));
   }
 

@@ -39,7 +39,7 @@ class Session {
       document.addEventListener(name, (event) => event.isTrusted && this.noteUse(), { capture: true, passive: true });
     }
     document.addEventListener("visibilitychange", () => document.hidden || this.ask("GET"));
-    addEventListener("bankportal:signed-out", () => this.ask("GET"));
+    addEventListener("bankportal:signed-out", () => this.askWhetherItGoesOn());
     this.dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
       this.goOn();
@@ -81,6 +81,11 @@ class Session {
 
   async askOrEnd() {
     if (!(await this.ask("GET"))) this.end();
+  }
+
+  /** With another password, say, a session has another key, under which sockets have to come back. */
+  async askWhetherItGoesOn() {
+    if ((await this.ask("GET")) && !this.isOver) dispatchEvent(new CustomEvent("bankportal:goes-on"));
   }
 
   /**

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.dashboards import BADGE, LIVE_ROWS, balance, chart, counts, figure
 from tests.browser.test_teller import is_untouched, mark, text_of
 from tests.browser.test_teller_accessibility import faults
-from tests.browser.web_portal import WebPortal, french, sign_in
+from tests.browser.web_portal import PASSWORD, WebPortal, french, sign_in
 from tests.processes import wait_until
 
 HISTORY = """
@@ -408,6 +408,22 @@ def test_signing_out_elsewhere_ends_the_live_page(opened_by):
 
     expect(page.locator("dialog#session")).to_contain_text("est terminée", timeout=6_000)
     expect(page.locator("main")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("portal")
+def test_a_live_page_goes_on_where_its_session_has_another_key(opened_by):
+    """Meant to fail where it takes the end of its socket for the agent's sign-out."""
+    page = opened_by("auditor")
+    other = page.context.new_page()
+    other.goto("/auth/sessions/")
+    other.fill("[name=password]", PASSWORD)
+    other.keyboard.press("Enter")
+
+    with page.expect_websocket(timeout=10_000):
+        other.locator("button[value=others]").click()
+
+    expect(page.locator("html[data-live=live]")).to_have_count(1)
+    expect(page.locator("dialog#session")).to_be_hidden()
 
 
 def test_an_operator_sees_a_badge_and_no_customers(opened_by, portal):
