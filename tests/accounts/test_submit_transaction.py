@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.events import Deposit, decode
 from accounts.identifiers import new_transaction_id
-from accounts.models import Kind, Outbox, Submission
+from accounts.models import Agent, Kind, Outbox, Submission
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.services.submissions import IdAlreadyUsed, submit_transaction
 from tests.accounts.conftest import build_bank
@@ -130,6 +130,18 @@ def test_a_disabled_agent_submits_nothing(bank):
 
     with pytest.raises(PermissionDenied):
         submit(bank.teller)
+
+
+@pytest.mark.parametrize("what", ["is_active", "role", "branch"])
+def test_who_lost_the_right_while_the_request_waited_submits_nothing(bank, what):
+    """Meant to fail where the agent is taken as read: it may have waited for others who write."""
+    changed = {"is_active": False, "role": "operator", "branch": bank.stranger.branch}
+    Agent.objects.filter(pk=bank.teller.pk).update(**{what: changed[what]})
+
+    with pytest.raises(PermissionDenied):
+        submit(bank.teller)
+
+    assert not Submission.objects.exists()
 
 
 @pytest.mark.parametrize("number", ["C900", "C999", ""])
