@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ from streaming.file_lock import LockedByAnother, held
 
 # For what a killed run left behind to notice that it is alone, and to end.
 LEFTOVERS_S = 20.0
+# Without these nothing that is submitted is posted.
+_CARRIERS = {"broker", "topics", "relay", "consumer"}
 
 
 def run_portal(*, is_demo: bool, with_parent: bool) -> int:
@@ -130,16 +132,21 @@ def announce(listener: socket, supervisor: Supervisor) -> None:
         host,
         port,
         missing=supervisor.missing,
-        is_hopeless=supervisor.has_given_up,
-        say=partial(_welcome, address_of(listener)),
+        is_hopeless=lambda: bool(supervisor.stopped()),
+        say=partial(welcome, address_of(listener), supervisor.stopped),
     ).start()
 
 
-def _welcome(address: str, missing: Sequence[str]) -> None:
+def welcome(address: str, stopped: Callable[[], Sequence[str]], missing: Sequence[str]) -> None:
+    """Print where to go, what is ``missing`` yet, and what of it has ``stopped`` for good."""
     lines = ["", f"The {'pages are' if missing else 'portal is'} ready: {address}"]
-    if missing:
-        lines.append(f"Not working, as said above: {', '.join(missing)}.")
-        lines.append("What is submitted waits until they do.")
+    for_good = stopped()
+    if not_working := [each for each in missing if each in for_good]:
+        lines.append(f"Not working, as said above: {', '.join(not_working)}.")
+    if coming := [each for each in missing if each not in for_good]:
+        lines.append(f"Not ready yet: {', '.join(coming)}.")
+    if _CARRIERS.intersection(missing):
+        lines.append("What is submitted waits until all works.")
     if not settings.IS_LOCAL:
         lines.append(f"for your TLS proxy, which serves it as https://{settings.ALLOWED_HOSTS[0]}/")
     sign_in = sign_in_path(settings.DATA_DIR)

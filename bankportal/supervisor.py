@@ -123,9 +123,9 @@ class Supervisor:
         """Name those that do not work yet, or not any more. May be called from another thread."""
         return [place.plan.name for place in self._places if not place.is_ready]
 
-    def has_given_up(self) -> bool:
-        """Say whether one of them stopped on purpose. May be called from another thread."""
-        return any(place.has_given_up for place in self._places)
+    def stopped(self) -> list[str]:
+        """Name those that stopped on purpose. May be called from another thread."""
+        return [place.plan.name for place in self._places if place.has_given_up]
 
     def wake(self) -> None:
         """Let the loop look at once. May be called from another thread or a signal."""

@@ -9,6 +9,7 @@ import pytest
 
 from bankportal.ports import listening_socket
 from bankportal.process import Refused
+from bankportal.start import welcome
 from tests.processes import wait_until
 from tests.site.browserless import Visitor
 from tests.site.conftest import ROOT, Run, clean_environment
@@ -107,11 +108,36 @@ def test_a_wrong_address_of_kafka_leaves_the_pages_up_and_is_said(run, tmp_path)
 
     assert '"status": "ok"' in visitor(portal, tmp_path).get("/health/ready")
     portal.wait_for("The pages are ready: ")
-    portal.wait_for("Not working, as said above: topics, consumer, relay, history.")
+    portal.wait_for("Not ready yet: topics, consumer, relay, history.")
+    portal.wait_for("What is submitted waits until all works.")
     assert "unset KAFKA_BOOTSTRAP_SERVERS" in portal.said
     assert "topics did not succeed" not in portal.said
     assert "broker " not in portal.said
     assert "Traceback" not in portal.said
+
+
+@pytest.mark.parametrize(
+    ("missing", "stopped", "said"),
+    [
+        ([], [], ["The portal is ready: http://x/"]),
+        (["history"], [], ["The pages are ready: http://x/", "Not ready yet: history."]),
+        (
+            ["broker", "topics", "demo"],
+            ["broker"],
+            [
+                "The pages are ready: http://x/",
+                "Not working, as said above: broker.",
+                "Not ready yet: topics, demo.",
+                "What is submitted waits until all works.",
+            ],
+        ),
+    ],
+)
+def test_what_lacks_is_said_to_have_stopped_only_where_it_has(missing, stopped, said, capsys):
+    welcome("http://x/", lambda: stopped, missing)
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert [line for line in lines if "Agents" not in line][:-1] == said
 
 
 @pytest.mark.parametrize("place", ["/dev/null/data", "/proc/data"])
