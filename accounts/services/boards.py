@@ -26,6 +26,7 @@ from accounts.selectors.boards import (
     query_shown_to,
 )
 from accounts.services.audit import Deed, Subject, record
+from accounts.services.rights import refuse_who_lost_the_right
 
 Layout = Sequence[dict[str, Any]]
 
@@ -139,8 +140,7 @@ def _boards_held(by: Agent) -> Iterator[None]:
     if not by.is_active or not by.sees_customers:
         raise PermissionDenied
     with atomic():
-        # SQLite has one writer at a time anyway.
-        Agent.objects.select_for_update().get(pk=by.pk)
+        refuse_who_lost_the_right(by)
         yield
 
 

@@ -21,6 +21,7 @@ from accounts.models import (
 from accounts.selectors.dead_letters import Place, place_of
 from accounts.selectors.redrives import discard_refusals, redrive_refusals
 from accounts.services.audit import Deed, Subject, Values, record
+from accounts.services.rights import refuse_who_lost_the_right
 
 REASON_LENGTH = 300
 NAME_LENGTH = 150
@@ -53,7 +54,7 @@ def redrive(letter_ids: Sequence[int], *, by: Agent | str, reason: str = "") -> 
     """
     name, why = _name_of(by), _one_line(reason)
     with atomic():
-        letters = _held(letter_ids)
+        letters = _held(letter_ids, by)
         refusals = redrive_refusals(letters)
         wanted = [each for each in letters if not refusals[each.pk]]
         rows = Outbox.objects.bulk_create(_to_publish(each) for each in wanted)
@@ -78,7 +79,7 @@ def discard(letter_ids: Sequence[int], *, by: Agent | str, reason: str) -> list[
     if not why:
         raise ReasonRefused(_("Say why: a dead letter is discarded with a reason."))
     with atomic():
-        letters = _held(letter_ids, without=("key", "value"))
+        letters = _held(letter_ids, by, without=("key", "value"))
         refusals = discard_refusals(letters)
         wanted = [each for each in letters if not refusals[each.pk]]
         DeadLetterDecision.objects.bulk_create(
@@ -112,8 +113,12 @@ def _one_line(reason: str) -> str:
     return text
 
 
-def _held(letter_ids: Sequence[int], *, without: Sequence[str] = ()) -> list[DeadLetter]:
+def _held(
+    letter_ids: Sequence[int], by: Agent | str, *, without: Sequence[str] = ()
+) -> list[DeadLetter]:
     """Give the letters, so that nobody else decides about them before this transaction ends."""
+    if isinstance(by, Agent):
+        refuse_who_lost_the_right(by)
     letters = DeadLetter.objects.filter(pk__in=letter_ids).defer(*without).order_by("pk")
     # SQLite has one writer at a time anyway.
     return list(letters.select_for_update())

@@ -16,6 +16,7 @@ from accounts.models.fields import instant
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.selectors.scope import accounts_seen_by
 from accounts.services.audit import Deed, Subject, record
+from accounts.services.rights import refuse_who_lost_the_right
 from accounts.tracing import trace_headers
 
 _SAME_CONTENT = (
@@ -107,7 +108,7 @@ def file_submission(submission: Submission, *, branch_id: int | None) -> Submiss
     Raises ``IntegrityError`` when the id is taken, by a submission or in the ledger, and
     ``PermissionDenied`` for an agent who was disabled, moved or given another role meanwhile.
     """
-    _refuse_who_lost_the_right(submission.submitted_by)
+    refuse_who_lost_the_right(submission.submitted_by)
     if Entry.objects.filter(transaction_id=submission.transaction_id).exists():
         raise IntegrityError("The ledger has concluded this id.")
     submission.save(force_insert=True)
@@ -122,13 +123,6 @@ def file_submission(submission: Submission, *, branch_id: int | None) -> Submiss
     )
     record(_deed(submission, branch_id), by=submission.submitted_by)
     return submission
-
-
-def _refuse_who_lost_the_right(agent: Agent) -> None:
-    # Since the request came it may have waited for others who write, for seconds.
-    as_read = {"role": agent.role, "branch_id": agent.branch_id}
-    if not Agent.objects.filter(pk=agent.pk, is_active=True, **as_read).exists():
-        raise PermissionDenied
 
 
 def same_submission(wanted: Submission) -> Submission:

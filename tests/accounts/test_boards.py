@@ -5,7 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DataError, IntegrityError
 from django.db.transaction import atomic
 
-from accounts.models import Board
+from accounts.models import Agent, Board
 from accounts.selectors.boards import (
     MOST_BOARDS,
     NoSuchBoard,
@@ -129,6 +129,16 @@ def test_copies_of_one_dashboard_have_names_of_their_own(bank):
 def test_an_operator_makes_none(bank):
     with pytest.raises(PermissionDenied):
         made(bank, by=bank.operator)
+
+
+def test_who_lost_the_right_while_the_request_waited_shares_nothing(bank):
+    board = made(bank)
+    Agent.objects.filter(pk=bank.teller.pk).update(is_active=False)
+
+    with pytest.raises(PermissionDenied):
+        share_board(board_id=board.pk, role="auditor", by=bank.teller)
+
+    assert Board.objects.get().shared_with == ""
 
 
 def test_the_second_of_two_windows_is_refused_and_overwrites_nothing(bank):

@@ -1,9 +1,11 @@
 """Dead letters in the admin: what operators see of them, and deciding about them."""
 
 import re
+from functools import partial
 
 import pytest
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
@@ -172,6 +174,17 @@ def test_the_others_who_watch_decide_nothing(bank, letters, signed_in, role) -> 
     assert decisions() == []
     for page in (LIST, address(DeadLetter, "change", letters[0].pk)):
         assert "redrive_letters" not in client.get(page).text
+
+
+def test_who_lost_the_right_while_the_request_waited_decides_nothing(bank, letters) -> None:
+    Agent.objects.filter(pk=bank.operator.pk).update(role="auditor")
+    chosen = [each.pk for each in letters]
+
+    for decide in (redrive, partial(discard, reason="why")):
+        with pytest.raises(PermissionDenied):
+            decide(chosen, by=bank.operator)
+
+    assert decisions() == []
 
 
 def test_a_role_that_is_lost_decides_nothing_more(bank, letters, signed_in) -> None:

@@ -10,16 +10,19 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connection, connections
+from django.db.transaction import atomic
 from django.utils import timezone
 
 from accounts.events import Deposit, decode
 from accounts.identifiers import new_transaction_id
-from accounts.models import Agent, Kind, Outbox, Submission
+from accounts.models import Act, Agent, Kind, Outbox, Submission
 from accounts.selectors.accounts import NoSuchAccount
+from accounts.services.audit import Deed, about_agent, record
 from accounts.services.submissions import IdAlreadyUsed, submit_transaction
 from tests.accounts.conftest import build_bank
 from tests.builders import submitted
 from tests.databases import only_on
+from tests.processes import wait_until
 
 
 def submit(by, **changes):
@@ -142,6 +145,37 @@ def test_who_lost_the_right_while_the_request_waited_submits_nothing(bank, what)
         submit(bank.teller)
 
     assert not Submission.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@only_on("postgresql", "SQLite has one writer at a time")
+def test_a_right_that_is_being_taken_away_is_waited_for(transactional_db):
+    """Meant to fail where it is only looked at: what is submitted would wait for the audit log."""
+    bank = build_bank()
+
+    def submitted_elsewhere():
+        try:
+            submit(bank.teller)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        with atomic():
+            Agent.objects.filter(pk=bank.teller.pk).update(is_active=False)
+            deed = Deed(act=Act.AGENT_CHANGED, about=about_agent(bank.teller))
+            record(deed, by=bank.administrator)
+            asked = elsewhere.submit(submitted_elsewhere)
+            wait_until(somebody_waits, "the submission to wait")
+        with pytest.raises(PermissionDenied):
+            asked.result(30)
+
+    assert not Submission.objects.exists()
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
 
 
 @pytest.mark.parametrize("number", ["C900", "C999", ""])

@@ -3,11 +3,12 @@
 import re
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
 
 from accounts.models import Act, Agent, AuditRecord, Role
-from accounts.services.access import give_new_password, take_password
+from accounts.services.access import end_sessions, give_new_password, take_password, unlock
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.second_factors import App, has_factors, password_given, recovery_codes
 from tests.accounts.test_lock_out import fail, signs_in
@@ -197,3 +198,31 @@ def test_nobody_waits_for_the_making_of_a_password(bank, monkeypatch):
     take_password(bank.teller, "quelques mots sans rapport")
 
     assert within == [len(connection.savepoint_ids)] * 2
+
+
+@pytest.mark.parametrize(
+    ("who", "changes"),
+    [
+        ("teller", {"role": Role.ADMINISTRATOR}),
+        ("teller", {"branch": "other"}),
+        ("supervisor", {"is_active": False}),
+        ("supervisor", {"role": Role.TELLER}),
+    ],
+)
+@pytest.mark.parametrize("act", [give_new_password, unlock, end_sessions])
+def test_nobody_helps_whom_they_may_not_help_any_more(bank, told, who, changes, act):
+    """Meant to fail where both are taken as read before a password is made, which takes a second.
+
+    A supervisor would have the password of a teller who is an administrator by now.
+    """
+    values = {
+        name: bank.stranger.branch if value == "other" else value for name, value in changes.items()
+    }
+    Agent.objects.filter(pk=getattr(bank, who).pk).update(**values)
+    before = Agent.objects.values().get(pk=bank.teller.pk)
+
+    with pytest.raises(PermissionDenied):
+        act(bank.teller, by=bank.supervisor)
+
+    assert Agent.objects.values().get(pk=bank.teller.pk) == before
+    assert told() == []
