@@ -29,6 +29,7 @@ from accounts.models import Act, Agent, Branch, Role
 from accounts.selectors.audit import others_acted_under
 from accounts.selectors.scope import agents_seen_by, branches_seen_by
 from accounts.services.audit import Deed, Subject, about_agent, about_branch, changes, record
+from accounts.services.rights import refuse_who_lost_the_right
 from accounts.services.sessions import end_all_sessions
 from accounts.sign_in import is_fresh, sign_in_again
 
@@ -43,6 +44,10 @@ else:
     _NewAgentForm = AdminUserCreationForm
 
 _ABOUT: Any = (_("Person"), {"fields": ("first_name", "last_name", "email")})
+# Of an agent; never the password, whose hash would be in the page.
+_KEPT_IN_FORMS = {
+    *("username", "first_name", "last_name", "email", "role", "branch", "is_active"),
+}
 _DUTY: Any = (_("Role"), {"fields": ("role", "branch")})
 
 
@@ -59,6 +64,7 @@ class KeptAdmin(WatchedAdmin):
     recorded: ClassVar[Sequence[str]]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        refuse_who_lost_the_right(watcher(request))
         former = self.model._default_manager.filter(pk=obj.pk).first() if change else None
         if change:
             # Nothing else: an agent may have signed out since, or have another password.
@@ -100,8 +106,16 @@ class BranchAdmin(KeptAdmin):
 class AgentForm(_AgentForm):
     """Django's, which would give an agent the name of another in other letters.
 
-    Sign-in finds names whatever their case: neither of the two could come in any more.
+    Sign-in finds names whatever their case: neither of the two could come in any more. And it would
+    take for changed what somebody else has changed since the form was opened: it is sent with what
+    it showed then.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in _KEPT_IN_FORMS & self.fields.keys():
+            is_sent = self.add_initial_prefix(name) in self.data
+            self.fields[name].show_hidden_initial = is_sent or not self.is_bound
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]
@@ -219,6 +233,7 @@ class AgentAdmin(KeptAdmin, _UserAdmin):
         if not is_fresh(request):
             return sign_in_again(request)
         with atomic():
+            refuse_who_lost_the_right(watcher(request))
             response = super().user_change_password(request, id, form_url)
             given = self.get_object(request, unquote(id))
             if agent and given and given.password != agent.password:

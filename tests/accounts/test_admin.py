@@ -31,6 +31,7 @@ from accounts.models import (
     Submission,
 )
 from accounts.services.boards import create_board
+from accounts.services.rights import refuse_who_lost_the_right
 from accounts.services.submissions import submit_transaction
 from tests.accounts.conftest import PASSWORD, Bank
 from tests.builders import A_DAY, encode, opened, raw, submitted, withdrawn
@@ -509,6 +510,45 @@ def test_an_administrator_writes_what_was_changed_and_nothing_else(
     now = Agent.objects.get(pk=bank.teller.pk)
     assert (now.role, now.sessions_ended, now.is_active) == ("auditor", 7, False)
     assert now.check_password(given["password1"])
+
+
+def test_a_form_opened_before_undoes_nothing_that_was_changed_since(bank, signed_in) -> None:
+    """Meant to fail where the form is compared with what is there now: it would open a closed
+    access again, for somebody's first name."""
+    client, page = signed_in(bank.administrator), address(Agent, "change", bank.teller.pk)
+    opened = dict(re.findall(r'name="(initial-\w+)" value="(.*?)"', client.get(page).text))
+    form = {"username": "teller", "role": "teller", "branch": bank.teller.branch_id}
+    nice = Branch.objects.get(code="nice")
+    client.post(page, {**form, "branch": nice.pk})
+
+    client.post(page, {**opened, **form, "is_active": "on", "first_name": "Zoé"})
+
+    now = Agent.objects.get(pk=bank.teller.pk)
+    assert (now.first_name, now.is_active, now.branch_id) == ("Zoé", False, nice.pk)
+    assert "initial-password" not in opened
+
+
+def test_an_administrator_who_is_none_any_more_changes_nobody(bank, signed_in, monkeypatch) -> None:
+    """Meant to fail where the role is only asked for before the form is looked at."""
+    client, before = signed_in(bank.administrator), Agent.objects.values().get(username="teller")
+    form = {"role": "auditor", "branch": "", "is_active": "on", "username": "teller"}
+    given = {"password1": "a-long-pass-phrase", "password2": "a-long-pass-phrase"}
+
+    def meanwhile(agent: Agent, *beside: Agent) -> None:
+        Agent.objects.filter(pk=bank.administrator.pk).update(is_active=False)
+        refuse_who_lost_the_right(agent, *beside)
+
+    monkeypatch.setattr("accounts.admin.people.refuse_who_lost_the_right", meanwhile)
+    codes = []
+    for page, fields in (
+        (address(Agent, "change", bank.teller.pk), form),
+        (reverse("admin:auth_user_password_change", args=[bank.teller.pk]), given),
+    ):
+        codes.append(client.post(page, fields).status_code)
+        Agent.objects.filter(pk=bank.administrator.pk).update(is_active=True)
+
+    assert codes == [403, 403]
+    assert Agent.objects.values().get(username="teller") == before
 
 
 @pytest.mark.parametrize("model", [*WATCHED, *KEPT])
