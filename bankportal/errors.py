@@ -19,6 +19,14 @@ def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "400.html", status=HTTPStatus.BAD_REQUEST)
 
 
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that there is nothing at an address.
+
+    Django's own page would look for a token in the form, and fail over one that it refuses.
+    """
+    return render(request, "404.html", status=HTTPStatus.NOT_FOUND)
+
+
 def page_failed(request: HttpRequest) -> HttpResponse:
     """Ask to try again where the database cannot serve for now; else own up to a fault."""
     return try_again(request) if passes(sys.exception()) else _fault(request)

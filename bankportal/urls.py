@@ -75,4 +75,5 @@ urlpatterns = [
 ]
 
 handler400 = "bankportal.errors.not_understood"
+handler404 = "bankportal.errors.not_found"
 handler500 = "bankportal.errors.page_failed"

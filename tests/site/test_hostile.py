@@ -169,6 +169,26 @@ def test_nothing_is_read_by_another_encoding_than_ours(bank: Bank, charset: str)
         assert each.generic("POST", page, part, content_type=kind).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("application/x-www-form-urlencoded; charset=latin-1", "a=1"),
+        ("application/x-www-form-urlencoded", "&".join(f"a{number}=1" for number in range(300))),
+        (
+            "multipart/form-data; boundary=b",
+            '--b\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\nc\r\n--b--\r\n',
+        ),
+    ],
+    ids=["another encoding", "many fields", "a file"],
+)
+def test_where_there_is_nothing_no_form_is_read(bank: Bank, kind: str, form: str) -> None:
+    """Meant to fail with Django's own page, which would look for a token in it."""
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.get("/auth/login/")
+
+    assert client.generic("POST", "/nothing/", form, content_type=kind).status_code == 404
+
+
 def test_another_sites_form_changes_nothing(bank: Bank) -> None:
     teller, administrator = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
     teller.force_login(bank.teller)
