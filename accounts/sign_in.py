@@ -100,8 +100,12 @@ class AgentAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is un
         return refusal
 
     def login(self, request: HttpRequest, user: Agent) -> None:
-        """Sign the agent in, unless what ends sessions has come since it was begun."""
+        """Sign the agent in, unless what ends sessions has come since it was begun.
+
+        To look at a password takes a second, to give a code minutes.
+        """
         begun_with = request.session.pop(BEGUN_WITH, "")
+        user.refresh_from_db(fields=["is_active", "password", "sessions_ended"])
         if not user.is_active:
             clear_login(request)
             raise ImmediateHttpResponse(self.respond_user_inactive(request, user))

@@ -12,6 +12,7 @@ from accounts.views.own_sign_in import (
     PasskeyAgainView,
     PasskeyAloneView,
     own_app,
+    own_codes,
     own_factor,
     own_password,
     own_sessions,
@@ -35,7 +36,11 @@ auth_urls = [
     path("factors/again/", mfa_views.reauthenticate, name="mfa_reauthenticate"),
     path("factors/app/", own_app, name="mfa_activate_totp"),
     path("factors/app/remove/", own_factor(totp_views.deactivate_totp), name="mfa_deactivate_totp"),
-    path("factors/codes/", code_views.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path(
+        "factors/codes/",
+        own_codes(code_views.view_recovery_codes),
+        name="mfa_view_recovery_codes",
+    ),
     path(
         "factors/codes/new/",
         own_factor(code_views.generate_recovery_codes),
@@ -43,7 +48,7 @@ auth_urls = [
     ),
     path(
         "factors/codes/codes.txt",
-        code_views.download_recovery_codes,
+        own_codes(code_views.download_recovery_codes),
         name="mfa_download_recovery_codes",
     ),
     path("passkeys/", passkeys, name="mfa_list_webauthn"),

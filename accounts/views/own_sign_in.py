@@ -6,11 +6,13 @@ from typing import Any, cast
 
 from allauth.account import views as allauth_views
 from allauth.core import ratelimit
-from allauth.mfa.totp.views import activate_totp
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.views import ActivateTOTPView
 from allauth.mfa.webauthn.views import LoginWebAuthnView, ReauthenticateWebAuthnView
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
+from django.db.transaction import atomic
 from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -96,16 +98,50 @@ def own_sessions(request: AgentRequest) -> HttpResponseBase:
     return redirect("own_sessions")
 
 
+class OwnAppView(ActivateTOTPView):  # type: ignore[misc]
+    """allauth's, which would set up an app in a session that has ended meanwhile.
+
+    Only what is written holds the session: to count codes waits for others who count them, up to a
+    second, in which nobody else could write to SQLite.
+    """
+
+    def form_valid(self, form: Any) -> HttpResponseBase:
+        with held(self.request, self.request.user):
+            response: HttpResponseBase = super().form_valid(form)
+        return response
+
+
 @for_agents
 @changing_as_often_as_allowed
-@while_it_goes_on
 def own_app(request: AgentRequest) -> HttpResponseBase:
     """Set an authenticator app up; of the same form sent twice at once, one does."""
     try:
-        response: HttpResponseBase = activate_totp(request)
+        response: HttpResponseBase = OwnAppView.as_view()(request)
     except IntegrityError:
         return redirect("mfa_index")
+    except SessionOver:
+        return redirect(request.get_full_path())
     return response
+
+
+def own_codes(page: Address[...]) -> Address[...]:
+    """Give a page of allauth's that shows recovery codes.
+
+    The first time it notes that they were seen, and writes all that it has read of them: a code
+    that is used meanwhile could be used once more.
+    """
+
+    @wraps(page)
+    def guarded(request: AgentRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        codes = Authenticator.objects.filter(
+            user=request.user, type=Authenticator.Type.RECOVERY_CODES
+        )
+        with atomic():
+            # SQLite has one writer at a time anyway.
+            list(codes.select_for_update())
+            return page(request, *args, **kwargs)
+
+    return for_agents(cast("Page[...]", guarded))
 
 
 def own_factor(page: Address[...]) -> Address[...]:

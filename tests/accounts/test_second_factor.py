@@ -486,6 +486,74 @@ def test_a_sign_in_that_waits_for_its_code_ends_with_what_ends_sessions(bank, en
     assert not AuditRecord.objects.filter(act=Act.SIGN_IN, outcome=AuditOutcome.DONE).exists()
 
 
+@pytest.mark.parametrize("end", [password_changed, end_all_sessions, access_closed])
+def test_a_sign_in_ends_with_what_ends_sessions_while_its_password_is_looked_at(
+    bank, monkeypatch, end
+):
+    """Meant to fail where the agent is taken as read: the log would say that who left signed in."""
+    look = Agent.check_password
+
+    def meanwhile(agent, password):
+        is_right = look(agent, password)
+        end(Agent.objects.get(pk=agent.pk))
+        return is_right
+
+    monkeypatch.setattr(Agent, "check_password", meanwhile)
+    client = Client()
+    password_given(client, bank.teller)
+
+    assert "_auth_user_id" not in client.session
+    assert not AuditRecord.objects.filter(act=Act.SIGN_IN, outcome=AuditOutcome.DONE).exists()
+
+
+def test_nobody_waits_while_codes_are_counted(bank, monkeypatch):
+    """Meant to fail in a transaction: SQLite has one writer, who would wait for who counts too."""
+    within = []
+
+    def noted(*_whose, **_more):
+        within.append(len(connection.savepoint_ids))
+        return lambda: None
+
+    monkeypatch.setattr("allauth.mfa.totp.forms.check_rate_limit", noted)
+    client = with_password_alone(bank.teller)
+    client.get("/auth/factors/app/")
+    client.post("/auth/factors/app/", {"code": "000000"})
+
+    assert within == [len(connection.savepoint_ids)]
+
+
+def test_no_app_is_set_up_in_a_session_that_was_ended_meanwhile(bank, monkeypatch):
+    def meanwhile(*_whose, **_more):
+        remove_second_factor(bank.supervisor, by=bank.administrator)
+        return lambda: None
+
+    client = with_password_alone(bank.supervisor)
+    page = client.get("/auth/factors/app/").content.decode()
+    app = App(re.search(r'<code class="secret">(\w+)</code>', page)[1])
+    monkeypatch.setattr("allauth.mfa.totp.forms.check_rate_limit", meanwhile)
+    response = client.post("/auth/factors/app/", {"code": app.code()})
+
+    assert not has_factors(bank.supervisor)
+    assert response.headers["Location"] == "/auth/factors/app/"
+
+
+@pytest.mark.parametrize("page", ["/auth/factors/codes/", "/auth/factors/codes/codes.txt"])
+def test_codes_are_held_while_it_is_noted_that_they_were_seen(bank, page):
+    """Meant to fail without: what was read of them is written anew, and used ones are new again."""
+    App.of(bank.teller)
+    recovery_codes(bank.teller)
+    client = with_password_alone(bank.teller)
+
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(page).status_code == 200
+
+    asked_of_codes = [each["sql"] for each in asked if "mfa_authenticator" in each["sql"]]
+    place = [each["sql"] for each in asked].index(asked_of_codes[0])
+    assert asked[place - 1]["sql"].startswith(("SAVEPOINT", "BEGIN"))
+    assert connection.vendor == "sqlite" or asked_of_codes[0].endswith("FOR UPDATE")
+    assert asked_of_codes[-1].startswith("UPDATE")
+
+
 def test_passkeys_are_kept_in_bounds(bank, monkeypatch):
     monkeypatch.setattr("accounts.sign_in_forms.MOST_PASSKEYS", 2)
     client = at_localhost()
