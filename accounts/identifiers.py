@@ -40,8 +40,9 @@ def derived_transaction_id(day: date, identity: str) -> UUID:
 
 
 def is_free_for_a_form(identifier: UUID) -> bool:
-    """Say whether a form may carry ``identifier``.
+    """Say whether a form may carry ``identifier``: one made like those of ``new_transaction_id``.
 
-    None may take a derived one from its row, and the nil UUID stands for no transaction.
+    Others may be derived from what they stand for, by us (version 8) or by another system, whose
+    transaction would be dead where a form had taken its id before.
     """
-    return identifier.version != 8 and identifier.int != 0
+    return identifier.version == 7

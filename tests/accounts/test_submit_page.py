@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 from django.db import connection
@@ -162,6 +162,8 @@ def test_an_opening_with_a_used_id_leads_to_the_earlier_receipt(bank, signed_in)
         ("not an id", "Le formulaire est arrivé avec un numéro abîmé."),
         ("0192f0c1", "Le formulaire est arrivé avec un numéro abîmé."),
         (str(UUID(int=0)), "Le formulaire est arrivé avec un numéro abîmé."),
+        # What another system may derive for a transaction of its own.
+        (str(uuid5(NAMESPACE_URL, "a")), "Le formulaire est arrivé avec un numéro abîmé."),
     ],
 )
 @pytest.mark.parametrize("address", ["/transactions/new/", "/accounts/new/"])
