@@ -17,6 +17,7 @@ from accounts.admin.paging import BoundedPaginator
 from accounts.admin.shown import day
 from accounts.models import ADMIN_ROLES, Agent, ObjectKind, Role
 from accounts.refused_requests import keep_from_agent
+from accounts.selectors.scope import sees_every_branch
 from accounts.services.audit import Subject
 
 # Django's admin takes type arguments for the type checker only.
@@ -52,6 +53,8 @@ class WatchedAdmin(_ModelAdmin):
 
     seen_by: ClassVar[Callable[[Agent], QuerySet[Any]]]
     viewed_by: ClassVar[Collection[str]] = CUSTOMER_ROLES
+    # Columns that nobody may ask the list about but those who see every branch.
+    of_every_branch: ClassVar[Collection[str]] = ()
     # What a list need not read: bytes of up to a megabyte a row.
     left_out_of_lists: ClassVar[Collection[str]] = ()
 
@@ -100,6 +103,12 @@ class WatchedAdmin(_ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WatchedList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        is_kept = lookup.split("__", maxsplit=1)[0] in self.of_every_branch
+        if request is None or (is_kept and not sees_every_branch(watcher(request))):
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -26,8 +26,6 @@ _FATES: dict[Fate, Any] = {
     "rejected": _("Redriven, rejected"),
     "dead": _("Redriven, dead again"),
 }
-# What may be any customer's: whoever may not see all of them asks the list nothing about it.
-_CONTENT = {"key", "value", "detail", "digest"}
 
 
 class DeadLetterList(WatchedList):
@@ -46,6 +44,8 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
 
     seen_by = dead_letters_seen_by
     viewed_by = ADMIN_ROLES
+    # What may be any customer's; digest and link tell whether a guess of it is right.
+    of_every_branch = ("key", "value", "detail", "digest", "link")
     left_out_of_lists = ("value",)
     ordering = ("-id",)
     list_filter = (DecisionFilter, DeadReasonFilter)
@@ -68,18 +68,11 @@ class DeadLetterAdmin(DecidingAdmin, SearchedExactly, WatchedAdmin):
             *_content_for(watcher(request)),
             "logged_shown",
             "concluded_shown",
-            "link_shown",
             "fate_shown",
             "decided_by",
             "decided_at",
             "decided_why",
         )
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        is_about_content = lookup.split("__", maxsplit=1)[0] in _CONTENT
-        if request is None or (is_about_content and not sees_every_branch(watcher(request))):
-            return False
-        return super().lookup_allowed(lookup, value, request)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -175,8 +168,9 @@ def _content_for(agent: Agent) -> tuple[str, ...]:
     if _is_operator(agent):
         return ("reason", _detail_for(agent), "transaction_id")
     value = "own_value_shown" if agent.role in BRANCH_ROLES else "value_shown"
-    about = ("reason", _detail_for(agent), "transaction_id", "entry", "submission", "digest_shown")
-    return ("key_shown", value, *about)
+    about = ("reason", _detail_for(agent), "transaction_id", "entry", "submission")
+    proof = ("digest_shown", "link_shown") if sees_every_branch(agent) else ()
+    return ("key_shown", value, *about, *proof)
 
 
 def _detail_for(agent: Agent) -> str:

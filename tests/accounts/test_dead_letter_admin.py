@@ -124,12 +124,36 @@ def test_a_branch_reads_no_message_that_names_two_accounts(bank, signed_in) -> N
         {"value__contains": "Camille"},
         {"detail__contains": "Camille"},
         {"digest__isnull": "0"},
+        {"link__isnull": "0"},
     ],
 )
 def test_an_operator_cannot_ask_the_list_about_customers(bank, letters, signed_in, query) -> None:
     response = signed_in(bank.operator).get(LIST, query)
 
     assert response.status_code == 400 or not response.context["cl"].result_list
+
+
+def test_nothing_by_which_a_guess_can_be_tried_is_shown_to_who_may_not_see_all(
+    bank, letters, signed_in
+) -> None:
+    """Meant to fail where links are: with the one before it, they tell if a guess is right."""
+    position = LogPosition.objects.get(partition=letters[0].partition)
+    entry = Entry.objects.filter(account="C100").latest("id")
+    pages = [
+        address(DeadLetter, "change", letters[0].pk),
+        address(LogPosition, "change", position.pk),
+        address(Entry, "change", entry.pk),
+    ]
+    links = (letters[0].link, position.link, entry.link)
+    proofs = {bytes(each).hex() for each in (letters[0].digest, *links)}
+
+    def shown_to(agent: Agent) -> set[str]:
+        client = signed_in(agent)
+        texts = "".join(client.get(page).text for page in pages)
+        return {proof for proof in proofs if proof in texts}
+
+    assert shown_to(bank.auditor) == proofs
+    assert shown_to(bank.supervisor) == shown_to(bank.operator) == set()
 
 
 def test_an_operator_finds_a_letter_by_its_transaction(bank, letters, signed_in) -> None:
