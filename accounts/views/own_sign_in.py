@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import Agent
 from accounts.selectors.open_sessions import open_sessions
-from accounts.selectors.sessions import time_left
+from accounts.selectors.sessions import Standing, standing_of, time_left
 from accounts.services.sessions import (
     SessionOver,
     end_other_sessions,
@@ -43,16 +43,18 @@ from accounts.views.doors import (
 def session_state(request: HttpRequest) -> JsonResponse:
     """Tell the page whose session it is and how many seconds are left; a POST prolongs it.
 
-    A page of an agent before shows nothing any more, like one whose session has ended.
+    A page of an agent before shows nothing any more, like one whose session has ended. One that
+    goes on may still open nothing (``opens``), as long as it owes a factor or a password.
     """
     if not isinstance(request.user, Agent):
-        none = {"agent": None, "left_s": 0, "whole_s": 0}
+        none = {"agent": None, "left_s": 0, "whole_s": 0, "opens": False}
         return JsonResponse(none, status=HTTPStatus.UNAUTHORIZED)
     if request.method == "POST":
         note_activity(request.session, at_least_s=0)
     left = time_left(request.session)
+    opens = standing_of(request.session, request.user) is Standing.SIGNED_IN
     found = {"agent": request.user.pk, "left_s": left.seconds, "whole_s": left.whole_s}
-    return JsonResponse(found)
+    return JsonResponse({**found, "opens": opens})
 
 
 def while_it_goes_on(page: Page[Rest]) -> Page[Rest]:

@@ -8,7 +8,7 @@ const AT_MOST_EVERY_MS = 60_000;
 const LOOK_MS = 500;
 const ASK_EVERY_MS = 3_000;
 
-/** @typedef {{ agent: number | null, left_s: number, whole_s: number }} State */
+/** @typedef {{ agent: number | null, left_s: number, whole_s: number, opens: boolean }} State */
 
 /** Watches over the session of the page, where there is one. */
 export function startSession() {
@@ -30,6 +30,7 @@ class Session {
     // Said once, where nothing can be done about it.
     this.isTold = false;
     this.isOver = false;
+    this.opens = true;
     this.texts = new Map([...dialog.querySelectorAll("[data-idle], [data-whole]")].map((each) => [each, each.textContent ?? ""]));
   }
 
@@ -83,9 +84,12 @@ class Session {
     if (!(await this.ask("GET"))) this.end();
   }
 
-  /** With another password, say, a session has another key, under which sockets have to come back. */
+  /**
+   * With another password, say, a session has another key, under which sockets have to come back.
+   * One that owes something first, as a second factor for another role, would be turned away again and again.
+   */
   async askWhetherItGoesOn() {
-    if ((await this.ask("GET")) && !this.isOver) dispatchEvent(new CustomEvent("bankportal:goes-on"));
+    if ((await this.ask("GET")) && this.opens && !this.isOver) dispatchEvent(new CustomEvent("bankportal:goes-on"));
   }
 
   /**
@@ -117,6 +121,7 @@ class Session {
   take(state) {
     this.endsAt = Date.now() + state.left_s * 1000;
     this.canGoOn = state.whole_s > WARNING_S;
+    this.opens = state.opens;
     if (state.left_s <= 0 || state.agent !== this.agent) this.end();
     else if (state.left_s <= WARNING_S) this.warn();
     else if (this.dialog.open) this.dialog.close();

@@ -97,6 +97,13 @@ def test_a_page_asks_how_long_it_has_and_goes_on(client):
     assert IDLE_S - 5 < prolonged["left_s"] <= IDLE_S
 
 
+def test_a_page_is_told_whether_its_session_opens_anything(client):
+    assert client.get("/auth/session/", headers=FETCHED).json()["opens"]
+
+    Agent.objects.update(must_change_password=True)
+    assert not client.get("/auth/session/", headers=FETCHED).json()["opens"]
+
+
 def test_nothing_prolongs_a_session_beyond_its_last_hour(client):
     remember(client, **{BEGAN: now() - WHOLE_S + 30})
 

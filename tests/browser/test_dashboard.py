@@ -426,6 +426,22 @@ def test_a_live_page_goes_on_where_its_session_has_another_key(opened_by):
     expect(page.locator("dialog#session")).to_be_hidden()
 
 
+def test_a_live_page_whose_session_owes_something_first_stands_still(opened_by, portal):
+    """Meant to fail where it comes back: it would be turned away again and again."""
+    page = opened_by("auditor")
+    page.evaluate("addEventListener('bankportal:goes-on', () => { window.wentOn = true; })")
+
+    with page.expect_response("**/auth/session/") as asked:
+        portal.execute(
+            "UPDATE accounts_agent SET must_change_password = true WHERE username = 'auditor'"
+        )
+    asked.value.finished()
+    page.evaluate("new Promise((done) => setTimeout(done))")
+
+    assert page.evaluate("window.wentOn") is None
+    expect(page.locator("html[data-live=out]")).to_have_count(1)
+
+
 def test_an_operator_sees_a_badge_and_no_customers(opened_by, portal):
     page = opened_by("operator")
 
