@@ -40,9 +40,9 @@ def derived_transaction_id(day: date, identity: str) -> UUID:
 
 
 def is_free_for_a_form(identifier: UUID) -> bool:
-    """Say whether a form may carry ``identifier``: one made like those of ``new_transaction_id``.
+    """Say whether a form may carry ``identifier``: one of version 4 or 7, which nobody derives.
 
     Others may be derived from what they stand for, by us (version 8) or by another system, whose
     transaction would be dead where a form had taken its id before.
     """
-    return identifier.version == 7
+    return identifier.version in {4, 7}
