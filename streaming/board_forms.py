@@ -39,7 +39,10 @@ class SavedViewForm(forms.Form):
 
 
 class BoardForm(forms.Form):
-    """A dashboard's name, and the role whose agents may open it."""
+    """A dashboard's name, and the role whose agents may open it.
+
+    It is sent with whom the page showed, so that one opened before shares nothing anew.
+    """
 
     name = forms.CharField(label=_("Name"), required=False)
     shared_with = forms.ChoiceField(
@@ -47,6 +50,11 @@ class BoardForm(forms.Form):
         required=False,
         choices=[("", _("Nobody")), *((role.value, role.label) for role in READER_ROLES)],
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        is_sent = self.add_initial_prefix("shared_with") in self.data
+        self.fields["shared_with"].show_hidden_initial = is_sent
 
 
 class FirstForm(forms.Form):

@@ -79,7 +79,7 @@ def board_settings(request: AgentRequest, board_id: int) -> HttpResponse:
     form = BoardForm(typed, initial={"name": board.name, "shared_with": board.shared_with})
     if form.is_valid():
         try:
-            _settle(board, form.cleaned_data, request.user)
+            _settle(board, form, request.user)
             return redirect("boards")
         except NameRefused as reason:
             form.add_error("name", str(reason))
@@ -180,7 +180,9 @@ def _own(agent: Agent, board_id: int) -> Board:
         raise Http404 from reason
 
 
-def _settle(board: Board, wanted: dict[str, str], agent: Agent) -> None:
+def _settle(board: Board, form: BoardForm, agent: Agent) -> None:
+    wanted = form.cleaned_data
     with atomic():
         rename_board(board_id=board.pk, name=wanted["name"], by=agent)
-        share_board(board_id=board.pk, role=wanted["shared_with"], by=agent)
+        if "shared_with" in form.changed_data:
+            share_board(board_id=board.pk, role=wanted["shared_with"], by=agent)

@@ -253,6 +253,18 @@ def test_a_dashboard_is_renamed_shared_copied_and_deleted_by_plain_forms(bank, b
     assert board.shared_with == ""
 
 
+def test_settings_opened_before_share_nothing_that_is_shared_no_more(bank, board, signed_in):
+    client, page = signed_in(bank.supervisor), f"/dashboards/{board.pk}/"
+    share_board(board_id=board.pk, role="auditor", by=bank.supervisor)
+    shown = re.search(r'name="(initial-shared_with)" value="(\w*)"', client.get(page).text)
+    share_board(board_id=board.pk, role="", by=bank.supervisor)
+
+    client.post(page, {"name": "Midi", "shared_with": "auditor", shown[1]: shown[2]})
+
+    board.refresh_from_db()
+    assert (board.name, board.shared_with) == ("Midi", "")
+
+
 def test_a_deleted_first_choice_gives_way_to_that_of_the_role(bank, board, signed_in):
     client = signed_in(bank.supervisor)
     open_first(board_id=board.pk, by=bank.supervisor)
