@@ -1,6 +1,7 @@
 """Passwords: those that somebody else gave, and those that an agent chooses."""
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from accounts.models import Agent, AuditRecord, Role
@@ -15,6 +16,22 @@ CHOSEN = "quelques mots sans rapport"
 def change(client, new: str = CHOSEN, old: str = PASSWORD, **more: str):
     form = {"oldpassword": old, "password1": new, "password2": new} | more
     return client.post("/auth/password/", form)
+
+
+@pytest.mark.parametrize("given", ["", "a hash of another one"])
+def test_a_hash_is_made_anew_unless_another_password_was_given_meanwhile(bank, given):
+    """Meant to fail with Django's own, which would bring the former password back."""
+    former = make_password(PASSWORD, hasher="pbkdf2_sha1")
+    agents = Agent.objects.filter(pk=bank.teller.pk)
+    agents.update(password=former)
+    agent = agents.get()
+    if given:
+        agents.update(password=given)
+
+    assert agent.check_password(PASSWORD)
+
+    kept = agents.get().password
+    assert kept == given or (not given and kept.startswith("pbkdf2_sha256$"))
 
 
 @pytest.fixture
