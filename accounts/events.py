@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -100,6 +100,8 @@ _identifier_decoder = msgspec.json.Decoder(_Identified)
 _address_decoder = msgspec.json.Decoder(_Addressed)
 _account_number = re.compile(ACCOUNT_NUMBER)
 
+Part = TypeVar("Part")
+
 
 def encode(event: Event) -> tuple[bytes, bytes]:
     """Give the key and the value under which ``event`` is published."""
@@ -141,22 +143,24 @@ def without_quotes(reason: str) -> str:
 
 def identifier_in(value: bytes) -> UUID | None:
     """Give the transaction id of a message that is no event, where it can be read at all."""
-    try:
-        identified = _identifier_decoder.decode(value)
-        _refuse_what_readers_differ_on(value)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    return identified.transaction_id
+    identified = _read_alike(_identifier_decoder, value)
+    return None if identified is None else identified.transaction_id
 
 
 def account_in(value: bytes) -> str | None:
     """Give the one account that a message is about, event or not, where every reader finds it."""
+    addressed = _read_alike(_address_decoder, value)
+    return None if addressed is None else addressed.account
+
+
+def _read_alike(decoder: msgspec.json.Decoder[Part], value: bytes) -> Part | None:
+    """Read a part of a message; None where there is none, or not the same for every reader."""
     try:
-        addressed = _address_decoder.decode(value)
+        found = decoder.decode(value)
         _refuse_what_readers_differ_on(value)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    return addressed.account
+    return found
 
 
 def _refuse_nul(event: Event) -> None:

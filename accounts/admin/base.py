@@ -55,6 +55,8 @@ class WatchedAdmin(_ModelAdmin):
     viewed_by: ClassVar[Collection[str]] = CUSTOMER_ROLES
     # Columns that nobody may ask the list about but those who see every branch.
     of_every_branch: ClassVar[Collection[str]] = ()
+    # What a row's page shows to nobody else.
+    shown_of_every_branch: ClassVar[Collection[str]] = ()
     # What a list need not read: bytes of up to a megabyte a row.
     left_out_of_lists: ClassVar[Collection[str]] = ()
 
@@ -109,6 +111,12 @@ class WatchedAdmin(_ModelAdmin):
         if request is None or (is_kept and not sees_every_branch(watcher(request))):
             return False
         return super().lookup_allowed(lookup, value, request)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        if sees_every_branch(watcher(request)):
+            return fields
+        return [each for each in fields if each not in self.shown_of_every_branch]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

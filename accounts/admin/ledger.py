@@ -1,17 +1,14 @@
 """The ledger in the admin: its entries and daily totals."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import SearchedExactly, WatchedAdmin, watcher
+from accounts.admin.base import SearchedExactly, WatchedAdmin
 from accounts.admin.filters import KindFilter, OutcomeFilter, ReasonFilter, TransactionKindFilter
 from accounts.admin.shown import amount, digest, moment, search_link, short_id
 from accounts.models import DailyTotal, Entry, Kind
-from accounts.selectors.scope import entries_seen_by, sees_every_branch, totals_seen_by
+from accounts.selectors.scope import entries_seen_by, totals_seen_by
 
 
 @admin.register(Entry)
@@ -35,6 +32,7 @@ class EntryAdmin(SearchedExactly, WatchedAdmin):
     list_filter = (KindFilter, OutcomeFilter, ReasonFilter, "business_date")
     # Two of them tell whether a guess of the message between is right, which may be anybody's.
     of_every_branch = ("link",)
+    shown_of_every_branch = ("link_shown",)
     fields = (
         "transaction_id",
         "account_link",
@@ -60,10 +58,6 @@ class EntryAdmin(SearchedExactly, WatchedAdmin):
         "submission",
         "dead_letters",
     )
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        is_for_all = sees_every_branch(watcher(request))
-        return tuple(name for name in self.fields if is_for_all or name != "link_shown")
 
     @admin.display(description=_("transaction"))
     def id_shown(self, entry: Entry) -> str:

@@ -1,16 +1,12 @@
 """The log in the admin: the logs followed, and how far each partition is."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import WatchedAdmin, watcher
+from accounts.admin.base import WatchedAdmin
 from accounts.admin.shown import digest, moment
 from accounts.models import ADMIN_ROLES, Agent, Log, LogPosition
-from accounts.selectors.scope import sees_every_branch
 
 
 def all_logs(_agent: Agent) -> QuerySet[Log]:
@@ -54,7 +50,9 @@ class LogPositionAdmin(WatchedAdmin):
 
     seen_by = all_positions
     viewed_by = ADMIN_ROLES
+    # A link and the one before it tell whether a guess of the message between is right.
     of_every_branch = ("first_link", "link")
+    shown_of_every_branch = ("first_link_shown", "link_shown")
     ordering = ("-log", "partition")
     list_display = (
         "partition",
@@ -69,11 +67,7 @@ class LogPositionAdmin(WatchedAdmin):
     )
     list_select_related = ("log",)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        # A link and the one before it tell whether a guess of the message between is right.
-        is_for_all = sees_every_branch(watcher(request))
-        links = ("first_link_shown", "link_shown") if is_for_all else ()
-        return (*self.list_display, "first_offset", "leader_epoch", *links)
+    fields = (*list_display, "first_offset", "leader_epoch", "first_link_shown", "link_shown")
 
     @admin.display(description=_("first link"))
     def first_link_shown(self, position: LogPosition) -> str:

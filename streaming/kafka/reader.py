@@ -111,11 +111,10 @@ def _headers_of(message: Message) -> Headers:
     return tuple(headers) if headers else ()
 
 
-def _refuse_fatal(messages: Iterable[Message]) -> None:
-    for each in messages:
-        error = each.error()
-        if error is not None and error.code() == KafkaError._FATAL:
-            raise ClientFailed(error.str())
+def _refuse_fatal(errors: Iterable[KafkaError]) -> None:
+    for each in errors:
+        if each.code() == KafkaError._FATAL:
+            raise ClientFailed(each.str())
 
 
 class Reader:
@@ -202,16 +201,16 @@ class Reader:
         if first is None:
             return []
         messages = [first, *self._client.consume(limit - 1, 0)]
-        failed = [each for each in messages if each.error() is not None]
+        failed = [(each, error) for each in messages if (error := each.error()) is not None]
         # It is said once, and maybe just as the partitions are taken away.
-        _refuse_fatal(failed)
+        _refuse_fatal(error for _message, error in failed)
         if self._assignments != assignments:
             # The partitions changed hands in between, so some of these may be of before.
             self.restart()
             return []
         try:
-            for each in failed:
-                self._refuse_unless_passing(each)
+            for each, error in failed:
+                self._refuse_unless_passing(each, error)
         except ReadFailed as failure:
             if failure.partition is not None:
                 self._rests_until[failure.partition] = time.monotonic() + REST_S
@@ -301,9 +300,8 @@ class Reader:
         self.assigned -= {each.partition for each in partitions}
         client.unassign()
 
-    def _refuse_unless_passing(self, message: Message) -> None:
-        error = message.error()
-        if error is None or self._is_passing(message, error):
+    def _refuse_unless_passing(self, message: Message, error: KafkaError) -> None:
+        if self._is_passing(message, error):
             return
         partition = message.partition()
         where = f"partition {partition}" if partition is not None else ""
