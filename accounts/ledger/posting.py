@@ -1,8 +1,12 @@
 """One batch of messages, one database transaction."""
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -24,8 +28,9 @@ from accounts.ledger.conclusions import (
 from accounts.ledger.dead_letters import add_dead_letters, buried_among
 from accounts.ledger.identity import LogReplaced
 from accounts.ledger.messages import LogIdentity
+from accounts.ledger.precedence import Batches
 from accounts.ledger.tables import LIVE, LedgerTables
-from accounts.models.log import Log, LogPosition
+from accounts.models.log import LogPosition
 
 Review = Callable[[Sequence[Understood | Refused], Sequence[Dead]], None]
 
@@ -85,14 +90,19 @@ def post_batch(  # noqa: PLR0913 each is said by name
     """
     partitions = _last_offsets(messages)
     began = time.perf_counter()
-    with ended_when_standing_still(), atomic(), connection.cursor() as cursor:
+    with (
+        _in_turn(tables) as batches,
+        ended_when_standing_still(),
+        atomic(),
+        connection.cursor() as cursor,
+    ):
         if tables.are_live:
             sql.end_if_standing_still(cursor)
             sql.wait_for_other_writers(cursor)
         # What waited for the lock was not posted yet.
         has_lock, now_ms = time.perf_counter(), time.time_ns() // 1_000_000
         if tables.are_live:
-            _refuse_replaced(log_id)
+            _refuse_replaced(cursor, log_id)
         for partition, last in partitions.items():
             at = expected[partition]
             if not sql.move_position(cursor, log_id, partition, at, last + 1, tables):
@@ -105,12 +115,36 @@ def post_batch(  # noqa: PLR0913 each is said by name
         _write(cursor, books, before, log_id, now_ms, tables)
     held_s = time.perf_counter() - has_lock
     return replace(
-        outcomes_of_books(books, posted_at_ms=now_ms), waited_s=has_lock - began, held_s=held_s
+        outcomes_of_books(books, posted_at_ms=now_ms),
+        waited_s=has_lock - began,
+        held_s=held_s,
+        was_waited_for=batches is not None and batches.are_waited_for,
     )
 
 
-def _refuse_replaced(log_id: int) -> None:
-    if not Log.objects.filter(pk=log_id, is_current=True).exists():
+@contextmanager
+def _in_turn(tables: LedgerTables) -> Iterator[Batches | None]:
+    """Let small writes go first, where SQLite would let them wait for one batch after the other."""
+    path = str(connection.settings_dict["NAME"])
+    has_turns = connection.vendor == "sqlite" and tables.are_live and Path(path).is_file()
+    batches = None
+    if has_turns and not connection.in_atomic_block:
+        with suppress(OSError):
+            batches = _batches(path, os.getpid())
+    if batches is None:
+        yield None
+        return
+    with batches.next():
+        yield batches
+
+
+@cache
+def _batches(path: str, _process: int) -> Batches:
+    return Batches(path)
+
+
+def _refuse_replaced(cursor: CursorWrapper, log_id: int) -> None:
+    if not sql.is_followed(cursor, log_id):
         raise LogReplaced("The ledger follows another log now.")
 
 

@@ -16,6 +16,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,9 @@ ASK_AGAIN_S: Final = 0.001
 LONGEST_BATCH_S: Final = 0.5
 # Agents who submit without end must not stop the posting.
 LONGEST_COURTESY_S: Final = 0.1
+
+# Whether what is written now is a batch, which waits for none.
+_is_batch: Final[ContextVar[bool]] = ContextVar("in a batch", default=False)
 
 
 def batch_path(database: str) -> str:
@@ -41,8 +45,11 @@ def before_the_next_batch(database: str) -> Iterator[None]:
     """Enter once no batch is being written; none begins until the context ends.
 
     In it begin a transaction, which keeps the batches out itself. Where no process has written
-    batches to the file ``database``, there is nothing to wait for.
+    batches to the file ``database``, there is nothing to wait for; nor is there in a batch.
     """
+    if _is_batch.get():
+        yield
+        return
     with ExitStack() as held:
         with suppress(OSError):
             batch = held.enter_context(_opened(batch_path(database)))
@@ -71,9 +78,11 @@ class Batches:
         """Let those go first who wait, though not for ever; write the batch in the context."""
         _wait_until(self._nobody_waits, LONGEST_COURTESY_S)
         _is_locked(self._batch, fcntl.LOCK_EX)
+        outside = _is_batch.set(True)
         try:
             yield
         finally:
+            _is_batch.reset(outside)
             self.are_waited_for = not self._nobody_waits()
             fcntl.flock(self._batch, fcntl.LOCK_UN)
 

@@ -57,6 +57,12 @@ def wait_for_other_writers(cursor: CursorWrapper) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POSTING_LOCK])
 
 
+def is_followed(cursor: CursorWrapper, log_id: int) -> bool:
+    """Tell whether the ledger follows that log."""
+    cursor.execute(statements.IS_FOLLOWED, [log_id])
+    return cursor.fetchone() is not None
+
+
 def move_position(  # noqa: PLR0913, PLR0917 a place, and from where to where
     cursor: CursorWrapper,
     log_id: int,

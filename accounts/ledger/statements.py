@@ -2,6 +2,7 @@
 
 from typing import Final
 
+IS_FOLLOWED = "SELECT 1 FROM accounts_log WHERE id = %s AND is_current"
 MOVE_POSITION = """
     UPDATE accounts_logposition SET next_offset = %s
     WHERE log_id = %s AND partition = %s AND next_offset = %s

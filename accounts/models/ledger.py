@@ -155,8 +155,12 @@ class Entry(models.Model):
     @property
     def signed_amount_minor(self) -> int:
         """The amount from the customer's viewpoint: a withdrawal is below zero."""
-        amount_minor = int(self.amount_minor)
-        return -amount_minor if self.kind_id == Kind.WITHDRAWAL else amount_minor
+        return signed(int(self.amount_minor), self.kind_id)
+
+
+def signed(amount_minor: int, kind: int) -> int:
+    """Give an amount from the customer's viewpoint: a withdrawal is below zero."""
+    return -amount_minor if kind == Kind.WITHDRAWAL else amount_minor
 
 
 class DailyTotal(models.Model):

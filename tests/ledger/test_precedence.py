@@ -11,8 +11,10 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.ledger import precedence
+from accounts.ledger.posting import Outcomes
 from accounts.ledger.precedence import Batches, batch_path, before_the_next_batch, waiting_path
 from bankportal.fair_sqlite.base import DatabaseWrapper
+from tests.builders import LedgerInTest, opened
 from tests.databases import only_on
 from tests.processes import wait_until
 
@@ -227,3 +229,30 @@ def test_it_is_the_portals_database_where_that_is_sqlite():
     assert settings.DATABASES["default"]["ENGINE"] == (
         "django.db.backends.postgresql" if settings.DATABASE_URL else "bankportal.fair_sqlite"
     )
+
+
+@only_on("sqlite", "PostgreSQL grants its locks in turn")
+def test_what_the_consumer_posts_itself_gives_way_too(transactional_db, monkeypatch):
+    """Red without its turn: in an import an agent waited for one small batch after the other."""
+    monkeypatch.setattr(precedence, "LONGEST_COURTESY_S", 60)
+    ledger, file = LedgerInTest(), str(connection.settings_dict["NAME"])
+    outcomes: list[Outcomes] = []
+    Batches(file)
+
+    def post() -> None:
+        outcomes.append(ledger.post(opened()))
+        connection.close()
+
+    posting = threading.Thread(target=post)
+    with beside(before_the_next_batch(file)) as small:
+        assert small.is_in.wait(5)
+        posting.start()
+        posting.join(0.05)
+        assert not outcomes
+        small.leave()
+        posting.join(10)
+
+    assert outcomes[0].posted == 1
+    # It may write, for it is the batch itself; whoever looked waits for no batch any more.
+    with before_the_next_batch(file):
+        pass
