@@ -3,18 +3,22 @@
 import resource
 import sys
 from contextlib import suppress
+from importlib import import_module
 from threading import Thread
 
 from django.conf import settings
 
 from bankportal.ports import listening_socket
 from bankportal.process import Refused, run_process
+from streaming.garbage import collect_garbage_less
 from streaming.occupancy import Occupied, in_use
 from streaming.scraping import scraped
 from streaming.telemetry import spans_sent
 
 # Ours send subscriptions of a few hundred bytes.
 LARGEST_SOCKET_MESSAGE = 64 * 1024
+# Some twenty pages' worth.
+OBJECTS_A_LOOK = 20_000
 
 
 def main() -> None:
@@ -28,6 +32,11 @@ def main() -> None:
     # application, which Daphne would import next, sets Django up.
     import bankportal.asgi  # noqa: F401, PLC0415
     from bankportal.web_server import serve  # noqa: PLC0415
+
+    # The first request would load the pages.
+    import_module(settings.ROOT_URLCONF)
+    # A look through all that is loaded held up every page and socket for 50 ms.
+    collect_garbage_less(OBJECTS_A_LOOK)
 
     words = [
         *("--fd", descriptor),

@@ -31,13 +31,13 @@ DEAF_LIKE_NOHUP = ["/bin/sh", "-c", 'trap "" HUP INT; exec "$@"', "sh"]
 
 # What it imports stays: to look through it again and again takes a third of a start.
 _DAPHNE = """
-import gc
+import gc, sys
 gc.disable()
 import bankportal.asgi
-from daphne.cli import CommandLineInterface
+from bankportal.web_server import serve
 gc.freeze()
 gc.enable()
-CommandLineInterface.entrypoint()
+serve(sys.argv[1:])
 """
 
 

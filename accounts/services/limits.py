@@ -9,7 +9,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,7 +17,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.transaction import atomic
 
+from accounts.kept_connections import KeptConnections, Opened
+
 log = logging.getLogger(__name__)
+
+_kept: Final = KeptConnections(most=1)
 
 _MINUTE_MS: Final = 60_000
 # A page would rather go uncounted than wait.
@@ -85,7 +89,7 @@ def seconds_to_wait(agent_id: int, act: Limited) -> int:
 @contextmanager
 def _counts() -> Iterator[Any]:
     if connection.vendor == "sqlite":
-        with closing(_own_file()) as counts:
+        with _own_file() as counts:
             yield lambda sql, given: _first(counts.execute(_named(sql, ":{}"), given))
         return
     # By itself, so that a failure spoils no transaction around it.
@@ -98,8 +102,23 @@ def _counts() -> Iterator[Any]:
         yield ask
 
 
-def _own_file() -> sqlite3.Connection:
-    counts = sqlite3.connect(settings.LIMITS_FILE, timeout=_PATIENCE_S, isolation_level=None)
+@contextmanager
+def _own_file() -> Iterator[sqlite3.Connection]:
+    path = str(settings.LIMITS_FILE)
+    opened = _kept.take(path) or Opened.to(path, _newly_opened(path))
+    is_to_be_kept = False
+    try:
+        yield opened.raw
+        is_to_be_kept = _kept.keep(opened)
+    finally:
+        if not is_to_be_kept:
+            opened.raw.close()
+
+
+def _newly_opened(path: str) -> sqlite3.Connection:
+    counts = sqlite3.connect(
+        path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+    )
     try:
         counts.execute("PRAGMA synchronous=OFF")
         counts.execute(_TABLE)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,13 +12,16 @@ from contextlib import closing, nullcontext
 from types import SimpleNamespace
 
 import pytest
+from asgiref.sync import iscoroutinefunction
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from bankportal import web
+from bankportal.asgi import PageHandler
 from bankportal.web_server import (
     ARRIVED_WITHIN_S,
     IDLE_S,
@@ -26,6 +30,7 @@ from bankportal.web_server import (
     BoundedCommand,
     BoundedFactory,
     BoundedServer,
+    PromptTransport,
 )
 from tests.processes import Portal, wait_until
 from tests.site.test_start import on
@@ -280,3 +285,96 @@ def test_on_its_own_it_listens_where_the_settings_say_and_ends_when_asked_to(tmp
         assert process.wait(30) == 0
     finally:
         portal.close()
+
+
+def test_a_request_stays_in_its_thread_from_the_first_middleware_to_the_page(db):
+    handler = PageHandler()
+
+    # What is a coroutine here is run by the event loop, and has a thread look after each call.
+    assert handler._view_middleware
+    assert not any(map(iscoroutinefunction, handler._view_middleware))
+    assert iscoroutinefunction(handler._middleware_chain)
+
+
+class Reactor:
+    """Stands in for Twisted's: notes who waits to write."""
+
+    def __init__(self) -> None:
+        self.writers: set[object] = set()
+        self.addWriter = self.writers.add
+        self.removeWriter = self.writers.discard
+        self.addReader = self.removeReader = lambda _who: None
+
+
+@pytest.fixture
+def line():
+    """A connection of the web server's that is prompt, its reactor, and the client's end of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), 5)
+        accepted, address = listener.accept()
+    accepted.setblocking(False)
+    reactor = Reactor()
+    with closing(client), closing(accepted):
+        transport = PromptTransport(accepted, Protocol(), address, None, 1, reactor)
+        transport.is_prompt = True
+        yield transport, reactor, client
+
+
+def test_a_frame_is_handed_to_the_system_at_once(line):
+    transport, reactor, client = line
+
+    transport.write(b"frame")
+
+    assert client.recv(100) == b"frame"
+    assert not reactor.writers
+
+
+def test_what_the_system_does_not_take_follows_in_its_order(line):
+    transport, reactor, client = line
+    pieces = [bytes([n]) * 100_000 for n in range(200)]
+
+    for piece in pieces:
+        transport.write(piece)
+    assert reactor.writers == {transport}
+    taken = bytearray()
+    while len(taken) < 20_000_000:
+        taken += client.recv(1_000_000)
+        if reactor.writers:
+            assert transport.doWrite() is None
+    transport.write(b"end")
+
+    assert taken == b"".join(pieces)
+    assert client.recv(100) == b"end"
+    assert not reactor.writers
+
+
+def test_a_line_that_is_to_end_waits_for_the_reactor_to_end_it(line):
+    transport, reactor, client = line
+    transport.write(b"last")
+
+    transport.loseConnection()
+
+    assert client.recv(100) == b"last"
+    assert reactor.writers == {transport}
+
+
+def test_a_client_that_has_gone_is_left_to_the_reactor(line):
+    transport, reactor, client = line
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+    wait_until(lambda: transport.write(b"frame") or reactor.writers, "the client has gone")
+
+    assert isinstance(transport.doWrite(), Exception)
+
+
+def test_an_answer_to_a_request_goes_as_a_whole(line):
+    transport, reactor, client = line
+    transport.is_prompt = False
+
+    transport.write(b"head")
+    transport.write(b"body")
+
+    assert reactor.writers == {transport}
+    transport.doWrite()
+    assert client.recv(100) == b"headbody"
