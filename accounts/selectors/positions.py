@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 from typing import Self
 
-from accounts.models import Entry, Log
+from django.db import connection
+
 from accounts.selectors.snapshot import once_a_snapshot
+
+_POSITION = """
+    SELECT (SELECT MAX(id) FROM accounts_entry), log.id, log.adopted_at_ms, log.rebuilt_at_ms
+    FROM (SELECT 1) AS one LEFT JOIN accounts_log AS log ON log.is_current
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +37,23 @@ class Position:
         return cls(epoch, int(entry_id))
 
 
-@once_a_snapshot
 def current_epoch() -> str:
     """Name the log that the ledger is concluded from, and when its rows were put in place.
 
     Empty before there is a log.
     """
-    logs = Log.objects.filter(is_current=True)
-    log = logs.values_list("id", "adopted_at_ms", "rebuilt_at_ms").first()
-    return f"{log[0]}.{log[2] or log[1]:x}" if log else ""
+    return current_position().epoch
 
 
 @once_a_snapshot
 def current_position() -> Position:
     """Give the ledger's end. Call it within a ``snapshot`` for the position of other reads."""
-    epoch = current_epoch()
-    last = Entry.objects.order_by("-id").values_list("id", flat=True).first()
-    return Position(epoch, last or 0)
+    # Asked after each commit, while somebody looks: Django takes ten times as long to ask twice.
+    with connection.cursor() as cursor:
+        cursor.execute(_POSITION)
+        last, *log = cursor.fetchone()
+    return Position(_epoch(*log), last or 0)
+
+
+def _epoch(log_id: int | None, adopted_at_ms: int, rebuilt_at_ms: int | None) -> str:
+    return "" if log_id is None else f"{log_id}.{rebuilt_at_ms or adopted_at_ms:x}"

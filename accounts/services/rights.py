@@ -1,8 +1,12 @@
 """Rights asked for once more, in the transaction of what is done by them."""
 
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 
 from accounts.models import Agent
+
+# Part of each submission, which Django's own way to ask would take a tenth longer.
+_HELD = "SELECT id, is_active, role, branch_id FROM accounts_agent WHERE id IN ({}) ORDER BY id"
 
 
 def refuse_who_lost_the_right(agent: Agent, *beside: Agent) -> None:
@@ -13,7 +17,11 @@ def refuse_who_lost_the_right(agent: Agent, *beside: Agent) -> None:
     PostgreSQL the change would else come between, and its record before that of what was done.
     """
     # In one order, so that no two wait for each other. SQLite has one writer at a time anyway.
-    rows = Agent.objects.filter(pk__in=[each.pk for each in (agent, *beside)]).order_by("pk")
-    held = rows.select_for_update(no_key=True).values_list("pk", "is_active", "role", "branch_id")
-    if (agent.pk, True, agent.role, agent.branch_id) not in set(held):
-        raise PermissionDenied
+    ids = [each.pk for each in (agent, *beside)]
+    statement = _HELD.format(", ".join(["%s"] * len(ids)))
+    if connection.vendor == "postgresql":
+        statement += " FOR NO KEY UPDATE"
+    with connection.cursor() as cursor:
+        cursor.execute(statement, ids)
+        if (agent.pk, True, agent.role, agent.branch_id) not in set(cursor.fetchall()):
+            raise PermissionDenied

@@ -6,13 +6,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.db.transaction import atomic
 from django.utils import timezone
 
 from accounts.events import PORTAL_SOURCE, AccountOpened, Deposit, Event, Withdrawal, encode
-from accounts.models import Act, Agent, Entry, Kind, ObjectKind, Outbox, Submission
+from accounts.ledger.sql import outcomes_of
+from accounts.models import Act, Agent, Kind, ObjectKind, Outbox, Submission
 from accounts.models.fields import instant
+from accounts.models.inserting import insert
 from accounts.selectors.accounts import NoSuchAccount
 from accounts.selectors.scope import accounts_seen_by
 from accounts.services.audit import Deed, Subject, record
@@ -52,8 +54,9 @@ def submit_transaction(  # noqa: PLR0913
     it is for the ledger.
     """
     refuse_who_may_not_submit(by)
-    found = accounts_seen_by(by).filter(number=account).only("branch_id").first()
-    if found is None:
+    kept_by = accounts_seen_by(by).filter(number=account).values_list("branch_id", flat=True)
+    found = list(kept_by[:1])
+    if not found:
         raise NoSuchAccount(account)
     wanted = new_submission(
         transaction_id=transaction_id,
@@ -65,7 +68,7 @@ def submit_transaction(  # noqa: PLR0913
     )
     try:
         with atomic():
-            return file_submission(wanted, branch_id=found.branch_id)
+            return file_submission(wanted, branch_id=found[0])
     except IntegrityError:
         return same_submission(wanted)
 
@@ -109,17 +112,20 @@ def file_submission(submission: Submission, *, branch_id: int | None) -> Submiss
     ``PermissionDenied`` for an agent who was disabled, moved or given another role meanwhile.
     """
     refuse_who_lost_the_right(submission.submitted_by)
-    if Entry.objects.filter(transaction_id=submission.transaction_id).exists():
-        raise IntegrityError("The ledger has concluded this id.")
-    submission.save(force_insert=True)
+    with connection.cursor() as cursor:
+        if outcomes_of(cursor, [submission.transaction_id]):
+            raise IntegrityError("The ledger has concluded this id.")
+    insert(submission)
     key, value = encode(_event(submission))
-    Outbox.objects.create(
-        topic=settings.KAFKA_TOPIC,
-        key=key,
-        value=value,
-        headers=trace_headers(),
-        submission=submission,
-        queued_at_ms=time.time_ns() // 1_000_000,
+    insert(
+        Outbox(
+            topic=settings.KAFKA_TOPIC,
+            key=key,
+            value=value,
+            headers=trace_headers(),
+            submission=submission,
+            queued_at_ms=time.time_ns() // 1_000_000,
+        )
     )
     record(_deed(submission, branch_id), by=submission.submitted_by)
     return submission

@@ -108,7 +108,7 @@ def test_a_ledger_that_was_built_anew_is_ranked_anew(ledger, monkeypatch):
     of_before = [(-100, -entry.pk, DAY) for entry in Entry.objects.order_by("-amount_minor")[20:32]]
     monkeypatch.setattr(first_rows._RANKINGS["-amount"], "_ranks", of_before)
 
-    monkeypatch.setattr("accounts.selectors.positions.current_epoch", lambda: "another")
+    monkeypatch.setattr("accounts.selectors.positions._epoch", lambda *_log: "another")
 
     compare_all()
 
