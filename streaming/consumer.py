@@ -1,6 +1,5 @@
 """The loop between the log and the ledger. Knows when to read, wait and retry; posting decides."""
 
-import gc
 import logging
 import time
 from collections import Counter
@@ -27,6 +26,7 @@ from streaming.database_away import DatabaseAway
 from streaming.dead_letter_limit import WINDOW, DeadLetterLimit, Reached, TooManyDead
 from streaming.dead_letter_words import tell_of_dead_letters
 from streaming.endpoint import has_moved
+from streaming.garbage import collect_garbage_less
 from streaming.kafka.reader import ClientFailed, LogIncomplete, Reader, ReadFailed
 from streaming.metrics import KAFKA_SILENT_SECONDS
 from streaming.pace import Pace
@@ -77,7 +77,9 @@ def consume(stop: StopRequest, *, member: str = "") -> Counts:
         most_in_a_row=settings.DEAD_LETTER_MOST_IN_A_ROW,
         most_percent=settings.DEAD_LETTER_MOST_PERCENT,
     )
-    _collect_garbage_less()
+    # Rows come and go by the thousand and hold no cycles: looking for some took a fifth of the
+    # posting rate (26k to 31k a second without).
+    collect_garbage_less()
     # It has not been heard since, if at all.
     KAFKA_SILENT_SECONDS.set(time.time())
     while not stop.is_set():
@@ -94,13 +96,6 @@ def consume(stop: StopRequest, *, member: str = "") -> Counts:
         counts.repeats,
     )
     return counts
-
-
-def _collect_garbage_less() -> None:
-    # Rows come and go by the thousand and hold no cycles, so looking for cycles as often as
-    # Python does by default took a fifth of the posting rate (26k to 31k a second without).
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 class _Session:

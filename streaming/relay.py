@@ -13,6 +13,7 @@ from accounts.outbox import Publication
 from streaming.counting import counted
 from streaming.database_away import DatabaseAway
 from streaming.endpoint import has_moved
+from streaming.garbage import collect_garbage_less
 from streaming.kafka.producer import Producer
 from streaming.lease import Lease, relay_lease
 from streaming.metrics import (
@@ -51,6 +52,7 @@ def relay(stop: StopRequest) -> int:
     """
     published = 0
     refusals = Refusals()
+    collect_garbage_less()
     with relay_lease() as lease:
         while wait_for_lease(lease, stop) and (found := wait_for_log(stop)):
             log.info("Publishing to %s at %s.", found.log.topic, found.endpoint.bootstrap_servers)
@@ -115,7 +117,7 @@ class _Session:
             self._publisher.poll(WAKE_AT_WORK_S if is_at_work else WAKE_S)
 
     def _publish_some(self) -> bool:
-        """Publish what there is room for; say whether there may be more to publish."""
+        """Publish what there is room for; say whether to look again before anything changes."""
         place = self._refusals.due()
         if place or self._publisher.is_trying:
             if place and not self._publisher.on_the_way.is_at_kafka:
@@ -131,7 +133,8 @@ class _Session:
         self._publisher.publish(rows)
         if rows:
             self._at_work_until = time.monotonic() + AT_WORK_S
-        return bool(rows)
+        # There is room for more when these are recorded as published, which is a change too.
+        return False
 
     def _try_again(self, place: outbox.Place) -> None:
         row = outbox.first_unpublished(place)

@@ -6,6 +6,7 @@ import time
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -56,6 +57,14 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has n
             await super().__call__(scope, receive, send)
         finally:
             self._forget()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Hand on what the web server says.
+
+        Channels would first close old connections to the database, in another thread, for each
+        of the many messages that ask it nothing. What asks it is run by what closes them.
+        """
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         if not is_own_origin(dict(self.scope["headers"])):

@@ -69,7 +69,7 @@ def post_from(ledger, monkeypatch):
         at = Endpoint("external", "127.0.0.1:9")
         found = FoundLog(at, ledger.log, identity_of(ledger.log), 0, LogGuard(at))
         monkeypatch.setattr(consumer, "wait_for_log", lambda _stop, **_how: found)
-        monkeypatch.setattr(consumer, "_collect_garbage_less", lambda: None)
+        monkeypatch.setattr(consumer, "collect_garbage_less", lambda: None)
         monkeypatch.setattr(consumer, "Reader", Log)
         consumer.consume(stop)
         return stop

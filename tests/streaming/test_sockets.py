@@ -106,6 +106,16 @@ async def test_a_lone_entry_arrives_at_once(ledger, page):
 
 
 @pytest.mark.fault("19")
+async def test_what_a_browser_says_it_received_costs_no_connection(ledger, page, monkeypatch):
+    await page.subscribe()
+    monkeypatch.setattr("channels.consumer.aclose_old_connections", None)
+
+    await page.send({"type": "received", "count": 1})
+    await in_database(ledger.post, opened())
+
+    assert (await page.next("entries"))["count"] == 0
+
+
 async def test_who_comes_back_gets_what_was_missed_once_and_in_order(ledger, auditor):
     await in_database(ledger.post, opened(), submitted(1))
     before = Browser(auditor)
