@@ -42,6 +42,8 @@ class KeptConnections:
     def __init__(self, most: int = 0) -> None:
         self.most = most
         self._free: deque[Opened] = deque()
+        # Of the process that this one is forked from: SQLite wants them neither used nor closed.
+        self._inherited: list[Opened] = []
 
     def take(self, path: str) -> Opened | None:
         """Give one to the file that has the name now, if there is one."""
@@ -54,8 +56,10 @@ class KeptConnections:
                 self._free.appendleft(opened)
             elif opened.is_good:
                 return opened
-            else:
+            elif opened.process == os.getpid():
                 opened.raw.close()
+            else:
+                self._inherited.append(opened)
         return None
 
     def keep(self, opened: Opened) -> bool:

@@ -32,7 +32,7 @@ class OnTheWay:
     @property
     def room(self) -> int:
         """How many more rows may be taken."""
-        return MOST_ROWS - len(self._sizes) if self.bytes_free > 0 else 0
+        return max(0, MOST_ROWS - len(self._sizes)) if self.bytes_free > 0 else 0
 
     @property
     def bytes_free(self) -> int:

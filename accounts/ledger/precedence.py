@@ -69,7 +69,11 @@ class Batches:
 
     def __init__(self, database: str) -> None:
         self._batch = _made(batch_path(database), like=database)
-        self._waiting = _made(waiting_path(database), like=database)
+        try:
+            self._waiting = _made(waiting_path(database), like=database)
+        except OSError:
+            os.close(self._batch)
+            raise
         # Whether somebody waited when the last batch was written.
         self.are_waited_for = False
 
@@ -84,13 +88,13 @@ class Batches:
         finally:
             _is_batch.reset(outside)
             self.are_waited_for = not self._nobody_waits()
-            fcntl.flock(self._batch, fcntl.LOCK_UN)
+            _unlock(self._batch)
 
     def _nobody_waits(self) -> bool:
         try:
             return _is_locked(self._waiting, fcntl.LOCK_EX)
         finally:
-            fcntl.flock(self._waiting, fcntl.LOCK_UN)
+            _unlock(self._waiting)
 
 
 def _made(path: str, *, like: str) -> int:
@@ -120,7 +124,15 @@ def _is_locked(descriptor: int, kind: int) -> bool:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:
+        # Where nothing can be locked, nobody is given way to, and all goes on.
+        return True
     return True
+
+
+def _unlock(descriptor: int) -> None:
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _wait_until(is_so: Callable[[], bool], patience_s: float) -> None:

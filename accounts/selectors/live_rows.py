@@ -13,6 +13,7 @@ from django.db.models import Count, QuerySet
 from accounts.events import IMPORT_SOURCE
 from accounts.models import TRANSACTION_KINDS, Entry, Kind, Outcome
 from accounts.models.ledger import signed
+from accounts.selectors.snapshot import snapshot
 from accounts.selectors.viewpoints import Viewpoint
 
 _KIND_CODES = {kind.value: kind.name.lower() for kind in Kind}
@@ -85,10 +86,12 @@ def live_rows(entries: QuerySet[Entry]) -> list[LiveRow]:
 
 
 def _in_their_order(entries: QuerySet[Entry]) -> list[PlacedRow]:
-    ids = list(entries.values_list("id", flat=True))
-    if not ids:
-        return []
-    found = _placed(f"{_ROWS} IN ({', '.join(['%s'] * len(ids))})", ids)
+    # An id stands for one entry until the ledger is built anew.
+    with snapshot():
+        ids = list(entries.values_list("id", flat=True))
+        if not ids:
+            return []
+        found = _placed(f"{_ROWS} IN ({', '.join(['%s'] * len(ids))})", ids)
     by_id = {placed.entry_id: placed for placed in found}
     return [by_id[each] for each in ids]
 

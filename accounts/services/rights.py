@@ -2,6 +2,7 @@
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.db.transaction import TransactionManagementError
 
 from accounts.models import Agent
 
@@ -16,6 +17,8 @@ def refuse_who_lost_the_right(agent: Agent, *beside: Agent) -> None:
     Must run inside ``atomic``: until that ends nobody changes ``agent``, or those ``beside``. On
     PostgreSQL the change would else come between, and its record before that of what was done.
     """
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("Rights are held by a transaction, and there is none.")
     # In one order, so that no two wait for each other. SQLite has one writer at a time anyway.
     ids = [each.pk for each in (agent, *beside)]
     statement = _HELD.format(", ".join(["%s"] * len(ids)))

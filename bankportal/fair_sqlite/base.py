@@ -32,6 +32,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     is closed in order may stay open for the next; see ``keep_connections``.
     """
 
+    # Whether this connection has met any failure, also in a transaction that was rolled back.
+    _has_failed = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.execute_wrappers.append(_write_before_the_next_batch)
@@ -40,6 +43,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
         """Give a connection that is kept, or open one."""
+        self._has_failed = False
         path = str(conn_params["database"])
         self._opened = _kept.take(path)
         if self._opened is not None:
@@ -54,9 +58,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._cursors.add(cursor)
         return cursor
 
-    def is_usable(self) -> bool:
-        """Say no after any failure: whatever it came from may still be there."""
-        return not self.errors_occurred
+    @property
+    def errors_occurred(self) -> bool:
+        """Whether a failure was met that Django has not dealt with."""
+        return self._errors_occurred
+
+    @errors_occurred.setter
+    def errors_occurred(self, value: bool) -> None:
+        # Django forgets it when a transaction ends. Whatever it came from may still be there.
+        self._errors_occurred = value
+        self._has_failed = self._has_failed or value
 
     def _close(self) -> None:
         opened, self._opened = self._opened, None
@@ -64,7 +75,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         for cursor in tuple(self._cursors):
             with suppress(sqlite3.ProgrammingError):
                 cursor.close()
-        if opened is None or self.errors_occurred or not _kept.keep(opened):
+        if opened is None or self._has_failed or not _kept.keep(opened):
             super()._close()  # type: ignore[misc]
 
     def _start_transaction_under_autocommit(self) -> None:

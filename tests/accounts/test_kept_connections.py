@@ -133,6 +133,19 @@ def test_one_that_has_failed_is_not_kept(database):
     assert used_and_closed(database) is not raw
 
 
+def test_one_that_has_failed_in_a_transaction_is_not_kept(database):
+    wrapper = portal(database)
+    raw = raw_of(wrapper)
+    wrapper.set_autocommit(False)
+    with wrapper.cursor() as cursor, pytest.raises(DatabaseError):
+        cursor.execute("SELECT nothing FROM nowhere")
+    wrapper.rollback()
+    wrapper.set_autocommit(True)
+    wrapper.close()
+
+    assert used_and_closed(database) is not raw
+
+
 def test_one_that_refused_a_row_is_kept(database):
     wrapper = portal(database)
     raw = raw_of(wrapper)
@@ -163,14 +176,12 @@ def test_they_are_let_go_at_the_end(database):
         raw.execute("SELECT 1")
 
 
-def test_a_forked_process_uses_none_of_its_parents(database):
+def test_a_forked_process_neither_uses_nor_closes_its_parents(database, monkeypatch):
     raw = used_and_closed(database)
-    opened = base._kept.take(str(database))
-    assert opened.raw is raw
-    assert opened.is_good
+    with monkeypatch.context() as forked:
+        forked.setattr("os.getpid", lambda: -1)
 
-    forked = type(opened)(opened.raw, opened.path, opened.file, opened.process + 1)
+        assert base._kept.take(str(database)) is None
 
-    assert not forked.is_good
-    assert not base._kept.keep(forked)
+    assert raw.execute("SELECT 1").fetchone() == (1,)
     raw.close()

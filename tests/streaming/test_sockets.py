@@ -105,7 +105,6 @@ async def test_a_lone_entry_arrives_at_once(ledger, page):
     assert min(delays) < 0.9 / CHANGES_A_SECOND
 
 
-@pytest.mark.fault("19")
 async def test_what_a_browser_says_it_received_costs_no_connection(ledger, page, monkeypatch):
     await page.subscribe()
     monkeypatch.setattr("channels.consumer.aclose_old_connections", None)
@@ -116,6 +115,7 @@ async def test_what_a_browser_says_it_received_costs_no_connection(ledger, page,
     assert (await page.next("entries"))["count"] == 0
 
 
+@pytest.mark.fault("19")
 async def test_who_comes_back_gets_what_was_missed_once_and_in_order(ledger, auditor):
     await in_database(ledger.post, opened(), submitted(1))
     before = Browser(auditor)
