@@ -148,7 +148,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "bankportal.context.portal",
             ],
-            "builtins": ["accounts.templatetags.remembered"],
+            "builtins": ["accounts.templatetags.remembered", "accounts.templatetags.constants"],
         },
     },
 ]
