@@ -24,6 +24,7 @@ _GLANCE = 8
 _FIRST = """
     SELECT * FROM accounts_outbox WHERE published_at_ms IS NULL ORDER BY id LIMIT %s
 """
+_OPEN = "SELECT EXISTS (SELECT 1 FROM accounts_outbox WHERE NOT is_done)"
 _RECORD = """
     UPDATE accounts_outbox
     SET published_at_ms = %s, log_id = %s, partition = %s, "offset" = %s,
@@ -55,6 +56,13 @@ class Publication:
     partition: int
     offset: int
     published_at_ms: int
+
+
+def is_any_open() -> bool:
+    """Tell whether there is a row that is not done. Usually none is, and every page asks."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN)
+        return bool(cursor.fetchone()[0])
 
 
 def place_of(row: Outbox) -> Place:

@@ -12,11 +12,11 @@ from django.utils.translation import pgettext
 
 from accounts.models import Agent, Board
 from accounts.selectors.boards import (
-    MOST_BOARDS,
+    BoardToOpen,
     board_open_to,
-    boards_open_to,
-    first_board_of,
+    boards_to_open,
     free_board_name,
+    free_name,
     query_shown_to,
 )
 from streaming.layouts import PANEL_TITLES, WIDTHS, Placed, default_layout
@@ -29,9 +29,6 @@ ADDED: Final = "added"
 # In place of a dashboard's id: the one that every agent of the role has.
 OF_THE_ROLE: Final = -1
 
-# A menu of more is no menu; the list has all of them.
-_MOST_CHOICES: Final = MOST_BOARDS + 10
-
 
 class LayoutNotUnderstood(ValueError):
     """A text is no arrangement of panels that this version has."""
@@ -39,10 +36,14 @@ class LayoutNotUnderstood(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedBoard:
-    """A dashboard as a page shows it to an agent. Without ``board``, that of the agent's role."""
+    """A dashboard as a page shows it to an agent. Without ``board``, that of the agent's role.
+
+    ``choices`` are those to open instead.
+    """
 
     board: Board | None
     agent: Agent
+    choices: Sequence[BoardToOpen]
     placed: Sequence[Placed]
     draft: Sequence[Placed] | None = None
     added: str = ""
@@ -62,15 +63,11 @@ class OpenedBoard:
         """Whether the agent may change it."""
         return self.board is not None and self.board.owner_id == self.agent.pk
 
-    @property
-    def choices(self) -> list[Board]:
-        """Dashboards to open instead: the agent's own, and some of those that are shared."""
-        return list(boards_open_to(self.agent).defer("layout")[:_MOST_CHOICES])
-
     @cached_property
     def suggestion(self) -> str:
         """A name for a new dashboard made from this one."""
-        return suggested_name(self.agent, self.board)
+        own = (each.name for each in self.choices if not each.owner)
+        return free_name(_wanted_name(self.board), own)
 
     @property
     def query(self) -> str:
@@ -105,13 +102,18 @@ def opened_board(agent: Agent, board_id: int | None, query: QueryDict) -> Opened
 
     Raises ``NoSuchBoard`` for one that the agent may not open.
     """
+    choices = boards_to_open(agent)
     if board_id is None:
-        board = first_board_of(agent)
-    else:
-        board = board_open_to(agent, board_id) if board_id != OF_THE_ROLE else None
+        board_id = next((each.pk for each in choices if each.is_first), OF_THE_ROLE)
+    board = board_open_to(agent, board_id) if board_id != OF_THE_ROLE else None
     placed = read_layout(board.layout) if board else default_layout(agent.role)
     return OpenedBoard(
-        board=board, agent=agent, placed=placed, draft=_draft(query), added=query.get(ADDED, "")
+        board=board,
+        agent=agent,
+        choices=choices,
+        placed=placed,
+        draft=_draft(query),
+        added=query.get(ADDED, ""),
     )
 
 
@@ -122,8 +124,11 @@ def stored_query(board: OpenedBoard, query: QueryDict) -> str:
 
 def suggested_name(agent: Agent, board: Board | None) -> str:
     """Give a free name for a new dashboard that begins as ``board``, or as that of the role."""
-    wanted = _("Copy of %(name)s") % {"name": board.name} if board else _("My dashboard")
-    return free_board_name(agent, wanted)
+    return free_board_name(agent, _wanted_name(board))
+
+
+def _wanted_name(board: Board | None) -> str:
+    return _("Copy of %(name)s") % {"name": board.name} if board else _("My dashboard")
 
 
 def filter_alone(query: str) -> str:

@@ -5,15 +5,21 @@
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from accounts.models import Reason
 
 
 def dashboard_words() -> dict[str, str]:
     """Give the dashboard's words."""
+    return _dashboard_words(get_language())
+
+
+@lru_cache
+def _dashboard_words(_language: str | None) -> dict[str, str]:
     return {
         "pause": _("Pause"),
         "resume": _("Resume"),

@@ -32,7 +32,7 @@ def backlog() -> Backlog:
 
     One small query where nothing waits, as usually.
     """
-    if not Outbox.objects.filter(is_done=False).exists():
+    if not outbox.is_any_open():
         return Backlog()
     unpublished = Outbox.objects.filter(published_at_ms=None)
     oldest = unpublished.order_by("id").values_list("queued_at_ms", flat=True).first()

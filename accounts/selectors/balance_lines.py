@@ -16,8 +16,6 @@ from django.db.models.functions import Coalesce
 from accounts.models import (
     TRANSACTION_KINDS,
     Account,
-    Agent,
-    Balance,
     DailyTotal,
     Entry,
     Kind,
@@ -27,8 +25,6 @@ from accounts.selectors.blocks import all_below
 from accounts.selectors.known import known_at
 from accounts.selectors.periods import Period, beginning_of
 from accounts.selectors.positions import current_epoch
-from accounts.selectors.scope import accounts_seen_by
-from accounts.selectors.standing_balances import balances_at
 
 # Up to so many transactions each is a step. Beyond, the line is an envelope of as many spans.
 MOST_STEPS: Final = 500
@@ -90,25 +86,16 @@ Moved = tuple[int, int]  # a moment, and by how much the balance changed
 
 
 def balance_line(
-    agent: Agent, number: str, period: Period, *, as_of: int | None = None
-) -> BalanceLine | None:
-    """Give the line of one account; None for an account that is not open or not the agent's.
+    account: Account, balance_minor: int, period: Period, *, as_of: int | None = None
+) -> BalanceLine:
+    """Give the line of one account, which comes with its ``balance``.
 
     ``as_of`` is the moment, in milliseconds, as of which it is told: the log had nothing later.
+    ``balance_minor`` is what the account held then, or holds.
     """
-    accounts = accounts_seen_by(agent).filter(balance__isnull=False).select_related("balance")
-    account = accounts.filter(number=number).first()
-    if account is None:
-        return None
-    balance_minor = int(account.balance.balance_minor)
-    if as_of is not None:
-        held = balances_at(Balance.objects.filter(account=account), as_of)
-        if number not in held:
-            return None
-        balance_minor = held[number]
     start_minor, course = _kept.course(account, period, balance_minor, as_of)
     return BalanceLine(
-        account=number,
+        account=account.number,
         holder=account.holder,
         balance_minor=balance_minor,
         start_minor=start_minor,

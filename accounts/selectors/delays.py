@@ -5,8 +5,7 @@ import time
 import msgspec
 from django.db.models import Count, Min, Q
 
-from accounts.models import Outbox
-from accounts.outbox import open_rows, waiting
+from accounts.outbox import is_any_open, open_rows, waiting
 from accounts.selectors.submissions import LATE_AFTER_MS
 
 
@@ -35,7 +34,7 @@ def delays() -> Delays:
     Cheap where nothing does, as usually: a query that finds no open row of the outbox, or none
     so old.
     """
-    if not Outbox.objects.filter(is_done=False).exists():
+    if not is_any_open():
         return Delays(None, None)
     late_ms = time.time_ns() // 1_000_000 - LATE_AFTER_MS
     unpublished = Q(published_at_ms=None, queued_at_ms__lt=late_ms)

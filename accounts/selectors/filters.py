@@ -171,6 +171,8 @@ class SpelledOut(msgspec.Struct, frozen=True):
 
 def spelled_out(agent: Agent, numbers: tuple[str, ...]) -> SpelledOut:
     """Find the accounts of ``numbers`` that ``agent`` may see, in any case."""
+    if not numbers:
+        return SpelledOut((), ())
     exact = set(accounts_seen_by(agent).filter(number__in=numbers).values_list("number", flat=True))
     known: list[str] = []
     unknown: list[str] = []

@@ -7,9 +7,9 @@ at it, those wholly after it are not, and only in the blocks between must each e
 
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import Q
 
-from accounts.models import Entry
 from accounts.selectors.blocks import bounds
 from accounts.selectors.snapshot import once_a_snapshot
 
@@ -40,4 +40,6 @@ def known_at(at_ms: int) -> KnownAt:
 
 def first_moment() -> int | None:
     """Give the time of the first entry; nothing was known before. None for an empty ledger."""
-    return Entry.objects.order_by("id").values_list("logged_at_ms", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT logged_at_ms FROM accounts_entry ORDER BY id LIMIT 1")
+        return next((logged_at_ms for (logged_at_ms,) in cursor.fetchall()), None)

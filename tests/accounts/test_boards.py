@@ -11,7 +11,7 @@ from accounts.selectors.boards import (
     NoSuchBoard,
     board_open_to,
     boards_open_to,
-    first_board_of,
+    boards_to_open,
     free_board_name,
 )
 from accounts.services.boards import (
@@ -228,15 +228,20 @@ def test_an_agent_has_so_many_dashboards_and_no_more(bank):
 
 def test_one_dashboard_opens_first_or_that_of_the_role(bank):
     morning, noon = made(bank), made(bank, "Noon")
-    assert first_board_of(bank.supervisor) is None
+    assert first_of(bank.supervisor) is None
 
     open_first(board_id=morning.pk, by=bank.supervisor)
     open_first(board_id=noon.pk, by=bank.supervisor)
 
-    assert first_board_of(bank.supervisor) == noon
-    assert first_board_of(bank.teller) is None
+    share_board(board_id=noon.pk, role="teller", by=bank.supervisor)
+    assert first_of(bank.supervisor) == noon.pk
+    assert first_of(bank.teller) is None
     open_first(board_id=None, by=bank.supervisor)
-    assert first_board_of(bank.supervisor) is None
+    assert first_of(bank.supervisor) is None
+
+
+def first_of(agent):
+    return next((each.pk for each in boards_to_open(agent) if each.is_first), None)
 
 
 def test_own_dashboards_come_by_name_before_those_of_others(bank):
@@ -246,6 +251,8 @@ def test_own_dashboards_come_by_name_before_those_of_others(bank):
     share_board(board_id=theirs.pk, role="supervisor", by=bank.auditor)
 
     assert [board.name for board in boards_open_to(bank.supervisor)] == ["B", "C", "A"]
+    menu = [(board.name, board.owner) for board in boards_to_open(bank.supervisor)]
+    assert menu == [("B", ""), ("C", ""), ("A", str(bank.auditor))]
 
 
 def test_a_free_name_is_numbered_from_two(bank):

@@ -28,13 +28,10 @@ class Balances(msgspec.Struct, frozen=True):
 def balance(reading: Reading, _asked: Asked) -> Balances:
     """Give the lines of the chosen accounts, or of the busiest where none is chosen."""
     chosen, period = reading.chosen, reading.period
-    lines = (
-        balance_line(reading.agent, number, period, as_of=chosen.as_of) for number in reading.drawn
-    )
     return Balances(
         begin_ms=beginning_of(period.first) if period.first else None,
         end_ms=_end(period, chosen.as_of),
-        lines=[line for line in lines if line is not None],
+        lines=[balance_line(*each, period, as_of=chosen.as_of) for each in reading.held],
         chosen=len(chosen.accounts),
         is_whole=not (chosen.kind or chosen.agent or chosen.outcome == "rejected"),
     )

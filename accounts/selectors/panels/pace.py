@@ -104,8 +104,8 @@ def _delays_before(reading: Reading, as_of: int) -> list[tuple[int, int]]:
 
 
 def _of_all_dates(reading: Reading) -> QuerySet[Entry]:
-    whole = msgspec.structs.replace(reading.chosen, range="all", all_entries=False)
-    return whole.entries(reading.agent)
+    entries, chosen = reading.entries_of_all_dates, reading.chosen
+    return entries.filter(kind__in=chosen.kinds) if chosen.all_entries else entries
 
 
 def _now_ms() -> int:

@@ -5,13 +5,17 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Final
 
-from accounts.models import TRANSACTION_KINDS, Agent, Outcome
+import msgspec
+from django.db.models import QuerySet
+
+from accounts.models import TRANSACTION_KINDS, Account, Agent, Balance, Entry, Outcome
 from accounts.selectors.accounts import holders_of
 from accounts.selectors.filters import Filter
-from accounts.selectors.periods import Period
+from accounts.selectors.periods import ALL, Period
 from accounts.selectors.positions import Position, current_position
 from accounts.selectors.posting_times import recent_delays
-from accounts.selectors.scope import sees_every_branch
+from accounts.selectors.scope import accounts_seen_by, sees_every_branch
+from accounts.selectors.standing_balances import balances_at
 from accounts.selectors.standings import Column, Standing, Summed, Sums, foremost, standings, total
 
 MOST_LINES: Final = 4
@@ -24,6 +28,8 @@ class Reading:
     def __init__(self, agent: Agent, chosen: Filter) -> None:
         self.agent = agent
         self.chosen = chosen
+        # Of an account that the agent may not see, None.
+        self._holders: dict[str, str | None] = {}
 
     @cached_property
     def position(self) -> Position:
@@ -34,6 +40,16 @@ class Reading:
     def period(self) -> Period:
         """The filter's business dates."""
         return self.chosen.period
+
+    @cached_property
+    def entries(self) -> QuerySet[Entry]:
+        """The entries that pass and that the agent may see."""
+        return self.chosen.entries(self.agent)
+
+    @cached_property
+    def entries_of_all_dates(self) -> QuerySet[Entry]:
+        """The same, were no dates chosen."""
+        return msgspec.structs.replace(self.chosen, range=ALL).entries(self.agent)
 
     @cached_property
     def outcome(self) -> Outcome:
@@ -110,10 +126,28 @@ class Reading:
         return tuple(self.foremost("number", LINES_AT_FIRST))
 
     @cached_property
+    def held(self) -> list[tuple[Account, int]]:
+        """Those of ``drawn`` that are open, each with what it holds, or held at the moment."""
+        accounts = accounts_seen_by(self.agent).filter(balance__isnull=False)
+        found = {
+            each.number: each
+            for each in accounts.filter(number__in=self.drawn).select_related("balance")
+        }
+        held = {number: int(each.balance.balance_minor) for number, each in found.items()}
+        if self.chosen.as_of is not None:
+            balances = Balance.objects.filter(account_id__in=list(found))
+            held = balances_at(balances, self.chosen.as_of)
+        return [(found[number], held[number]) for number in self.drawn if number in held]
+
+    @cached_property
     def recent_delays(self) -> list[tuple[int, int]]:
         """Moment and milliseconds to the posting of the last hour's submissions that pass."""
         return recent_delays(self.chosen.submissions(self.agent))
 
     def holders(self, numbers: Iterable[str]) -> dict[str, str]:
-        """Give the holders of accounts by their numbers."""
-        return holders_of(numbers, seen_by=self.agent)
+        """Give the holders of accounts by their numbers, each of which is asked for once."""
+        wanted = set(numbers)
+        if unknown := wanted - self._holders.keys():
+            self._holders |= dict.fromkeys(unknown)
+            self._holders |= holders_of(unknown, seen_by=self.agent)
+        return {each: found for each in wanted if (found := self._holders[each]) is not None}

@@ -30,7 +30,7 @@ def rejected(reading: Reading, asked: Asked) -> Rejected:
     counted = reading.reasons()
     # No more are looked for than there are, or the search would go through the whole ledger.
     length = min(asked.rows(2, 5, 12), counted.total())
-    entries = reading.chosen.entries(reading.agent).filter(outcome=Outcome.REJECTED)
+    entries = reading.entries.filter(outcome=Outcome.REJECTED)
     rows = live_rows(entries.order_by("-business_date", "-id")[:length]) if length else []
     by_count = sorted(counted.items(), key=lambda each: (-each[1], each[0]))
     return Rejected([Because(*each) for each in by_count], counted.total(), rows)

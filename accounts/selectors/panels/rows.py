@@ -44,11 +44,10 @@ class Largest(msgspec.Struct, frozen=True):
 
 def live(reading: Reading, asked: Asked) -> Newest:
     """Give the newest rows that pass the filter."""
-    entries, length = reading.chosen.entries(reading.agent), asked.rows(5, 12, 20)
+    entries, length = reading.entries, asked.rows(5, 12, 20)
     # Almost always they are among the newest of all dates. Asked for at once, the database
     # would rather find all rows of the period and put them in order.
-    newest = msgspec.structs.replace(reading.chosen, range="all").entries(reading.agent)
-    last = newest.filter(id__gt=reading.position.entry_id - NEWEST)
+    last = reading.entries_of_all_dates.filter(id__gt=reading.position.entry_id - NEWEST)
     looked_at = last.order_by("-id").values("id")[:_LOOKED_AT]
     found = live_rows(entries.filter(id__in=looked_at).order_by("-id")[:length])
     if len(found) < length:
@@ -59,8 +58,8 @@ def live(reading: Reading, asked: Asked) -> Newest:
 
 def period(reading: Reading, asked: Asked) -> OfPeriod:
     """Give the first rows that pass the filter, in the order that is asked for."""
-    entries, length = reading.chosen.entries(reading.agent), asked.rows(8, 20, 40)
-    entries = few_among_many(entries, reading.chosen, seen_by=reading.agent, length=length)
+    length = asked.rows(8, 20, 40)
+    entries = few_among_many(reading.entries, reading.chosen, seen_by=reading.agent, length=length)
     ordered = first_rows(entries, reading.chosen, asked.sort, length)
     return OfPeriod(
         rows=live_rows(ordered[:length]),
@@ -72,7 +71,7 @@ def period(reading: Reading, asked: Asked) -> OfPeriod:
 def largest(reading: Reading, asked: Asked) -> Largest:
     """Give the largest of the period's last day: posted ones, unless rejected ones are chosen."""
     day = last_day(reading)
-    entries = reading.chosen.entries(reading.agent).filter(business_date=day)
+    entries = reading.entries.filter(business_date=day)
     if not reading.chosen.outcome:
         entries = entries.filter(outcome=Outcome.POSTED)
     ordered = entries.order_by("-amount_minor", "-id")

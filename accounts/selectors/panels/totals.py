@@ -3,13 +3,11 @@
 import msgspec
 from django.db.models import Count, Min
 
-from accounts.models import Balance, Outbox
-from accounts.outbox import waiting
+from accounts.outbox import is_any_open, waiting
 from accounts.selectors.panels.asked import Asked
 from accounts.selectors.panels.reading import Reading
 from accounts.selectors.periods import Period
 from accounts.selectors.posting_times import PostingTimes, times_of
-from accounts.selectors.standing_balances import balances_at
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -70,24 +68,17 @@ def totals(reading: Reading, _asked: Asked) -> Totals:
         waiting=None if is_past else _waiting(reading),
         delays=None if is_past else times_of(took for _at, took in reading.recent_delays),
         is_past=is_past,
-        balances=_balances(reading),
+        balances=[
+            AccountBalance(account.number, account.holder, balance_minor)
+            for account, balance_minor in reading.held
+        ],
     )
 
 
 def _waiting(reading: Reading) -> Waiting:
     # Usually there is none, which takes a tenth of asking what became of each.
-    if not Outbox.objects.filter(is_done=False).exists():
+    if not is_any_open():
         return Waiting(0, None)
     chosen = reading.chosen.submissions(reading.agent)
     mine = waiting().filter(submission__in=chosen)
     return Waiting(**mine.aggregate(number=Count("id"), since_ms=Min("queued_at_ms")))
-
-
-def _balances(reading: Reading) -> list[AccountBalance]:
-    holders = reading.holders(reading.drawn)
-    held = balances_at(Balance.objects.filter(account_id__in=list(holders)), reading.chosen.as_of)
-    return [
-        AccountBalance(number, holders[number], held[number])
-        for number in reading.drawn
-        if number in held
-    ]
