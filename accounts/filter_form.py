@@ -15,6 +15,7 @@ from accounts.dates_form import DatesForm
 from accounts.models import BRANCH_ROLES, Agent, Branch, Kind, Outcome
 from accounts.models.account import NUMBER_LENGTH
 from accounts.models.fields import instant, milliseconds_at
+from accounts.models.people import full_name
 from accounts.selectors.filters import (
     BRANCH_LENGTH,
     MOST_ACCOUNTS,
@@ -135,10 +136,10 @@ def offered_to(agent: Agent) -> Offered:
     """
     submitting = agents_seen_by(agent).filter(role__in=BRANCH_ROLES)
     in_order = submitting.order_by("last_name", "first_name", "username")
-    named = in_order.only("username", "first_name", "last_name")
+    named = in_order.values_list("username", "first_name", "last_name")
     return Offered(
         RANGES,
-        tuple((each.username, str(each)) for each in named),
+        tuple((username, full_name(username, *names)) for username, *names in named),
         [] if agent.role in BRANCH_ROLES else list(branches_seen_by(agent)),
     )
 

@@ -1,6 +1,7 @@
 """Which dashboard a page shows, and how its panels stand on it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -13,6 +14,7 @@ from django.utils.translation import pgettext
 from accounts.models import Agent, Board
 from accounts.selectors.boards import (
     BoardToOpen,
+    NoSuchBoard,
     board_open_to,
     boards_to_open,
     free_board_name,
@@ -66,7 +68,7 @@ class OpenedBoard:
     @cached_property
     def suggestion(self) -> str:
         """A name for a new dashboard made from this one."""
-        own = (each.name for each in self.choices if not each.owner)
+        own = (each.name for each in self.choices if each.is_own)
         return free_name(_wanted_name(self.board), own)
 
     @property
@@ -104,8 +106,9 @@ def opened_board(agent: Agent, board_id: int | None, query: QueryDict) -> Opened
     """
     choices = boards_to_open(agent)
     if board_id is None:
-        board_id = next((each.pk for each in choices if each.is_first), OF_THE_ROLE)
-    board = board_open_to(agent, board_id) if board_id != OF_THE_ROLE else None
+        board = _first_of(agent, choices)
+    else:
+        board = board_open_to(agent, board_id) if board_id != OF_THE_ROLE else None
     placed = read_layout(board.layout) if board else default_layout(agent.role)
     return OpenedBoard(
         board=board,
@@ -115,6 +118,13 @@ def opened_board(agent: Agent, board_id: int | None, query: QueryDict) -> Opened
         draft=_draft(query),
         added=query.get(ADDED, ""),
     )
+
+
+def _first_of(agent: Agent, choices: Sequence[BoardToOpen]) -> Board | None:
+    # One that was deleted meanwhile opens no more.
+    with suppress(NoSuchBoard):
+        return next((board_open_to(agent, each.pk) for each in choices if each.is_first), None)
+    return None
 
 
 def stored_query(board: OpenedBoard, query: QueryDict) -> str:

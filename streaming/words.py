@@ -4,7 +4,7 @@
 ``_many`` are chosen by number.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from django.utils.translation import get_language, ngettext
@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from accounts.models import Reason
 
 
-def dashboard_words() -> dict[str, str]:
+def dashboard_words() -> Mapping[str, str]:
     """Give the dashboard's words."""
     return _dashboard_words(get_language())
 
 
 @lru_cache
-def _dashboard_words(_language: str | None) -> dict[str, str]:
+def _dashboard_words(_language: str | None) -> Mapping[str, str]:
     return {
         "pause": _("Pause"),
         "resume": _("Resume"),

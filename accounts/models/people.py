@@ -58,6 +58,11 @@ class AgentManager(UserManager["Agent"]):
         return super().create_superuser(username, email, password, **fields)
 
 
+def full_name(username: str, first_name: str, last_name: str) -> str:
+    """Give what an agent is called: by both names, by the username where there is none."""
+    return f"{first_name} {last_name}".strip() or username
+
+
 class Agent(AbstractUser):
     """Someone who signs in. Tellers and supervisors have a branch, held by the database."""
 
@@ -89,7 +94,7 @@ class Agent(AbstractUser):
         )
 
     def __str__(self) -> str:
-        return self.get_full_name() or self.username
+        return full_name(self.username, self.first_name, self.last_name)
 
     def check_password(self, raw_password: str | None) -> bool:
         """Look at a password; where hashes are made otherwise by now, keep it so.

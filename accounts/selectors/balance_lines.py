@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +25,7 @@ from accounts.models import (
 from accounts.selectors.blocks import all_below
 from accounts.selectors.known import known_at
 from accounts.selectors.periods import Period, beginning_of
-from accounts.selectors.positions import current_epoch
+from accounts.selectors.positions import current_epoch, current_position
 
 # Up to so many transactions each is a step. Beyond, the line is an envelope of as many spans.
 MOST_STEPS: Final = 500
@@ -88,8 +89,9 @@ Moved = tuple[int, int]  # a moment, and by how much the balance changed
 def balance_line(
     account: Account, balance_minor: int, period: Period, *, as_of: int | None = None
 ) -> BalanceLine:
-    """Give the line of one account, which comes with its ``balance``.
+    """Give the line of one account, which comes with its ``balance`` and is the agent's to see.
 
+    Call it within a ``snapshot``.
     ``as_of`` is the moment, in milliseconds, as of which it is told: the log had nothing later.
     ``balance_minor`` is what the account held then, or holds.
     """
@@ -179,18 +181,24 @@ def _posted(account: Account) -> int:
 
 
 def _brought_forward(known: _Course, account: Account, period: Period) -> _Course:
-    totals = DailyTotal.objects.filter(account=account.number)
-    since = totals.filter(business_date__gte=period.first) if period.first else totals
-    start_minor = account.balance.balance_minor - _moved(since)
-    within = totals.filter(**period.lookups("business_date"))
-    number = int(within.aggregate(sum=Coalesce(Sum("count"), 0))["sum"])
-    found = _Course(known.epoch, _posted(account), start_minor=start_minor)
+    since = DailyTotal.objects.filter(
+        account=account.number, **Period(period.first).lookups("business_date")
+    )
+    dated = period.lookups("business_date")
+    sums = since.aggregate(
+        moved=Coalesce(Sum(_signed()), 0),
+        number=Coalesce(Sum("count", filter=Q(**dated) if dated else None), 0),
+    )
+    start_minor = account.balance.balance_minor - int(sums["moved"])
+    number = int(sums["number"])
+    last_id = current_position().entry_id
+    found = _Course(known.epoch, _posted(account), last_id, start_minor)
     if number > MOST_READ:
-        found.course = _course(start_minor, _by_day(within), is_daily=True, number=number)
+        moved = _by_day(since.filter(**dated))
+        found.course = _course(start_minor, moved, is_daily=True, number=number)
         return found
     new = _moves(_entries(account, period).filter(id__gt=known.last_id))
     _continue(found, known, new)
-    found.last_id = _last_id(account)
     found.course = _course(start_minor, found.moved, is_daily=False, number=number)
     return found
 
@@ -203,16 +211,12 @@ def _continue(found: _Course, known: _Course, new: list[Move]) -> None:
     found.moved = [*known.moved[:cut], *_at_moments(rest)]
 
 
-def _last_id(account: Account) -> int:
-    newest = Entry.objects.filter(account=account).order_by("-id").values_list("id", flat=True)
-    return newest.first() or 0
-
-
 def _known_course(
     known: _Course, account: Account, period: Period, balance_minor: int, as_of: int
 ) -> _Course:
     newer = Entry.objects.filter(account=account, id__gt=known.last_id, logged_at_ms__lte=as_of)
-    found = replace(known, posted_count=_posted(account), last_id=_last_id(account))
+    last_id = current_position().entry_id
+    found = replace(known, posted_count=_posted(account), last_id=last_id)
     if known.last_id and not newer.exists():
         return found
     condition = known_at(as_of).condition
@@ -228,10 +232,6 @@ def _known_course(
     found.start_minor = balance_minor - int(sums["moved"])
     found.course = _course(found.start_minor, moved, is_daily=is_daily, number=number)
     return found
-
-
-def _moved(rows: QuerySet[Any]) -> int:
-    return int(rows.aggregate(sum=Coalesce(Sum(_signed()), 0))["sum"])
 
 
 def _signed() -> Case:
@@ -306,9 +306,9 @@ def _added_up(start_minor: int, moved: Iterable[Moved]) -> Iterator[Step]:
 
 def _envelope(start_minor: int, moved: Sequence[Moved]) -> list[Span]:
     """Cut the time of the moves into equal spans; leave out those in which nothing happened."""
-    moments = [at_ms for at_ms, _minor in moved]
+    moments = list(map(itemgetter(0), moved))
     # One more than there are moments: the n-th is the balance that the n-th move finds.
-    balances = list(accumulate((minor for _at_ms, minor in moved), initial=start_minor))
+    balances = list(accumulate(map(itemgetter(1), moved), initial=start_minor))
     begin, end = moments[0], moments[-1]
     length = max(1, -(-(end - begin + 1) // SPANS))
     spans: list[Span] = []

@@ -6,6 +6,7 @@ in one that grew from day to day, and loosely, never wrongly, in one that did no
 """
 
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import takewhile
@@ -20,7 +21,13 @@ from accounts.selectors.positions import Position, current_position
 BLOCK: Final = 2_048
 
 Column = Literal["logged_at_ms", "posted_at_ms", "business_date"]
-_COLUMNS: Final[tuple[Column, ...]] = ("logged_at_ms", "posted_at_ms", "business_date")
+# With what is less than all of its values, for as long as there is none.
+_LEAST: Final[dict[Column, int | date]] = {
+    "logged_at_ms": -1,
+    "posted_at_ms": -1,
+    "business_date": date.min,
+}
+_COLUMNS: Final[tuple[Column, ...]] = tuple(_LEAST)
 
 # The least and the greatest value of a column in a block; None where the block is empty.
 Range = tuple[Any, Any] | None
@@ -33,16 +40,33 @@ class _Noted:
         self._lock = threading.Lock()
         self._epoch = ""
         self._blocks: list[dict[Column, Range]] = []
+        self._greatest_so_far: dict[Column, list[Any]] = {}
 
     def up_to(self, position: Position) -> Sequence[dict[Column, Range]]:
         """Give the notes on each block that was full at a position."""
         full = position.entry_id // BLOCK
         with self._lock:
-            if self._epoch != position.epoch:
-                self._epoch, self._blocks = position.epoch, []
-            if full > len(self._blocks):
-                self._blocks = [*self._blocks, *_read(len(self._blocks), full)]
+            self._bring_to(position.epoch, full)
             return self._blocks[:full]
+
+    def number_below(self, column: Column, value: int | date, position: Position) -> int:
+        """Count the full blocks before the first one that reaches ``value``."""
+        full = position.entry_id // BLOCK
+        with self._lock:
+            self._bring_to(position.epoch, full)
+            return bisect_left(self._greatest_so_far[column], value, 0, full)
+
+    def _bring_to(self, epoch: str, full: int) -> None:
+        if self._epoch != epoch or not self._greatest_so_far:
+            self._epoch, self._blocks = epoch, []
+            self._greatest_so_far = {each: [] for each in _COLUMNS}
+        new = list(_read(len(self._blocks), full)) if full > len(self._blocks) else []
+        self._blocks += new
+        for column, greatest in self._greatest_so_far.items():
+            for block in new:
+                before = greatest[-1] if greatest else _LEAST[column]
+                ends = block[column]
+                greatest.append(max(ends[1], before) if ends else before)
 
 
 _noted: Final = _Noted()
@@ -55,8 +79,7 @@ def block_of_id() -> Cast:
 
 def all_below(column: Column, value: int | date) -> int:
     """Give an id such that every entry up to it has less than ``value`` in that column."""
-    noted = (each[column] for each in _noted.up_to(current_position()))
-    return _number(noted, lambda _least, greatest: greatest < value) * BLOCK - 1
+    return _noted.number_below(column, value, current_position()) * BLOCK - 1
 
 
 def bounds(column: Column, value: int | date) -> tuple[int, int]:

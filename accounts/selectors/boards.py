@@ -11,14 +11,15 @@ from django.http import QueryDict
 
 from accounts.models import Agent, Board
 from accounts.models.board import BOARD_NAME_LENGTH
+from accounts.models.people import full_name
 from accounts.selectors.scope import agents_seen_by
 
 MOST_BOARDS: Final = 50
-# A menu of more is no menu; the list has all of them.
+# A menu of more is no menu; the list has all of them. An agent's own come first, and all of them.
 _MOST_TO_OPEN: Final = MOST_BOARDS + 10
 # Those of ``boards_open_to``, asked on each look at a dashboard: Django takes ten times as long.
 _TO_OPEN: Final = """
-    SELECT board.id, board.name, is_first, owner_id, username, first_name, last_name
+    SELECT board.id, board.name, owner_id = %s, is_first, username, first_name, last_name
     FROM accounts_board AS board JOIN accounts_agent AS owner ON owner.id = owner_id
     WHERE owner_id = %s OR shared_with = %s
     ORDER BY owner_id <> %s, board.name, board.id LIMIT %s
@@ -30,15 +31,16 @@ class NoSuchBoard(Exception):
 
 
 class BoardToOpen(msgspec.Struct, frozen=True):
-    """A dashboard as a menu shows it.
+    """A dashboard as a menu shows it, with its owner's name.
 
-    ``owner`` is a name, and empty where the dashboard is the agent's own. Of these ``is_first``
-    says which one opens first; without any, that of the agent's role does.
+    Of the agent's own ``is_first`` says which one opens first; without any, that of the agent's
+    role does.
     """
 
     pk: int
     name: str
     owner: str
+    is_own: bool
     is_first: bool
 
 
@@ -91,24 +93,12 @@ def boards_to_open(agent: Agent) -> list[BoardToOpen]:
     if not agent.is_active or not agent.sees_customers:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_TO_OPEN, [agent.pk, agent.role, agent.pk, _MOST_TO_OPEN])
-        return [_to_open(agent, *row) for row in cursor.fetchall()]
-
-
-def _to_open(  # noqa: PLR0913, PLR0917 as they are read
-    agent: Agent,
-    pk: int,
-    name: str,
-    is_first: bool,
-    owner_id: int,
-    username: str,
-    first_name: str,
-    last_name: str,
-) -> BoardToOpen:
-    if owner_id == agent.pk:
-        return BoardToOpen(pk, name, "", bool(is_first))
-    owner = Agent(username=username, first_name=first_name, last_name=last_name)
-    return BoardToOpen(pk, name, str(owner), is_first=False)
+        cursor.execute(_TO_OPEN, [agent.pk, agent.pk, agent.role, agent.pk, _MOST_TO_OPEN])
+        rows = cursor.fetchall()
+    return [
+        BoardToOpen(pk, name, full_name(*names), bool(is_own), bool(is_own and is_first))
+        for pk, name, is_own, is_first, *names in rows
+    ]
 
 
 def free_board_name(agent: Agent, wanted: str) -> str:

@@ -1,4 +1,4 @@
-"""What accounts hold now, and what they held as it was known at a past moment."""
+"""What accounts held as it was known at a past moment."""
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -6,16 +6,12 @@ from accounts.models import Balance, Entry, Outcome
 from accounts.selectors.known import known_at
 
 
-def balances_at(balances: QuerySet[Balance], as_of: int | None) -> dict[str, int]:
+def balances_at(balances: QuerySet[Balance], as_of: int) -> dict[str, int]:
     """Give balances in minor units by account; accounts that were not open then have none.
 
     A posted entry tells the balance after it, and all entries of an account are in the order of
     its partition: the last that was known tells the balance that was known.
     """
-    if as_of is None:
-        return {
-            str(each): minor for each, minor in balances.values_list("account_id", "balance_minor")
-        }
     posted = Entry.objects.filter(account_id=OuterRef("account_id"), outcome=Outcome.POSTED)
     last = posted.filter(known_at(as_of).condition).order_by("-id")
     then = balances.annotate(then_minor=Subquery(last.values("balance_minor")[:1]))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from accounts.models import Board
-from accounts.selectors.boards import MOST_BOARDS
+from accounts.selectors.boards import MOST_BOARDS, boards_to_open
 from accounts.services.boards import create_board, open_first, save_layout, share_board
 from streaming.boards import written_layout
 from streaming.layouts import Placed, default_layout
@@ -272,6 +272,33 @@ def test_a_deleted_first_choice_gives_way_to_that_of_the_role(bank, board, signe
     client.post(f"/dashboards/{board.pk}/delete/")
 
     assert panels(client.get("/dashboard/")) == as_shown(default_layout("supervisor"))
+
+
+def test_a_first_choice_that_goes_while_it_is_looked_for_gives_way_too(
+    bank, board, signed_in, monkeypatch
+):
+    open_first(board_id=board.pk, by=bank.supervisor)
+    menu = boards_to_open(bank.supervisor)
+    monkeypatch.setattr("streaming.boards.boards_to_open", lambda _agent: menu)
+    Board.objects.all().delete()
+
+    page = signed_in(bank.supervisor).get("/dashboard/")
+
+    assert page.status_code == 200
+    assert panels(page) == as_shown(default_layout("supervisor"))
+
+
+def test_the_name_that_is_offered_is_free_among_the_agents_own(bank, signed_in):
+    for by in (bank.supervisor, bank.teller):
+        made = create_board(name="Mon tableau de bord", layout=[], by=by)
+        share_board(board_id=made.pk, role="auditor", by=by)
+
+    def offered(agent):
+        page = signed_in(agent).get("/dashboard/").content.decode()
+        return re.search(r'id="view-name"[^>]* value="([^"]*)"', page)[1]
+
+    assert offered(bank.supervisor) == "Mon tableau de bord (2)"
+    assert offered(bank.auditor) == "Mon tableau de bord"
 
 
 def test_the_menu_and_the_list_name_what_may_be_opened(bank, board, signed_in):

@@ -72,6 +72,8 @@ def test_a_dashboard_opens_for_its_owner_and_for_the_role_it_is_shared_with(bank
     share_board(board_id=shared.pk, role="teller", by=bank.supervisor)
 
     seen = {role: set(boards_open_to(getattr(bank, role))) for role in ROLES}
+    for role in ROLES:
+        assert on_the_menu_of(getattr(bank, role)) == {board.pk for board in seen[role]}
 
     assert seen.pop("supervisor") == {private, shared}
     # The role of another branch too: what each sees on it is another matter.
@@ -86,6 +88,11 @@ def test_what_is_shared_no_more_opens_no_more(bank):
 
     with pytest.raises(NoSuchBoard):
         board_open_to(bank.teller, board.pk)
+    assert on_the_menu_of(bank.teller) == set()
+
+
+def on_the_menu_of(agent) -> set[int]:
+    return {board.pk for board in boards_to_open(agent)}
 
 
 @pytest.mark.parametrize("role", ["operator", "nobody"])
@@ -102,6 +109,7 @@ def test_an_agent_set_inactive_opens_none(bank):
 
     with pytest.raises(NoSuchBoard):
         board_open_to(bank.supervisor, board.pk)
+    assert on_the_menu_of(bank.supervisor) == set()
 
 
 def test_a_reader_copies_what_is_shared_and_owns_the_copy(bank):
@@ -251,8 +259,9 @@ def test_own_dashboards_come_by_name_before_those_of_others(bank):
     share_board(board_id=theirs.pk, role="supervisor", by=bank.auditor)
 
     assert [board.name for board in boards_open_to(bank.supervisor)] == ["B", "C", "A"]
-    menu = [(board.name, board.owner) for board in boards_to_open(bank.supervisor)]
-    assert menu == [("B", ""), ("C", ""), ("A", str(bank.auditor))]
+    menu = [(board.name, board.owner, board.is_own) for board in boards_to_open(bank.supervisor)]
+    own, other = str(bank.supervisor), str(bank.auditor)
+    assert menu == [("B", own, True), ("C", own, True), ("A", other, False)]
 
 
 def test_a_free_name_is_numbered_from_two(bank):

@@ -228,7 +228,9 @@ def test_a_line_that_goes_on_is_the_same_as_one_read_anew(ledger, monkeypatch, m
         ledger.post_messages([Delivered(0, offset, 1_000 + dice.randrange(15), *event, 0)])
         account = Account.objects.select_related("balance").get(number="C100")
         for as_of in (None, 1_004, 1_010):
-            held = balances_at(Balance.objects.filter(account=account), as_of)
+            held = {"C100": account.balance.balance_minor}
+            if as_of is not None:
+                held = balances_at(Balance.objects.filter(account=account), as_of)
             asked = (account, period, held["C100"], as_of)
 
             entries = balance_lines._entries(account, period)
@@ -330,6 +332,7 @@ def test_a_branch_sees_figures_of_its_own_accounts_only(history):
 
     assert [each.account for each in shown.bars.rows] == ["C200"]
     assert [line.account for line in shown.balance.lines] == ["C200"]
+    assert [each.account for each in shown.totals.balances] == ["C200"]
     assert {row.account for row in shown.period.rows} == {"C200"}
     assert (shown.totals.deposits_minor, shown.totals.withdrawals_minor) == (250_000, 20_000)
 

@@ -107,8 +107,11 @@ def compare_course(at_ms: int) -> None:
     before = sum(r.signed_amount_minor for r in of_account if r.business_date < days["first"])
     within = [r for r in of_account if days["first"] <= r.business_date <= days["last"]]
 
-    lines = figures(at_ms, accounts=("C1",), **days).balance.lines
+    shown = figures(at_ms, accounts=("C1",), **days)
+    lines = shown.balance.lines
 
+    of_lines = [(each.account, each.holder, each.balance_minor) for each in lines]
+    assert [(b.account, b.holder, b.balance_minor) for b in shown.totals.balances] == of_lines
     if at_ms == BEGIN_MS:
         assert lines == []
         return
