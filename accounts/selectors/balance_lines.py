@@ -181,6 +181,29 @@ def _posted(account: Account) -> int:
 
 
 def _brought_forward(known: _Course, account: Account, period: Period) -> _Course:
+    """Add what came since, or read the period anew where nothing is known of it, or too much came.
+
+    Only with too much of it a course goes from day to day, so there its moves are not known.
+    """
+    is_read = known.last_id and not known.course.is_daily
+    new = _moves(_entries(account, Period()), since=known.last_id) if is_read else []
+    before = [move for move in new if period.first and move[0] < period.first]
+    within = [move for move in new if period.has(move[0])]
+    number = known.course.number + len(within)
+    if not is_read or len(new) > MOST_READ or number > MOST_READ:
+        return _read_anew(known.epoch, account, period)
+    start_minor = known.start_minor + sum(minor for *_place, minor in before)
+    found = _Course(known.epoch, _posted(account), current_position().entry_id, start_minor)
+    # What was before the days of the new moves stays as it is.
+    cut = bisect_left(known.moves, within[0][:1]) if within else len(known.moves)
+    rest = sorted([*known.moves[cut:], *within])
+    found.moves = [*known.moves[:cut], *rest]
+    found.moved = [*known.moved[:cut], *_at_moments(rest)]
+    found.course = _course(start_minor, found.moved, is_daily=False, number=number)
+    return found
+
+
+def _read_anew(epoch: str, account: Account, period: Period) -> _Course:
     since = DailyTotal.objects.filter(
         account=account.number, **Period(period.first).lookups("business_date")
     )
@@ -191,24 +214,15 @@ def _brought_forward(known: _Course, account: Account, period: Period) -> _Cours
     )
     start_minor = account.balance.balance_minor - int(sums["moved"])
     number = int(sums["number"])
-    last_id = current_position().entry_id
-    found = _Course(known.epoch, _posted(account), last_id, start_minor)
+    found = _Course(epoch, _posted(account), current_position().entry_id, start_minor)
     if number > MOST_READ:
         moved = _by_day(since.filter(**dated))
         found.course = _course(start_minor, moved, is_daily=True, number=number)
         return found
-    new = _moves(_entries(account, period).filter(id__gt=known.last_id))
-    _continue(found, known, new)
+    found.moves = _moves(_entries(account, period))
+    found.moved = _at_moments(found.moves)
     found.course = _course(start_minor, found.moved, is_daily=False, number=number)
     return found
-
-
-def _continue(found: _Course, known: _Course, new: list[Move]) -> None:
-    """Put new moves among those that are known; what was before their days stays as it is."""
-    cut = bisect_left(known.moves, new[0][:1]) if new else len(known.moves)
-    rest = sorted([*known.moves[cut:], *new])
-    found.moves = [*known.moves[:cut], *rest]
-    found.moved = [*known.moved[:cut], *_at_moments(rest)]
 
 
 def _known_course(
@@ -258,9 +272,11 @@ def _entries(account: Account, period: Period) -> QuerySet[Entry]:
     return entries.filter(id__gt=all_below("business_date", period.first))
 
 
-def _moves(entries: QuerySet[Entry]) -> list[Move]:
-    ordered = entries.order_by("business_date", "id")
-    rows = ordered.values_list("business_date", "id", "logged_at_ms", "kind", "amount_minor")
+def _moves(entries: QuerySet[Entry], *, since: int = 0) -> list[Move]:
+    """Give what entries moved in the order of their dates; at most one more than may be read."""
+    ordered = entries.filter(id__gt=since).order_by("business_date", "id")
+    columns = ("business_date", "id", "logged_at_ms", "kind", "amount_minor")
+    rows = ordered.values_list(*columns)[: MOST_READ + 1]
     taken = Kind.WITHDRAWAL
     return [
         (day, entry_id, at_ms, -minor if kind == taken else minor)

@@ -40,6 +40,10 @@ class Period:
             return cls(today.replace(day=1), today)
         return cls(_within(first), _within(last)) if name == DATES else cls()
 
+    def has(self, day: date) -> bool:
+        """Tell whether ``day`` is in it."""
+        return (self.first or day) <= day <= (self.last or day)
+
     def lookups(self, field: str) -> dict[str, date]:
         """Give the keyword arguments for a queryset's ``filter`` on ``field``."""
         ends = {f"{field}__gte": self.first, f"{field}__lte": self.last}
