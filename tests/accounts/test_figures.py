@@ -211,15 +211,20 @@ def test_lines_without_a_move_are_bounded_in_memory_too(history):
     assert [period.first for _number, period, _as_of in kept._kept] == [days[0], *days[3:]]
 
 
-@pytest.mark.parametrize("most_steps", [5, 500])
-def test_a_line_that_goes_on_is_the_same_as_one_read_anew(ledger, monkeypatch, most_steps):
+@pytest.mark.parametrize(("most_steps", "most_read"), [(5, 50_000), (500, 50_000), (500, 3)])
+def test_a_line_that_goes_on_is_the_same_as_one_read_anew(
+    ledger, monkeypatch, most_steps, most_read
+):
     monkeypatch.setattr(balance_lines, "MOST_STEPS", most_steps)
+    monkeypatch.setattr(balance_lines, "MOST_READ", most_read)
     monkeypatch.setattr(balance_lines, "SPANS", 4)
     monkeypatch.setattr(blocks, "BLOCK", 2)
     day = date(2024, 1, 1)
     ledger.post(opened(opening_balance_minor=9_000, business_date=day))
     posted = Entry.objects.filter(kind__in=TRANSACTION_KINDS, outcome=Outcome.POSTED)
-    kept, dice, period = balance_lines._Courses(), random.Random(5), Period(date(2024, 1, 3))
+    # Of the days that are drawn seven are before, seven within and one after it.
+    period = Period(date(2024, 1, 4), date(2024, 1, 8))
+    kept, dice = balance_lines._Courses(), random.Random(5)
     for n in range(15):
         build, day = dice.choice((submitted, withdrawn)), date(2024, 1, dice.randint(1, 9))
         offset = ledger.position().next_offset
@@ -234,7 +239,7 @@ def test_a_line_that_goes_on_is_the_same_as_one_read_anew(ledger, monkeypatch, m
             asked = (account, period, held["C100"], as_of)
 
             entries = balance_lines._entries(account, period)
-            assert list(entries) == list(posted.filter(business_date__gte=period.first))
+            assert list(entries) == list(posted.filter(**period.lookups("business_date")))
             assert kept.course(*asked) == balance_lines._Courses().course(*asked), (n, as_of)
 
 
