@@ -90,6 +90,13 @@ def test_the_rate_counts_by_the_minute_of_posting(ledger):
     assert (counts[0], counts[29], counts[59], sum(counts)) == (2, 1, 1, 4)
 
 
+def test_the_rate_counts_no_openings_also_where_lists_have_them(ledger):
+    ledger.post(opened(account="C900"), submitted(account="C900"))
+    moved = Entry.objects.filter(kind=2).count()
+
+    assert shown("rate").total == shown("rate", all_entries=True).total == moved
+
+
 @pytest.mark.parametrize(
     ("chosen", "index"),
     [
