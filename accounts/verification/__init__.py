@@ -2,6 +2,7 @@
 
 from accounts.verification.discrepancy import Discrepancy
 from accounts.verification.messages import LogUnreadable, Messages
+from accounts.verification.seen_ids import NoRoomForIds
 from accounts.verification.verifying import Verification
 
-__all__ = ["Discrepancy", "LogUnreadable", "Messages", "Verification"]
+__all__ = ["Discrepancy", "LogUnreadable", "Messages", "NoRoomForIds", "Verification"]

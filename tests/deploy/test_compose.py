@@ -173,6 +173,8 @@ def test_the_image_starts_from_locked_packages_as_nobody_in_particular() -> None
     assert all(PINNED.fullmatch(each) for each in re.findall(r"^FROM (\S+)", text, re.MULTILINE))
     assert "--require-hashes" in text
     assert "--only-binary=:all:" in text
+    [chosen] = re.findall(r"^ARG REQUIREMENTS=(\S+)", text, re.MULTILINE)
+    assert {chosen, "requirements-telemetry.txt"} <= copied
     assert "collectstatic" in text
     assert re.findall(r"^USER (\S+)", text, re.MULTILINE) == ["10001:10001"]
     assert all((ROOT / each).exists() for each in copied), copied

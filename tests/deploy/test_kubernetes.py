@@ -163,6 +163,26 @@ def test_nobody_talks_to_anybody_who_is_not_named() -> None:
     assert "ingress" not in policies["database-and-kafka"]
 
 
+def test_people_have_a_pod_to_ask_for_that_reaches_database_and_kafka() -> None:
+    [manage] = [each for each in OBJECTS if each["metadata"]["name"] == "manage"]
+    [policy] = [each for each in OBJECTS if each["metadata"]["name"] == "database-and-kafka"]
+    [container] = containers(pods()["manage"])
+
+    assert manage["spec"]["replicas"] == 0
+    assert {"secretRef": {"name": "operator"}} in container["envFrom"]
+    [named] = policy["spec"]["podSelector"]["matchExpressions"]
+    assert set(manage["spec"]["template"]["metadata"]["labels"].values()) <= set(named["values"])
+
+
+@pytest.mark.parametrize("name", ["verify-ledger", "manage-manage"])
+def test_what_verifies_keeps_its_ids_on_a_disk(name: str) -> None:
+    pod = pods()[name.split("-", maxsplit=1)[0]]
+    mounted = {each["mountPath"]: each["name"] for each in CONTAINERS[name]["volumeMounts"]}
+    [scratch] = [each for each in pod["volumes"] if each["name"] == mounted["/var/tmp"]]
+
+    assert "volumeClaimTemplate" in scratch["ephemeral"]
+
+
 def test_ledger_and_audit_log_are_verified_each_night() -> None:
     [job] = [each["spec"] for each in OBJECTS if each["kind"] == "CronJob"]
 

@@ -80,6 +80,10 @@ def test_it_takes_what_the_portal_takes_and_logs_nothing_of_customers() -> None:
     assert not re.search(r"\$(request|request_uri|uri|args|http_referer)\b", log_format)
 
 
+def test_an_export_that_is_read_slowly_fills_no_disk_of_the_proxy() -> None:
+    assert "proxy_max_temp_file_size 0;" in PLACES["/"]
+
+
 def test_its_workers_leave_most_of_a_containers_memory_to_connections() -> None:
     [workers] = re.findall(r"^worker_processes (\w+);", TEXT, re.M)
     [connections] = re.findall(r"worker_connections (\d+);", TEXT)

@@ -2,16 +2,23 @@
 
 import re
 from io import StringIO
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from accounts.events import encode
+from accounts.models import VerificationResult
+from accounts.verification import verifying
+from accounts.verification.seen_ids import SeenIds
 from streaming.endpoint import Endpoint
 from streaming.kafka.producer import Producer
 from streaming.management.commands import verify_ledger
+from streaming.stopping import EXIT_TRY_AGAIN
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
 from tests.databases import SERVER_URL
 from tests.processes import Portal, wait_until
@@ -223,3 +230,39 @@ def test_what_takes_long_says_how_far_it_is(monkeypatch):
     call_command("verify_ledger", "--without-log", stdout=StringIO(), stderr=errors)
 
     assert "Verified 2 of 2 rows" in errors.getvalue()
+
+
+def test_the_ids_that_were_met_are_on_disk_and_leave_nothing_there(tmp_path, monkeypatch):
+    """Red with a temporary file of SQLite's own: it was memory, of as many bytes as rows."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    ids = SeenIds()
+    file = Path(ids._database.execute("PRAGMA database_list").fetchone()[2])
+    ids[UUID(int=1)] = b"digest"
+
+    assert file.parent == tmp_path
+    assert ids[UUID(int=1)] == b"digest"
+    assert list(tmp_path.iterdir()) == []
+
+    ids.close()
+
+
+class Cramped(SeenIds):
+    """A temporary file on a disk of three pages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._database.execute("PRAGMA max_page_count = 3")
+
+
+@pytest.mark.django_db
+def test_no_room_for_the_temporary_file_is_no_discrepancy_and_says_the_remedy(monkeypatch):
+    monkeypatch.setattr(verifying, "SeenIds", Cramped)
+    ledger = LedgerInTest()
+    ledger.post(opened(), *(submitted(each) for each in range(1, 300)))
+
+    with pytest.raises(CommandError, match=r"full.*TMPDIR") as refused:
+        call_command("verify_ledger", "--without-log", stdout=StringIO(), stderr=StringIO())
+
+    assert refused.value.returncode == EXIT_TRY_AGAIN
+    assert not VerificationResult.objects.exists()

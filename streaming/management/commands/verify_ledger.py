@@ -12,7 +12,7 @@ from accounts.ledger.append_only import missing_triggers, set_triggers
 from accounts.ledger.identity import current_log
 from accounts.models import Log
 from accounts.services.verification_results import note_verification
-from accounts.verification import Discrepancy, Messages, Verification
+from accounts.verification import Discrepancy, Messages, NoRoomForIds, Verification
 from streaming.endpoint import NoKafkaRunning, current_endpoint, required_endpoint
 from streaming.kafka.errors import KafkaUnusable
 from streaming.management.database import said_in_a_line
@@ -21,6 +21,8 @@ from streaming.progress import Console, Progress
 from streaming.stopping import EXIT_TRY_AGAIN
 from streaming.verifying import OtherLogThere, messages_of
 
+# Of the ids that were met, where other systems make them up; seen with a million.
+BYTES_OF_AN_ID = 61
 ON_TERMINAL_S, ELSEWHERE_S = 1.0, 15.0
 
 
@@ -29,7 +31,8 @@ class Command(BaseCommand):
         "Compare the ledger with its log, message by message, and with itself: rows, chain, "
         "balances, totals, positions, outbox, constraints and triggers. May run beside the "
         "consumers. Exit codes: 0 all agrees; 1 something does not, each thing said on a line; "
-        "75 Kafka or the database could not be asked, so try again."
+        "75 Kafka or the database could not be asked, or a temporary file had no room, so try "
+        "again."
     )
     requires_system_checks = ()
 
@@ -52,6 +55,13 @@ class Command(BaseCommand):
         except (KafkaUnusable, NoKafkaRunning) as reason:
             raise CommandError(
                 f"{reason} Rows were not compared with the log; --without-log checks the rest.",
+                returncode=EXIT_TRY_AGAIN,
+            ) from reason
+        except NoRoomForIds as reason:
+            raise CommandError(
+                f"There was no room for the temporary file ({reason}), so what was left is not "
+                f"verified. It takes {BYTES_OF_AN_ID} bytes a row: make room in /var/tmp, or set "
+                "TMPDIR to a folder on a larger disk, and try again.",
                 returncode=EXIT_TRY_AGAIN,
             ) from reason
 
