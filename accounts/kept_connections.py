@@ -1,4 +1,4 @@
-"""Connections to an SQLite file that whoever had one leaves open for the next.
+"""Connections to a database that whoever had one leaves open for the next.
 
 Opening one takes longer than most of what a request asks over it, and each request has a thread,
 and with it a connection, of its own.
@@ -9,15 +9,37 @@ import sqlite3
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Generic, Protocol, Self, TypeVar
+
+
+class Opened(Protocol):
+    """A connection, and what it is open to, in one process."""
+
+    @property
+    def address(self) -> str:
+        """What it was asked to be open to."""
+
+    @property
+    def process(self) -> int:
+        """The id of the process that opened it."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it still leads there, so that it may be used."""
+
+    def settle(self) -> bool:
+        """Make it as if it was just opened; False where it is of no more use. Never raises."""
+
+    def close(self) -> None:
+        """Close it. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A connection, and what it is open to: the file that had the name then, in one process."""
+class OpenedFile:
+    """A connection to an SQLite file, and which file had the name then."""
 
     raw: sqlite3.Connection
-    path: str
+    address: str
     file: tuple[int, int] | None
     process: int
 
@@ -29,11 +51,27 @@ class Opened:
     @property
     def is_good(self) -> bool:
         """Whether the name still stands for that file: a ledger that was restored is another."""
-        is_ours = self.process == os.getpid()
-        return is_ours and self.file is not None and self.file == _file_at(self.path)
+        return self.file is not None and self.file == _file_at(self.address)
+
+    def settle(self) -> bool:
+        """Let go of what it has read: that is worth less than the memory that it takes."""
+        try:
+            if self.raw.in_transaction or not self.is_good:
+                return False
+            self.raw.execute("PRAGMA shrink_memory")
+        except sqlite3.Error:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close it."""
+        self.raw.close()
 
 
-class KeptConnections:
+AnOpened = TypeVar("AnOpened", bound=Opened)
+
+
+class KeptConnections(Generic[AnOpened]):
     """A few connections that nobody uses just now, all opened alike. For any thread.
 
     At most ``most`` of them: none at all in a process that soon ends, or keeps its own.
@@ -41,43 +79,41 @@ class KeptConnections:
 
     def __init__(self, most: int = 0) -> None:
         self.most = most
-        self._free: deque[Opened] = deque()
-        # Of the process that this one is forked from: SQLite wants them neither used nor closed.
-        self._inherited: list[Opened] = []
+        self._free: deque[AnOpened] = deque()
+        # Of the process that this one is forked from: they are its, neither to use nor to close.
+        self._inherited: list[AnOpened] = []
 
-    def take(self, path: str) -> Opened | None:
-        """Give one to the file that has the name now, if there is one."""
+    def take(self, address: str) -> AnOpened | None:
+        """Give one that leads to ``address`` now, if there is one."""
         for _each in range(len(self._free)):
             try:
                 opened = self._free.pop()
             except IndexError:
                 return None
-            if opened.path != path:
+            if opened.process != os.getpid():
+                self._inherited.append(opened)
+            elif opened.address != address:
                 self._free.appendleft(opened)
             elif opened.is_good:
                 return opened
-            elif opened.process == os.getpid():
-                opened.raw.close()
             else:
-                self._inherited.append(opened)
+                opened.close()
         return None
 
-    def keep(self, opened: Opened) -> bool:
+    def keep(self, opened: AnOpened) -> bool:
         """Keep one that nobody uses any more; False where it is not to be used again."""
-        try:
-            if len(self._free) >= self.most or opened.raw.in_transaction or not opened.is_good:
-                return False
-            # What it has read of the file is worth less than the memory that it takes.
-            opened.raw.execute("PRAGMA shrink_memory")
-        except sqlite3.Error:
+        is_ours = opened.process == os.getpid()
+        if not is_ours or len(self._free) >= self.most or not opened.settle():
             return False
         self._free.append(opened)
         return True
 
     def close(self) -> None:
-        """Close all: the last one that is closed makes one file of the database again."""
+        """Close all: the last one to a file that is closed makes one file of the database again."""
         while self._free:
-            self._free.pop().raw.close()
+            opened = self._free.pop()
+            if opened.process == os.getpid():
+                opened.close()
 
 
 def _file_at(path: str) -> tuple[int, int] | None:

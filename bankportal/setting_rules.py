@@ -105,12 +105,11 @@ def postgresql_database(url: str) -> dict[str, Any]:
         raise wrong
     options = database.get("OPTIONS", {})
     # Without a bound, a host that swallows packets holds a page, or a stop, up for minutes; and
-    # whoever sits on a lock all others for ever, where SQLite gives up after as long.
-    database["OPTIONS"] = (
-        {"connect_timeout": 10}
-        | options
-        | {"options": f"-c lock_timeout=10s {options.get('options', '')}".strip()}
-    )
+    # whoever sits on a lock all others for ever, where SQLite gives up after as long. Without its
+    # time zone from the beginning, Django sets it by a question more for each connection.
+    session = f"-c lock_timeout=10s -c timezone=UTC {options.get('options', '')}".strip()
+    database["OPTIONS"] = {"connect_timeout": 10} | options | {"options": session}
+    database["ENGINE"] = "bankportal.kept_postgresql"
     return database
 
 

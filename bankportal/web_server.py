@@ -18,7 +18,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
-from bankportal.fair_sqlite.base import keep_connections
+from bankportal.kept import keep_connections
 
 # Our largest form, a dashboard's layout, takes some ten thousand bytes.
 LARGEST_BODY: Final = 256 * 1024

@@ -17,11 +17,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.transaction import atomic
 
-from accounts.kept_connections import KeptConnections, Opened
+from accounts.kept_connections import KeptConnections, OpenedFile
 
 log = logging.getLogger(__name__)
 
-_kept: Final = KeptConnections(most=1)
+_kept: Final[KeptConnections[OpenedFile]] = KeptConnections(most=1)
 
 _MINUTE_MS: Final = 60_000
 # A page would rather go uncounted than wait.
@@ -105,7 +105,7 @@ def _counts() -> Iterator[Any]:
 @contextmanager
 def _own_file() -> Iterator[sqlite3.Connection]:
     path = str(settings.LIMITS_FILE)
-    opened = _kept.take(path) or Opened.to(path, _newly_opened(path))
+    opened = _kept.take(path) or OpenedFile.to(path, _newly_opened(path))
     is_to_be_kept = False
     try:
         yield opened.raw

@@ -8,19 +8,20 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, IntegrityError, connection
 
-from bankportal.fair_sqlite import base
+from accounts.kept_connections import KeptConnections
+from bankportal import kept
 from bankportal.fair_sqlite.base import DatabaseWrapper
 from tests.databases import only_on
 
-pytestmark = [pytest.mark.django_db, only_on("sqlite", "PostgreSQL's are pooled by what is for it")]
+pytestmark = [pytest.mark.django_db, only_on("sqlite", "PostgreSQL keeps sessions")]
 
 
 @pytest.fixture(autouse=True)
 def none_kept(monkeypatch) -> Iterator[None]:
-    kept = base.KeptConnections(most=2)
-    monkeypatch.setattr(base, "_kept", kept)
+    own = KeptConnections(most=2)
+    monkeypatch.setattr(kept, "_kept", own)
     yield
-    kept.close()
+    own.close()
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def test_no_more_are_kept_than_a_few(database):
 def test_they_are_let_go_at_the_end(database):
     raw = used_and_closed(database)
 
-    base._kept.close()
+    kept._kept.close()
 
     with pytest.raises(sqlite3.ProgrammingError):
         raw.execute("SELECT 1")
@@ -181,7 +182,7 @@ def test_a_forked_process_neither_uses_nor_closes_its_parents(database, monkeypa
     with monkeypatch.context() as forked:
         forked.setattr("os.getpid", lambda: -1)
 
-        assert base._kept.take(str(database)) is None
+        assert kept._kept.take(str(database)) is None
 
     assert raw.execute("SELECT 1").fetchone() == (1,)
     raw.close()

@@ -227,7 +227,7 @@ def test_what_reads_waits_for_no_batch(database):
 
 def test_it_is_the_portals_database_where_that_is_sqlite():
     assert settings.DATABASES["default"]["ENGINE"] == (
-        "django.db.backends.postgresql" if settings.DATABASE_URL else "bankportal.fair_sqlite"
+        "bankportal.kept_postgresql" if settings.DATABASE_URL else "bankportal.fair_sqlite"
     )
 
 

@@ -191,8 +191,11 @@ def test_a_postgresql_that_does_not_answer_is_not_waited_for_without_end(query, 
 @pytest.mark.parametrize(
     ("query", "options"),
     [
-        ("", "-c lock_timeout=10s"),
-        ("?options=-c%20lock_timeout%3D30s", "-c lock_timeout=10s -c lock_timeout=30s"),
+        ("", "-c lock_timeout=10s -c timezone=UTC"),
+        (
+            "?options=-c%20lock_timeout%3D30s",
+            "-c lock_timeout=10s -c timezone=UTC -c lock_timeout=30s",
+        ),
     ],
 )
 def test_a_lock_of_postgresql_is_waited_for_ten_seconds_unless_told(query, options):

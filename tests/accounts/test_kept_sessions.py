@@ -1,0 +1,132 @@
+"""A session at PostgreSQL that is closed stays open for the next, and is as it was opened."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection
+
+from accounts.kept_connections import KeptConnections
+from bankportal import kept
+from bankportal.kept_postgresql import base
+from bankportal.kept_postgresql.base import DatabaseWrapper
+from tests.databases import only_on
+
+pytestmark = [pytest.mark.django_db, only_on("postgresql", "a file has nobody at its other end")]
+
+
+@pytest.fixture(autouse=True)
+def none_kept(monkeypatch) -> Iterator[None]:
+    own = KeptConnections(most=2)
+    monkeypatch.setattr(kept, "_kept", own)
+    yield
+    own.close()
+
+
+@pytest.fixture
+def portal() -> Iterator[DatabaseWrapper]:
+    wrapper = DatabaseWrapper(connection.settings_dict, "own")
+    yield wrapper
+    wrapper.close()
+
+
+def asked(wrapper: DatabaseWrapper, sql: str) -> object:
+    with wrapper.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0] if cursor.description else None
+
+
+def used_and_closed(wrapper: DatabaseWrapper, *statements: str) -> psycopg.Connection:
+    wrapper.ensure_connection()
+    raw = wrapper.connection
+    for statement in statements:
+        asked(wrapper, statement)
+    wrapper.close()
+    return raw
+
+
+def test_one_that_is_closed_is_the_next_ones(portal):
+    first = used_and_closed(portal, "SELECT 1")
+
+    assert used_and_closed(portal, "SELECT 1") is first
+
+
+def test_the_next_finds_no_setting_lock_or_table_of_the_one_before(portal):
+    first = used_and_closed(
+        portal,
+        "SELECT pg_advisory_lock(1_234_567)",
+        "SET application_name = 'of the one before'",
+        "CREATE TEMPORARY TABLE word (text TEXT)",
+    )
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1234567"
+
+    assert asked(portal, "SHOW application_name") == ""
+    assert portal.connection is first
+    assert asked(portal, locks) == 0
+    assert asked(portal, "SELECT to_regclass('pg_temp.word')") is None
+    assert asked(portal, "SHOW timezone") == "UTC"
+    assert asked(portal, "SHOW lock_timeout") == "10s"
+
+
+def test_another_database_or_name_has_its_own(portal):
+    used_and_closed(portal)
+    settings = connection.settings_dict
+    other = DatabaseWrapper(settings | {"NAME": "postgres"}, "other")
+
+    assert asked(other, "SELECT current_database()") == "postgres"
+
+    other.close()
+
+
+def test_one_that_the_server_has_ended_is_not_used_again(portal):
+    raw = used_and_closed(portal, "SELECT 1")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [raw.info.backend_pid])
+        assert cursor.fetchone() == (True,)
+
+    assert asked(portal, "SELECT 1") == 1
+    assert portal.connection is not raw
+    assert raw.closed
+
+
+def test_one_that_lay_idle_for_long_is_not_used_again(portal, monkeypatch):
+    raw = used_and_closed(portal)
+    monkeypatch.setattr(base, "_IDLE_S", -1.0)
+
+    assert asked(portal, "SELECT 1") == 1
+    assert portal.connection is not raw
+
+
+def test_one_in_a_transaction_is_not_kept_and_what_it_wrote_is_gone(portal):
+    portal.ensure_connection()
+    raw = portal.connection
+    portal.set_autocommit(False)
+    asked(portal, "CREATE TABLE left_behind (text TEXT)")
+    portal.close()
+
+    assert asked(portal, "SELECT to_regclass('left_behind')") is None
+    assert portal.connection is not raw
+    assert raw.closed
+
+
+def test_one_that_has_failed_is_not_kept(portal):
+    portal.ensure_connection()
+    raw = portal.connection
+    with pytest.raises(DatabaseError):
+        asked(portal, "SELECT nothing FROM nowhere")
+    portal.close_if_unusable_or_obsolete()
+    portal.close()
+
+    assert raw.closed
+
+
+def test_a_forked_process_neither_uses_nor_closes_its_parents(portal, monkeypatch):
+    raw = used_and_closed(portal)
+    with monkeypatch.context() as forked:
+        forked.setattr("os.getpid", lambda: -1)
+
+        assert asked(portal, "SELECT 1") == 1
+        assert portal.connection is not raw
+
+    assert not raw.closed
+    raw.close()
