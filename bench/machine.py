@@ -1,18 +1,22 @@
 """Where figures come from: the machine, the versions, the commit, and what else went on."""
 
+import ctypes
 import os
 import platform
 import resource
 import shutil
 import subprocess
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
 import msgspec
 import psutil
 
+_PR_SET_CHILD_SUBREAPER = 36
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
@@ -58,6 +62,37 @@ def browser() -> str | None:
 def load() -> float:
     """Give the load average of the last minute."""
     return round(os.getloadavg()[0], 2)
+
+
+@contextmanager
+def orphans_counted(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Wait meanwhile for whatever outlives who started it below ``child``: it is ours.
+
+    A PostgreSQL does, and some processes of a browser, and what they used would be taken for
+    others'. On Linux; elsewhere nothing is told of others.
+    """
+    if not _is_linux():
+        yield
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    over = threading.Event()
+
+    def wait_for_orphans() -> None:
+        is_last = False
+        while not is_last:
+            is_last = over.wait(0.2)
+            for each in psutil.Process().children():
+                if each.pid != child.pid:
+                    with suppress(ChildProcessError):
+                        os.waitpid(each.pid, os.WNOHANG)
+
+    waiting = threading.Thread(target=wait_for_orphans, daemon=True)
+    waiting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        waiting.join()
 
 
 class Neighbours:

@@ -1,8 +1,8 @@
 """What several consumers post together into one PostgreSQL, beside one alone.
 
-They share the topic's partitions. All batches pass one lock, so that ledger ids appear in their
-own order (docs/decisions/0004); reading, deciding and hashing is what they share out. On a machine
-of few cores, with the database and the broker on them too, there is little to share.
+They share the topic's partitions. A batch is decided, hashed and written under one lock, so that
+ledger ids appear in their own order (docs/decisions/0004): what they share out is reading and
+decoding, and the waiting for acknowledgements. More consumers are there to take over, less to add.
 
 The rival of one alone is django-hordak, the usual double entry for Django, which posts messages of
 the same kind into a database of its own on the same server. `make bench` installs it; where it is

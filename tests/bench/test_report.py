@@ -1,11 +1,15 @@
 """How a run is told: as a table, in a document and as JSON."""
 
+import subprocess
+import sys
+
 import pytest
 
 from bench import report
 from bench.figure import Beside, Figure, at_least, at_most
 from bench.machine import Neighbours, Origin
 from bench.report import Finished, Measured, Run
+from tests.processes import ROOT
 
 POSTED = Figure(
     name="posted",
@@ -136,3 +140,35 @@ def test_the_share_of_others_leaves_out_what_is_ours(monkeypatch):
 
     # Of 20 seconds of two processors 12 were busy, 7 of these with what is ours.
     assert share == pytest.approx(0.25)
+
+
+WITH_AN_ORPHAN = """
+import resource, subprocess, sys, time
+import psutil
+from bench.machine import orphans_counted
+
+busy = "import time\\nwhile time.process_time() < 0.5: pass"
+child = subprocess.Popen(
+    ["sh", "-c", 'read line; "$0" -c "$1" & exit', sys.executable, busy], stdin=subprocess.PIPE
+)
+with orphans_counted(child):
+    child.communicate(b"go\\n")
+    while psutil.Process().children():
+        time.sleep(0.01)
+print(sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere nothing is told of others.")
+def test_what_outlives_who_started_it_is_ours():
+    """Red without the adoption: a PostgreSQL's time was taken for that of others."""
+    ran = subprocess.run(
+        [sys.executable, "-c", WITH_AN_ORPHAN],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert float(ran.stdout) >= 0.5
