@@ -114,6 +114,8 @@ class KeptConnections(Generic[AnOpened]):
             opened = self._free.pop()
             if opened.process == os.getpid():
                 opened.close()
+            else:
+                self._inherited.append(opened)
 
 
 def _file_at(path: str) -> tuple[int, int] | None:

@@ -46,5 +46,7 @@ class KeepsConnections:
 
     def _close(self) -> None:
         opened, self._opened = self._opened, None
-        if opened is None or self._has_failed or not _kept.keep(opened):
+        # Within a transaction Django goes on holding the connection that it has closed.
+        is_spent = opened is None or self._has_failed or self.in_atomic_block  # type: ignore[attr-defined]
+        if is_spent or not _kept.keep(opened):
             super()._close()  # type: ignore[misc]

@@ -108,7 +108,15 @@ def postgresql_database(url: str) -> dict[str, Any]:
     # whoever sits on a lock all others for ever, where SQLite gives up after as long. Without its
     # time zone from the beginning, Django sets it by a question more for each connection.
     session = f"-c lock_timeout=10s -c timezone=UTC {options.get('options', '')}".strip()
-    database["OPTIONS"] = {"connect_timeout": 10} | options | {"options": session}
+    # The same for one that falls silent later: what is sent has to arrive, what is idle to answer.
+    bounds = {
+        "connect_timeout": 10,
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+    database["OPTIONS"] = bounds | options | {"options": session}
     database["ENGINE"] = "bankportal.kept_postgresql"
     return database
 

@@ -80,7 +80,7 @@ def orphans_counted(child: subprocess.Popen[bytes]) -> Iterator[None]:
     def wait_for_orphans() -> None:
         is_last = False
         while not is_last:
-            is_last = over.wait(0.2)
+            is_last = over.wait(2)
             for each in psutil.Process().children():
                 if each.pid != child.pid:
                     with suppress(ChildProcessError):

@@ -27,21 +27,21 @@ class SeenIds(MutableMapping[UUID, bytes]):
     def __init__(self) -> None:
         # A file of SQLite's own would be in memory: the bundled one is built like that.
         try:
-            number, name = tempfile.mkstemp(prefix="verified-", dir=_folder())
+            number, name = tempfile.mkstemp(prefix="verified-", dir=folder_of_ids())
         except OSError as error:
-            raise NoRoomForIds(str(error)) from error
+            raise NoRoomForIds(error.strerror or str(error)) from error
         os.close(number)
-        self._database = sqlite3.connect(name, isolation_level=None)
         try:
+            self._database = sqlite3.connect(name, isolation_level=None)
             self._database.executescript(
                 "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;"
                 "CREATE TABLE seen (id BLOB PRIMARY KEY, digest BLOB) WITHOUT ROWID; BEGIN"
             )
         except sqlite3.OperationalError as error:
-            self._database.close()
             raise NoRoomForIds(str(error)) from error
         finally:
-            # Open, it is there until it is closed, by whatever way this process ends.
+            # Open, it is there until it is closed, by whatever way this process ends. Without a
+            # journal SQLite asks for its name no more.
             Path(name).unlink()
 
     def close(self) -> None:
@@ -78,6 +78,8 @@ class SeenIds(MutableMapping[UUID, bytes]):
             raise NoRoomForIds(str(error)) from error
 
 
-def _folder() -> str | None:
-    is_there = not os.environ.get("TMPDIR") and os.access(_ON_DISK, os.W_OK)
-    return _ON_DISK if is_there else None
+def folder_of_ids() -> str:
+    """Give the folder of the temporary file: what TMPDIR names, there or not, or a usual one."""
+    if named := os.environ.get("TMPDIR"):
+        return named
+    return _ON_DISK if os.access(_ON_DISK, os.W_OK) else tempfile.gettempdir()

@@ -4,7 +4,7 @@ import os
 import select
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg
@@ -16,6 +16,8 @@ from bankportal.kept import KeepsConnections
 # What stands between us and the server forgets a connection over which nothing is said; most
 # wait for minutes before.
 _IDLE_S: Final = 60.0
+# A server's process never gives back what it has read of the catalogue.
+_OLDEST_S: Final = 1_800.0
 
 
 @dataclass(slots=True)
@@ -23,9 +25,11 @@ class OpenedSession:
     """A session at a server."""
 
     raw: psycopg.Connection[Any]
-    address: str
+    # Its password is in it.
+    address: str = field(repr=False)
     process: int
-    free_since: float = 0.0
+    opened_at: float
+    free_since: float
 
     @property
     def is_good(self) -> bool:
@@ -38,7 +42,8 @@ class OpenedSession:
 
     def settle(self) -> bool:
         """Let go of settings, locks, cursors, and whatever else a session may have."""
-        if self.raw.info.transaction_status != TransactionStatus.IDLE:
+        is_old = time.monotonic() - self.opened_at > _OLDEST_S
+        if is_old or self.raw.info.transaction_status != TransactionStatus.IDLE:
             return False
         try:
             self.raw.autocommit = True
@@ -65,5 +70,15 @@ class DatabaseWrapper(KeepsConnections, base.DatabaseWrapper):
             raw: psycopg.Connection[Any] = kept.raw
             return raw
         raw = super().get_new_connection(conn_params)
-        self._opened = OpenedSession(raw, address, os.getpid(), time.monotonic())
+        now = time.monotonic()
+        self._opened = OpenedSession(raw, address, os.getpid(), opened_at=now, free_since=now)
         return raw
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Give a cursor. With one of the server's the connection is closed as Django closes it.
+
+        Whoever left such a cursor open would close it later, in the midst of the next one's work.
+        """
+        if name:
+            self._opened = None
+        return super().create_cursor(name)

@@ -123,6 +123,15 @@ def test_one_in_a_transaction_is_not_kept_and_what_it_wrote_is_gone(database):
     following.close()
 
 
+def test_one_that_is_closed_within_a_transaction_is_nobody_elses(database):
+    wrapper = portal(database)
+    raw = raw_of(wrapper)
+    wrapper.in_atomic_block = True
+    wrapper.close()
+
+    assert used_and_closed(database) is not raw
+
+
 def test_one_that_has_failed_is_not_kept(database):
     wrapper = portal(database)
     raw = raw_of(wrapper)

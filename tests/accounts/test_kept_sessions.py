@@ -109,6 +109,43 @@ def test_one_in_a_transaction_is_not_kept_and_what_it_wrote_is_gone(portal):
     assert raw.closed
 
 
+def test_one_that_is_closed_within_a_transaction_is_nobody_elses(portal):
+    portal.ensure_connection()
+    raw = portal.connection
+    other = DatabaseWrapper(connection.settings_dict, "other")
+    portal.in_atomic_block = True
+    portal.close()
+
+    assert asked(other, "SELECT 1") == 1
+    assert other.connection is not raw
+    assert raw.closed
+
+    other.close()
+    portal.in_atomic_block = portal.closed_in_transaction = False
+
+
+def test_one_that_had_a_cursor_of_the_servers_is_not_kept(portal):
+    portal.ensure_connection()
+    raw = portal.connection
+    with portal.chunked_cursor() as cursor:
+        cursor.execute("SELECT 1")
+    portal.close()
+
+    assert raw.closed
+
+
+def test_one_that_is_old_is_not_kept(portal, monkeypatch):
+    monkeypatch.setattr(base, "_OLDEST_S", -1.0)
+
+    assert used_and_closed(portal).closed
+
+
+def test_no_password_is_told(portal):
+    portal.ensure_connection()
+
+    assert "password" not in repr(portal._opened)
+
+
 def test_one_that_has_failed_is_not_kept(portal):
     portal.ensure_connection()
     raw = portal.connection

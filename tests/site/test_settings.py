@@ -186,6 +186,9 @@ def test_a_postgresql_that_does_not_answer_is_not_waited_for_without_end(query, 
     database = postgresql_database(f"postgres://bank@db.example/bank{query}")
 
     assert int(database["OPTIONS"]["connect_timeout"]) == seconds
+    # In milliseconds; then one that falls silent later.
+    assert database["OPTIONS"]["tcp_user_timeout"] == 10_000
+    assert database["OPTIONS"]["keepalives_idle"] == 10
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from accounts.events import encode
 from accounts.models import VerificationResult
 from accounts.verification import verifying
-from accounts.verification.seen_ids import SeenIds
+from accounts.verification.seen_ids import NoRoomForIds, SeenIds
 from streaming.endpoint import Endpoint
 from streaming.kafka.producer import Producer
 from streaming.management.commands import verify_ledger
@@ -22,6 +22,7 @@ from streaming.stopping import EXIT_TRY_AGAIN
 from tests.builders import LedgerInTest, opened, submitted, withdrawn
 from tests.databases import SERVER_URL
 from tests.processes import Portal, wait_until
+from tests.tampering import behind_the_back
 
 NUMBERS = [f"C{number}" for number in range(100, 112)]
 
@@ -266,3 +267,18 @@ def test_no_room_for_the_temporary_file_is_no_discrepancy_and_says_the_remedy(mo
 
     assert refused.value.returncode == EXIT_TRY_AGAIN
     assert not VerificationResult.objects.exists()
+
+    with behind_the_back() as cursor:
+        cursor.execute("UPDATE accounts_entry SET amount_minor = 5 WHERE amount_minor = 2")
+    with pytest.raises(CommandError, match=r"full.*Until there: ") as refused:
+        call_command("verify_ledger", "--without-log", stdout=StringIO(), stderr=StringIO())
+
+    assert refused.value.returncode == 1
+    assert VerificationResult.objects.get().discrepancies > 0
+
+
+def test_a_folder_that_is_not_there_is_no_discrepancy(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))
+
+    with pytest.raises(NoRoomForIds, match="No such file"):
+        SeenIds()

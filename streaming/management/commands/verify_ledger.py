@@ -3,7 +3,7 @@
 import sys
 from argparse import ArgumentParser
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -12,7 +12,13 @@ from accounts.ledger.append_only import missing_triggers, set_triggers
 from accounts.ledger.identity import current_log
 from accounts.models import Log
 from accounts.services.verification_results import note_verification
-from accounts.verification import Discrepancy, Messages, NoRoomForIds, Verification
+from accounts.verification import (
+    Discrepancy,
+    Messages,
+    NoRoomForIds,
+    Verification,
+    folder_of_ids,
+)
 from streaming.endpoint import NoKafkaRunning, current_endpoint, required_endpoint
 from streaming.kafka.errors import KafkaUnusable
 from streaming.management.database import said_in_a_line
@@ -57,27 +63,35 @@ class Command(BaseCommand):
                 f"{reason} Rows were not compared with the log; --without-log checks the rest.",
                 returncode=EXIT_TRY_AGAIN,
             ) from reason
-        except NoRoomForIds as reason:
-            raise CommandError(
-                f"There was no room for the temporary file ({reason}), so what was left is not "
-                f"verified. It takes {BYTES_OF_AN_ID} bytes a row: make room in /var/tmp, or set "
-                "TMPDIR to a folder on a larger disk, and try again.",
-                returncode=EXIT_TRY_AGAIN,
-            ) from reason
 
     def _verify(self, options: dict[str, Any], console: Console) -> None:
         with ExitStack() as stack:
             messages, found = self._messages(options, stack)
             verification = Verification(messages)
             progress = _progress(console, verification.noted.row_count)
-            for discrepancy in verification.run(progress.advance):
-                self.stdout.write(str(discrepancy))
-                found += 1
+            try:
+                for discrepancy in verification.run(progress.advance):
+                    self.stdout.write(str(discrepancy))
+                    found += 1
+            except NoRoomForIds as reason:
+                self._give_up(found, reason)
         if options["set_triggers"] and missing_triggers(connection):
             with connection.schema_editor() as editor:
                 set_triggers(None, editor)
             self.stdout.write("The triggers are in place again.")
         self._conclude(verification, found)
+
+    def _give_up(self, found: int, reason: NoRoomForIds) -> NoReturn:
+        if found:
+            note_verification("ledger", found)
+        raise CommandError(
+            f"There was no room for the temporary file in {folder_of_ids()} ({reason}), so what "
+            f"was left is not verified. It takes {BYTES_OF_AN_ID} bytes a row: make room there, or "
+            "set TMPDIR to a folder on a larger disk, and try again."
+            + (f" Until there: {found:,} discrepancies." if found else ""),
+            # What was found does not go away by trying again.
+            returncode=1 if found else EXIT_TRY_AGAIN,
+        ) from reason
 
     def _messages(self, options: dict[str, Any], stack: ExitStack) -> tuple[Messages | None, int]:
         """Give what reads the log, where it is to be read, and the number of discrepancies."""
