@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -84,7 +84,7 @@ def ids_seen_from(viewpoint: Viewpoint, *, after: int, until: int) -> frozenset[
     if asked is None:
         return frozenset()
     statement, parameters = asked
-    ends = {_AFTER_IT: after, _UNTIL_IT: until}
+    ends: dict[Any, Any] = {_AFTER_IT: after, _UNTIL_IT: until}
     with connection.cursor() as cursor:
         cursor.execute(statement, [ends.get(each, each) for each in parameters])
         return frozenset(entry_id for (entry_id,) in cursor.fetchall())
@@ -93,7 +93,7 @@ def ids_seen_from(viewpoint: Viewpoint, *, after: int, until: int) -> frozenset[
 # Asked for each filter that anybody looks through, after each change: Django takes longer to put
 # the query together than the database to answer it. A day later the dates may be others.
 @lru_cache(maxsize=2_048)
-def _ids_asked(viewpoint: Viewpoint, _day: date) -> tuple[str, tuple[object, ...]] | None:
+def _ids_asked(viewpoint: Viewpoint, _day: date) -> tuple[str, tuple[Any, ...]] | None:
     entries = viewpoint.entries().filter(id__gt=_AFTER_IT, id__lte=_UNTIL_IT)
     try:
         statement, parameters = (
