@@ -74,15 +74,18 @@ def orphans_counted(child: subprocess.Popen[bytes]) -> Iterator[None]:
     if not _is_linux():
         yield
         return
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    system, ourselves = ctypes.CDLL(None), psutil.Process()
+    # Whoever started these waits for them.
+    started = {child.pid, *(each.pid for each in ourselves.children())}
+    system.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     over = threading.Event()
 
     def wait_for_orphans() -> None:
         is_last = False
         while not is_last:
             is_last = over.wait(2)
-            for each in psutil.Process().children():
-                if each.pid != child.pid:
+            for each in ourselves.children():
+                if each.pid not in started:
                     with suppress(ChildProcessError):
                         os.waitpid(each.pid, os.WNOHANG)
 
@@ -91,6 +94,8 @@ def orphans_counted(child: subprocess.Popen[bytes]) -> Iterator[None]:
     try:
         yield
     finally:
+        # Also for those that come to us in between.
+        system.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
         over.set()
         waiting.join()
 

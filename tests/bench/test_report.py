@@ -155,6 +155,10 @@ with orphans_counted(child):
     child.communicate(b"go\\n")
     while psutil.Process().children():
         time.sleep(0.01)
+gone = subprocess.check_output(["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"])
+gone = psutil.Process(int(gone))
+assert gone.ppid() != psutil.Process().pid, "It still adopts."
+gone.kill()
 print(sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]))
 """
 
