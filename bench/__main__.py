@@ -131,10 +131,11 @@ def _run_one(run: Run, name: str) -> None:
         try:
             limit_s = benchmark.quick_s if run.is_quick else benchmark.full_s
             with machine.orphans_counted(child):
-                failure = _failure_of(child, limit_s)
-                _end(child)
+                try:
+                    failure = _failure_of(child, limit_s)
+                finally:
+                    _end(child)
         finally:
-            _end(child)
             for line in found.read_bytes().splitlines():
                 told = msgspec.json.decode(line, type=Told)
                 if isinstance(told, str):

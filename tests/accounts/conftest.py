@@ -1,7 +1,7 @@
 """A small bank for the tests of its pages: two branches, an agent of each role, two accounts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -10,8 +10,10 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 
+from accounts.kept_connections import KeptConnections
 from accounts.models import Account, Agent, Branch, Role
 from accounts.selectors.sessions import RECORDS, RECORDS_OF
+from bankportal import kept
 from tests.builders import LedgerInTest, opened, submitted
 
 PASSWORD = "correct-horse-battery"
@@ -113,3 +115,12 @@ def remember(client: Client, **values: object) -> None:
     session = client.session
     session.update(values)
     session.save()
+
+
+@pytest.fixture
+def two_kept(monkeypatch) -> Iterator[None]:
+    """Keep connections that are closed, at most two, none of another test's."""
+    own = KeptConnections(most=2)
+    monkeypatch.setattr(kept, "_kept", own)
+    yield
+    own.close()

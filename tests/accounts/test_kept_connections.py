@@ -1,27 +1,21 @@
 """A connection to the SQLite file that is closed stays open for the next, and as it was opened."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection
 
-from accounts.kept_connections import KeptConnections
 from bankportal import kept
 from bankportal.fair_sqlite.base import DatabaseWrapper
 from tests.databases import only_on
 
-pytestmark = [pytest.mark.django_db, only_on("sqlite", "PostgreSQL keeps sessions")]
-
-
-@pytest.fixture(autouse=True)
-def none_kept(monkeypatch) -> Iterator[None]:
-    own = KeptConnections(most=2)
-    monkeypatch.setattr(kept, "_kept", own)
-    yield
-    own.close()
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("two_kept"),
+    only_on("sqlite", "PostgreSQL keeps sessions"),
+]
 
 
 @pytest.fixture

@@ -6,21 +6,15 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection
 
-from accounts.kept_connections import KeptConnections
-from bankportal import kept
 from bankportal.kept_postgresql import base
 from bankportal.kept_postgresql.base import DatabaseWrapper
 from tests.databases import only_on
 
-pytestmark = [pytest.mark.django_db, only_on("postgresql", "a file has nobody at its other end")]
-
-
-@pytest.fixture(autouse=True)
-def none_kept(monkeypatch) -> Iterator[None]:
-    own = KeptConnections(most=2)
-    monkeypatch.setattr(kept, "_kept", own)
-    yield
-    own.close()
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("two_kept"),
+    only_on("postgresql", "a file has nobody at its other end"),
+]
 
 
 @pytest.fixture
@@ -143,7 +137,7 @@ def test_one_that_is_old_is_not_kept(portal, monkeypatch):
 def test_no_password_is_told(portal):
     portal.ensure_connection()
 
-    assert "password" not in repr(portal._opened)
+    assert portal._opened.address not in repr(portal._opened)
 
 
 def test_one_that_has_failed_is_not_kept(portal):
