@@ -13,12 +13,12 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -38,6 +38,9 @@ from bench.pipeline import (
 )
 from bench.visitor import sign_in
 
+if TYPE_CHECKING:
+    from accounts.events import Event
+
 ACCOUNTS, ROWS = 1_000, 10_000
 FRAMES_A_SECOND = 4
 SESSIONS = 100
@@ -45,6 +48,7 @@ FEW_FILTERS, FILTERS = 20, 200
 PANELS = ("totals", "balance", "heat", "bars", "rejected", "largest", "delay", "rate", "period")
 BARE = (sys.executable, "-m", "daphne", "--verbosity", "0", "--fd", "{fd}", "--ping-interval")
 BARE_WORDS = (*BARE, "20", "bench.bare_sockets:application")
+Publish = Callable[["Event"], None]
 
 
 @dataclass
@@ -77,18 +81,18 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         keys = _furnish()
         # A fifth stays for the last comparison.
         sizes = (sockets // 5, sockets * 2 // 5, sockets - sockets // 5 - sockets * 2 // 5)
-        with ExitStack() as stack:
+        with _publishing() as publish_one, ExitStack() as stack:
             bare_crowd = [stack.enter_context(helper("bench.many_sockets")) for _size in sizes]
             bare_room = _open(bare_crowd, sizes, bare, keys, path="/")
             crowd = [stack.enter_context(helper("bench.many_sockets")) for _size in sizes]
             room = _open(crowd, sizes, web, keys, path="/ws/live/")
             found: list[tuple[Window, Window]] = []
             for _run in range(runs):
-                ours = _watch_portal(web, crowd, seconds, sockets)
+                ours = _watch_portal(web, crowd, seconds, sockets, publish_one)
                 found.append((ours, _watch_bare(bare, bare_crowd, seconds, sockets, ours)))
             yield from _delivery(sockets, found)
             yield _memory(sockets, room, bare_room)
-            yield from _filters(web, crowd, sizes, seconds, runs)
+            yield from _filters(web, crowd, sizes, seconds, runs, publish_one)
 
 
 def _delivery(sockets: int, found: Sequence[tuple[Window, Window]]) -> Iterator[Figure]:
@@ -140,8 +144,13 @@ def _memory(sockets: int, room: tuple[int, int], bare_room: tuple[int, int]) -> 
     )
 
 
-def _filters(
-    web: Web, crowd: Sequence[Helper], sizes: Sequence[int], seconds: int, runs: int
+def _filters(  # noqa: PLR0913, PLR0917 - the crowd as it is, and how it is watched
+    web: Web,
+    crowd: Sequence[Helper],
+    sizes: Sequence[int],
+    seconds: int,
+    runs: int,
+    publish_one: Publish,
 ) -> Iterator[Figure]:
     """Compare the reading for one filter, for several, and for as many and a fifth of the sockets.
 
@@ -155,7 +164,7 @@ def _filters(
             # With one panel, since reading all of them for many filters takes longer than we watch.
             wanted = [_wanted(n % count, panels=PANELS[:1]) for n in range(size)]
             each.ask("subscribe", wanted=wanted)
-        return [_watch_portal(web, members, seconds, of) for _run in range(runs)]
+        return [_watch_portal(web, members, seconds, of, publish_one) for _run in range(runs)]
 
     one, *others = (watched(crowd, sockets, count) for count in (1, *counts))
     for members in crowd[1:]:
@@ -202,7 +211,26 @@ def _reading(windows: Sequence[Window]) -> tuple[float, ...]:
     return tuple(each.reading_s / each.seconds * 1e3 for each in windows)
 
 
-def _watch_portal(web: Web, crowd: Sequence[Helper], seconds: int, sockets: int) -> Window:
+def _watch_portal(
+    web: Web, crowd: Sequence[Helper], seconds: int, sockets: int, publish_one: Publish
+) -> Window:
+    sent: dict[str, float] = {}
+
+    def tell() -> None:
+        event = next(deposits(1, ACCOUNTS))
+        sent[str(event.transaction_id)] = time.monotonic()
+        publish_one(event)
+
+    return _watch(web, crowd, seconds, sockets, sent, tell)
+
+
+@contextmanager
+def _publishing() -> Iterator[Publish]:
+    """Give what publishes an event and waits until Kafka has it, as the relay's producer does.
+
+    It has published before: a new one asks again after half a second where the broker's
+    connection was not up at once, and a relay keeps its own for as long as it lives.
+    """
     from django.conf import settings
 
     from accounts.events import encode
@@ -210,16 +238,15 @@ def _watch_portal(web: Web, crowd: Sequence[Helper], seconds: int, sockets: int)
     from streaming.kafka.producer import Producer
 
     producer = Producer(required_endpoint())
-    sent: dict[str, float] = {}
 
-    def tell() -> None:
-        event = next(deposits(1, ACCOUNTS))
-        sent[str(event.transaction_id)] = time.monotonic()
+    def publish_one(event: "Event") -> None:
         producer.publish(settings.KAFKA_TOPIC, *encode(event), lambda _result: None)
-        producer.flush(30)
+        if producer.flush(30):
+            raise SystemExit("The broker did not take a message.")
 
+    publish_one(next(deposits(1, ACCOUNTS)))
     try:
-        return _watch(web, crowd, seconds, sockets, sent, tell)
+        yield publish_one
     finally:
         producer.close()
 
