@@ -1,6 +1,7 @@
 """Runs the suite on PostgreSQL: ``python -m tests.on_postgresql``, with pytest's arguments.
 
-What asks no database is left out there, and where no tests are named what is about other things.
+What asks no database is left out there, and where no tests are named what is about other things:
+its second turn would take ten minutes. All of it: ``python -m tests.on_postgresql tests``.
 """
 
 import os
@@ -19,29 +20,22 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ABOUT_OTHER_THINGS = (
     # Looks and words: what these ask of a database, others ask as well.
-    "tests/browser",
     "tests/accounts/test_languages.py",
     "tests/accounts/test_pages_in_both_languages.py",
     "tests/accounts/test_statement_pdf.py",
     "tests/accounts/test_styleguide.py",
+    "tests/browser/test_bad_line.py",
+    "tests/browser/test_dashboard.py",
+    "tests/browser/test_every_page.py",
+    "tests/browser/test_sign_in.py",
+    "tests/browser/test_teller_accessibility.py",
+    "tests/browser/test_theme.py",
     # Kafka and what becomes of it.
     "tests/faults/test_broker_away.py",
     "tests/faults/test_wrong_logs.py",
     "tests/streaming/test_broker_away.py",
     "tests/streaming/test_kafka_security.py",
-    "tests/streaming/test_load_demo.py",
-    "tests/streaming/test_memory_mode.py",
     "tests/streaming/test_other_log.py",
-    "tests/streaming/test_traces.py",
-    # Copies of SQLite's file; PostgreSQL has better means of its own.
-    "tests/streaming/test_audit_survives.py",
-    "tests/streaming/test_backup_runbook.py",
-    "tests/streaming/test_restore.py",
-    # Clocks, of which no database is asked.
-    "tests/faults/test_clocks.py",
-    # Processes in an environment of their own.
-    "tests/site/test_doctor.py",
-    "tests/site/test_logs.py",
 )
 
 

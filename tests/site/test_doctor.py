@@ -1,10 +1,8 @@
 import re
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 
-from tests.databases import copy_database
+from tests.databases import SERVER_URL, copy_database, database_of
 from tests.site.conftest import ROOT, clean_environment
 from tests.site.test_start import NOWHERE
 
@@ -86,13 +84,14 @@ def test_a_database_that_is_behind_is_a_fault(tmp_path):
 
 def test_a_dropped_trigger_is_a_fault_and_named(empty_database, tmp_path):
     copy_database(empty_database, tmp_path)
-    with closing(sqlite3.connect(tmp_path / "bankportal.sqlite3")) as database:
-        database.execute("DROP TRIGGER accounts_entry_refuses_update")
+    database = database_of(tmp_path)
+    trigger = "accounts_entry_keeps_rows" if SERVER_URL else "accounts_entry_refuses_update"
+    database.execute(f"DROP TRIGGER {trigger} {'ON accounts_entry' if SERVER_URL else ''}")
 
-    done = doctor(tmp_path)
+    done = doctor(tmp_path, DATABASE_URL=database.url)
 
     assert findings(done)["Database"] == "FAULT"
-    assert "accounts_entry_refuses_update" in done.stdout
+    assert trigger in done.stdout
     assert "verify_ledger" in done.stdout
 
 

@@ -2,12 +2,14 @@
 
 import json
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from bankportal.logs import as_json
 from bankportal.start import say
-from tests.databases import copy_database
+from tests.databases import copy_database, database_of, only_on
 from tests.site.test_production import PRODUCTION, under
 
 ASK = """
@@ -25,7 +27,15 @@ with connection.execute_wrapper(fail):
 """
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d"
 
+in_words_of_sqlite = only_on("sqlite", "what its driver says")
 
+
+def under_bank(folder: Path, code: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` in a process of the portal of ``folder``."""
+    return under(folder, "-c", code, DATABASE_URL=database_of(folder).url, **settings)
+
+
+@in_words_of_sqlite
 @pytest.mark.parametrize(
     ("method", "path"), [("get", "/accounts/"), ("post", "/transactions/new/")]
 )
@@ -35,7 +45,7 @@ def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(
     copy_database(empty_database, tmp_path)
     ask = ASK.format(says="database is locked", method=method, path=path)
 
-    done = under(tmp_path, "-c", ask, TIME_ZONE="Asia/Kolkata")
+    done = under_bank(tmp_path, ask, TIME_ZONE="Asia/Kolkata")
 
     assert done.stdout.split() == ["503"]
     [line] = done.stderr.splitlines()
@@ -47,12 +57,13 @@ def test_a_trouble_that_passes_is_one_line_with_remedy_and_time_zone(
     assert line[23:29] == "+05:30"
 
 
+@in_words_of_sqlite
 def test_a_fault_of_ours_keeps_its_traceback(empty_database, tmp_path):
     copy_database(empty_database, tmp_path)
 
     ask = ASK.format(says="no such function: alas", method="get", path="/accounts/")
 
-    done = under(tmp_path, "-c", ask)
+    done = under_bank(tmp_path, ask)
 
     assert done.stdout.split() == ["500"]
     assert "Traceback" in done.stderr
@@ -82,7 +93,7 @@ for host in ("evil.example", "localhost"):
 def test_a_refused_page_is_one_line_and_what_was_mistyped_none(empty_database, tmp_path):
     copy_database(empty_database, tmp_path)
 
-    done = under(tmp_path, "-c", ANSWERS)
+    done = under_bank(tmp_path, ANSWERS)
 
     assert done.stdout.split() == ["403", "404", "403", "422", "400", "400"]
     *pages, host, encoding = (line.split(": ", 1)[1] for line in done.stderr.splitlines())
@@ -125,7 +136,7 @@ def test_no_line_tells_what_stands_in_an_address(empty_database, tmp_path, form)
     """Meant to fail with what Django says of answers that refuse: it names the address."""
     copy_database(empty_database, tmp_path)
 
-    done = under(tmp_path, "-c", ADDRESSES, LOG_FORMAT=form)
+    done = under_bank(tmp_path, ADDRESSES, LOG_FORMAT=form)
 
     assert done.stdout.split()[:5] == ["403", "405", "403", "400", "405"]
     assert done.stdout.split()[-1] == "429"
@@ -155,7 +166,7 @@ def test_json_is_one_object_a_line_with_agent_and_pattern_and_without_what_was_a
 ):
     copy_database(empty_database, tmp_path)
 
-    done = under(tmp_path, "-c", FORMATS, LOG_FORMAT="json", TIME_ZONE="Asia/Kolkata")
+    done = under_bank(tmp_path, FORMATS, LOG_FORMAT="json", TIME_ZONE="Asia/Kolkata")
 
     said, refused, access, *_others, fault, ended = map(json.loads, done.stderr.splitlines())
     assert done.stdout.split()[0] == "403"
@@ -181,7 +192,7 @@ def test_json_is_one_object_a_line_with_agent_and_pattern_and_without_what_was_a
 def test_text_has_no_line_for_each_request(empty_database, tmp_path):
     copy_database(empty_database, tmp_path)
 
-    done = under(tmp_path, "-c", FORMATS)
+    done = under_bank(tmp_path, FORMATS)
 
     assert "bankportal.access" not in done.stderr
     assert "WARNING accounts: a line" in done.stderr

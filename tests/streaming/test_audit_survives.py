@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from streaming.manifest import Manifest
-from tests.databases import copy_database
+from tests.databases import copy_database, only_on
 from tests.processes import Portal
 from tests.streaming.recovery import Bank
+
+pytestmark = only_on("sqlite", "PostgreSQL is restored by means of its own")
 
 RECORDS = "SELECT id, act, username, command, hash FROM accounts_auditrecord ORDER BY id"
 LATE = """

@@ -10,8 +10,11 @@ from django.conf import settings
 from accounts.events import encode
 from streaming.kafka.admin import delete_topic
 from tests.builders import submitted
+from tests.databases import only_on
 from tests.processes import ROOT
 from tests.streaming.recovery import Bank
+
+pytestmark = only_on("sqlite", "PostgreSQL is restored by means of its own")
 
 RUNBOOK = (settings.BASE_DIR / "docs" / "backup.md").read_text(encoding="utf-8")
 MADE = "2026-11-25T21-30-00Z"

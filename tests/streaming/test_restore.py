@@ -14,8 +14,11 @@ from streaming.management.refusals import said_in_one_line
 from streaming.manifest import BackupUnusable, Manifest
 from streaming.restoring import refuse_later_release
 from tests.builders import submitted
+from tests.databases import only_on
 from tests.processes import wait_until
 from tests.streaming.recovery import Bank, called
+
+pytestmark = only_on("sqlite", "PostgreSQL is restored by means of its own")
 
 
 @pytest.fixture
