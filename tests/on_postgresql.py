@@ -1,7 +1,7 @@
 """Runs the suite on PostgreSQL: ``python -m tests.on_postgresql``, with pytest's arguments.
 
 What asks no database is left out there, and where no tests are named what is about other things:
-its second turn would take ten minutes. All of it: ``python -m tests.on_postgresql tests``.
+its second turn takes minutes. With it: ``python -m tests.on_postgresql tests``.
 """
 
 import os
@@ -24,12 +24,7 @@ ABOUT_OTHER_THINGS = (
     "tests/accounts/test_pages_in_both_languages.py",
     "tests/accounts/test_statement_pdf.py",
     "tests/accounts/test_styleguide.py",
-    "tests/browser/test_bad_line.py",
-    "tests/browser/test_dashboard.py",
     "tests/browser/test_every_page.py",
-    "tests/browser/test_sign_in.py",
-    "tests/browser/test_teller_accessibility.py",
-    "tests/browser/test_theme.py",
     # Kafka and what becomes of it.
     "tests/faults/test_broker_away.py",
     "tests/faults/test_wrong_logs.py",
