@@ -16,12 +16,21 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         await _socket(receive, send)
     else:
-        message = await receive()
-        for text in json.loads(message["body"]):
+        for text in json.loads(await _body(receive)):
             for waiting in _sockets:
                 waiting.put_nowait(text)
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _body(receive: Any) -> bytes:
+    """Give all of it: Daphne hands on what is longer than 8 kB in parts."""
+    body, is_whole = b"", False
+    while not is_whole:
+        message = await receive()
+        body += message["body"]
+        is_whole = not message.get("more_body")
+    return body
 
 
 async def _socket(receive: Any, send: Any) -> None:
