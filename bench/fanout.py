@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -49,6 +50,8 @@ PANELS = ("totals", "balance", "heat", "bars", "rejected", "largest", "delay", "
 BARE = (sys.executable, "-m", "daphne", "--verbosity", "0", "--fd", "{fd}", "--ping-interval")
 BARE_WORDS = (*BARE, "20", "bench.bare_sockets:application")
 Publish = Callable[["Event"], None]
+# Of some of the sockets, for so many seconds, with the number of all these.
+Watch = Callable[[Sequence[Helper], int, int], "Window"]
 
 
 @dataclass
@@ -86,13 +89,14 @@ def figures(*, quick: bool) -> Iterator[Figure]:
             bare_room = _open(bare_crowd, sizes, bare, keys, path="/")
             crowd = [stack.enter_context(helper("bench.many_sockets")) for _size in sizes]
             room = _open(crowd, sizes, web, keys, path="/ws/live/")
+            watch = partial(_watch_portal, web, publish_one)
             found: list[tuple[Window, Window]] = []
             for _run in range(runs):
-                ours = _watch_portal(web, crowd, seconds, sockets, publish_one)
+                ours = watch(crowd, seconds, sockets)
                 found.append((ours, _watch_bare(bare, bare_crowd, seconds, sockets, ours)))
             yield from _delivery(sockets, found)
             yield _memory(sockets, room, bare_room)
-            yield from _filters(web, crowd, sizes, seconds, runs, publish_one)
+            yield from _filters(watch, crowd, sizes, seconds, runs)
 
 
 def _delivery(sockets: int, found: Sequence[tuple[Window, Window]]) -> Iterator[Figure]:
@@ -144,13 +148,8 @@ def _memory(sockets: int, room: tuple[int, int], bare_room: tuple[int, int]) -> 
     )
 
 
-def _filters(  # noqa: PLR0913, PLR0917 - the crowd as it is, and how it is watched
-    web: Web,
-    crowd: Sequence[Helper],
-    sizes: Sequence[int],
-    seconds: int,
-    runs: int,
-    publish_one: Publish,
+def _filters(
+    watch: Watch, crowd: Sequence[Helper], sizes: Sequence[int], seconds: int, runs: int
 ) -> Iterator[Figure]:
     """Compare the reading for one filter, for several, and for as many and a fifth of the sockets.
 
@@ -164,7 +163,7 @@ def _filters(  # noqa: PLR0913, PLR0917 - the crowd as it is, and how it is watc
             # With one panel, since reading all of them for many filters takes longer than we watch.
             wanted = [_wanted(n % count, panels=PANELS[:1]) for n in range(size)]
             each.ask("subscribe", wanted=wanted)
-        return [_watch_portal(web, members, seconds, of, publish_one) for _run in range(runs)]
+        return [watch(members, seconds, of) for _run in range(runs)]
 
     one, *others = (watched(crowd, sockets, count) for count in (1, *counts))
     for members in crowd[1:]:
@@ -212,7 +211,7 @@ def _reading(windows: Sequence[Window]) -> tuple[float, ...]:
 
 
 def _watch_portal(
-    web: Web, crowd: Sequence[Helper], seconds: int, sockets: int, publish_one: Publish
+    web: Web, publish_one: Publish, crowd: Sequence[Helper], seconds: int, sockets: int
 ) -> Window:
     sent: dict[str, float] = {}
 

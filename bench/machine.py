@@ -17,10 +17,7 @@ import msgspec
 import psutil
 
 _PR_SET_CHILD_SUBREAPER = 36
-BROWSERS = (
-    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
-    "chromium-headless-shell",
-)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
     *("Django", "confluent-kafka", "daphne", "channels", "msgspec", "psycopg", "playwright"),

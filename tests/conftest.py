@@ -23,6 +23,7 @@ from whitenoise import WhiteNoise
 from accounts.ledger.append_only import creating, dropping
 from accounts.services.refusals import floods
 from bankportal.prepare import bring_static_files_up_to_date
+from bench import machine
 from tests.databases import SERVER_URL, copy_database, database_of, runs_only_on
 from tests.made_once import made_once
 from tests.processes import Portal, let_children_hear_signals
@@ -218,11 +219,8 @@ def forgotten_language() -> None:
     translation.deactivate()
 
 
-BROWSERS = (
-    # The same pages without a window around them, with three fifths of the work.
-    "chromium-headless-shell",
-    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
-)
+# First the same pages without a window around them, with three fifths of the work.
+BROWSERS = ("chromium-headless-shell", *machine.BROWSERS)
 
 
 @pytest.fixture(scope="session")

@@ -85,8 +85,10 @@ def test_a_database_that_is_behind_is_a_fault(tmp_path):
 def test_a_dropped_trigger_is_a_fault_and_named(empty_database, tmp_path):
     copy_database(empty_database, tmp_path)
     database = database_of(tmp_path)
-    trigger = "accounts_entry_keeps_rows" if SERVER_URL else "accounts_entry_refuses_update"
-    database.execute(f"DROP TRIGGER {trigger} {'ON accounts_entry' if SERVER_URL else ''}")
+    trigger, of_table = "accounts_entry_refuses_update", ""
+    if SERVER_URL:
+        trigger, of_table = "accounts_entry_keeps_rows", "ON accounts_entry"
+    database.execute(f"DROP TRIGGER {trigger} {of_table}")
 
     done = doctor(tmp_path, DATABASE_URL=database.url)
 
