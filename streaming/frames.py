@@ -25,7 +25,8 @@ From the server:
     The figures for the filter cannot be read now. They follow as soon as they can be.
 ``{"type": "heartbeat", "position": P, "day": D, "delays": {"kafka": ..., "ledger": ...}}``
     Every 5 seconds while the server can read its database, with what today is, and with what waits
-    longer than usual: null, or its ``number`` and the instant ``since_ms``.
+    longer than usual: null, or its ``number`` and the instant ``since_ms``. While something waits,
+    at once after a commit too, once a second at most.
 ``{"type": "reload", "reason": "epoch" or "behind"}``
     What was missed cannot be told in frames. Read the page's data anew and subscribe again;
     nothing follows before that.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -11,7 +12,7 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from accounts.selectors.audiences import audience_of
-from accounts.selectors.delays import delays
+from accounts.selectors.delays import Delays, delays
 from accounts.selectors.filters import Filter
 from accounts.selectors.panels.asked import Asked
 from accounts.selectors.positions import Position
@@ -26,6 +27,9 @@ from streaming.metrics import SOCKETS
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 5.0
+# While something waits, a commit may have concluded it, and the heartbeat follows at once: nobody
+# is to read that what is posted still waits. A browser answers each one, hence no more often.
+_BEAT_AGAIN_S = 1.0
 # Rights are asked for this often, so that a lost one shows within five seconds.
 CHECK_RIGHTS_S: Final = 3.0
 _CHECK_AGAIN_S = 0.5
@@ -58,6 +62,9 @@ class Hub:
         self._feed: LedgerFeed | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_position = asyncio.Event()
+        # Set by a commit where the last heartbeat said that something waits.
+        self._may_be_concluded = asyncio.Event()
+        self._last_said = Delays(None, None)
         self._rest: asyncio.TimerHandle | None = None
 
     def has_room_for(self, agent_id: int) -> bool:
@@ -167,8 +174,11 @@ class Hub:
             self._loop.call_soon_threadsafe(act, *details)
 
     def _note_commit(self, feed: LedgerFeed) -> None:
-        if feed is self._feed:
-            self._figures.note_commit()
+        if feed is not self._feed:
+            return
+        self._figures.note_commit()
+        if self._last_said.are_any:
+            self._may_be_concluded.set()
 
     def _deliver(self, feed: LedgerFeed, change: Change) -> None:
         if feed is not self._feed:
@@ -187,7 +197,7 @@ class Hub:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
+            await self._rest_between_beats()
             try:
                 waiting = await database_sync_to_async(delays, thread_sensitive=False)()
             except DatabaseError as reason:
@@ -196,9 +206,16 @@ class Hub:
             if self.position is None or not self._is_fresh():
                 continue
             beat = frames.heartbeat(self.position, waiting, day=timezone.localdate())
+            self._last_said = waiting
             for connection in self._connections:
                 if connection.reached is not None:
                     connection.put(beat)
+
+    async def _rest_between_beats(self) -> None:
+        await asyncio.sleep(_BEAT_AGAIN_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._may_be_concluded.wait(), HEARTBEAT_S - _BEAT_AGAIN_S)
+        self._may_be_concluded.clear()
 
     def _is_fresh(self) -> bool:
         return self._feed is not None and self._feed.seconds_since_look < _SILENT_AFTER_S

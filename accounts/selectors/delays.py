@@ -27,6 +27,11 @@ class Delays(msgspec.Struct, frozen=True):
     kafka: Delayed | None
     ledger: Delayed | None
 
+    @property
+    def are_any(self) -> bool:
+        """Tell whether anything waits longer than usual."""
+        return self.kafka is not None or self.ledger is not None
+
 
 def delays() -> Delays:
     """Give what waits longer than usual.

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.identifiers import new_transaction_id
 from accounts.models import Agent, Kind, Role
+from accounts.selectors.delays import Delayed, Delays
 from accounts.selectors.positions import Position, current_position
 from accounts.services.limits import Limited
 from accounts.services.submissions import submit_transaction
@@ -712,6 +713,26 @@ async def test_the_heartbeat_says_what_waits_longer_than_usual(ledger, page, mon
     assert quiet["delays"] == {"kafka": None, "ledger": None}
     assert waiting["delays"]["kafka"]["number"] == 1
     assert waiting["delays"]["ledger"] is None
+
+
+async def test_a_commit_is_followed_by_a_heartbeat_where_the_last_one_said_that_something_waits(
+    ledger, page, monkeypatch
+):
+    monkeypatch.setattr(hub, "HEARTBEAT_S", 600)
+    monkeypatch.setattr(hub, "_BEAT_AGAIN_S", 0)
+    await page.subscribe()
+    for event in (opened(), submitted()):
+        await in_database(ledger.post, event)
+        await page.next("entries")
+    told = [each["type"] for each in page.frames]
+
+    hub.hub()._last_said = Delays(Delayed(1, since_ms=0), None)
+    await in_database(ledger.post, submitted())
+    beat = await page.next("heartbeat")
+
+    assert "heartbeat" not in told
+    assert beat["delays"] == {"kafka": None, "ledger": None}
+    assert beat["position"] == str(await in_database(current_position))
 
 
 def submit(teller: Agent) -> None:
