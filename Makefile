@@ -58,7 +58,7 @@ lint: ## Check style, types, layers, JavaScript, translations, migrations and do
 	@$(NODE) node node_modules/typescript/bin/tsc --project .
 	@$(VENV) -m pytest -q -n 0 tests/test_documentation.py tests/test_vendored_files.py
 
-bench: ## Run the benchmarks, in less than half an hour, and print one table
+bench: ## Run the benchmarks, in half an hour or a little more, and print one table
 	@$(INSTALL) bench
 	@$(VENV) -m bench $(BENCHMARKS)
 

@@ -9,7 +9,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
@@ -99,67 +99,24 @@ def figures(*, quick: bool) -> Iterator[Figure]:
             publish(deposits(FEW_ROWS, ACCOUNTS))
             wait_until_concluded(ACCOUNTS + FEW_ROWS)
             browser = launched_chromium(playwright)
-            yield from dashboard(browser, web.address, rows)
+            yield from dashboard(browser, web.address, rows, runs)
             yield clicks_to_rows(browser, web.address, runs, clicks)
             browser.close()
 
 
-def dashboard(browser: Browser, address: str, most_rows: int) -> Iterator[Figure]:
+def dashboard(browser: Browser, address: str, most_rows: int, runs: int) -> Iterator[Figure]:
     """Load the dashboard with nothing cached, watch it under load, and weigh it twice."""
     page = signed_in(browser, address, "auditor", "/accounts/")
     client = page.context.new_cdp_session(page)
     loaded = bytes_loaded(client)
-    page.goto(f"{address}/dashboard/")
-    wait_until(lambda: page.evaluate(MARKED, "first-frame"), "a frame is applied")
-    page.wait_for_load_state("networkidle")
-    yield Figure(
-        name="a dashboard, compressed",
-        unit="kB",
-        samples=(sum(loaded.sent) / 1_000,),
-        beside=(Beside(name="unpacked", kind="rival", samples=(sum(loaded.unpacked) / 1_000,)),),
-    )
-    field = Beside(
-        name="its account field there",
-        kind="limit",
-        samples=(float(page.evaluate(MARKED, "account-field")),),
-    )
-    first = float(page.evaluate(MARKED, "first-frame"))
-    yield Figure(name="first frame applied after", unit="ms", samples=(first,), beside=(field,))
+    yield from _loading([load(page, loaded, address) for _run in range(runs)])
 
     few = heap_bytes(client)
-    browser.start_tracing(page=page, categories=["toplevel"])
-    still, _tasks, seconds = watched(page)
-    _longest, at_rest = processor_times(browser)
-    share_at_rest = at_rest / seconds / 10
-    browser.start_tracing(page=page, categories=["toplevel"])
-    steady = threading.Thread(target=publish_steadily)
-    steady.start()
-    frames, tasks, seconds = watched(page)
-    steady.join()
-    yield Figure(
-        name=f"frames drawn at {A_SECOND:,} rows/s",
-        unit="frames/s",
-        samples=(frames,),
-        target=at_least(50),
-        beside=(Beside(name="while nothing is posted", kind="limit", samples=(still,)),),
-    )
-    longest, all_of_it = processor_times(browser)
-    yield Figure(
-        name="longest task meanwhile",
-        unit="ms",
-        samples=(max(tasks, default=0.0),),
-        target=at_most(100),
-        beside=(Beside(name="of it on the processor", kind="limit", samples=(longest,)),),
-    )
-    share = all_of_it / seconds / 10
-    yield Figure(
-        name="the page's share of a processor",
-        unit="%",
-        samples=(share,),
-        beside=(Beside(name="while nothing is posted", kind="limit", samples=(share_at_rest,)),),
-    )
+    pairs = [(watched(browser, page), watched_under_load(browser, page)) for _run in range(runs)]
+    yield from _smoothness(*zip(*pairs, strict=True))
 
-    publish(deposits(most_rows - FEW_ROWS - A_SECOND * WATCHED_S, ACCOUNTS))
+    posted = FEW_ROWS + runs * A_SECOND * WATCHED_S
+    publish(deposits(most_rows - posted, ACCOUNTS))
     wait_until_concluded(ACCOUNTS + most_rows)
     page.wait_for_timeout(5_000)
     small = Beside(
@@ -170,14 +127,99 @@ def dashboard(browser: Browser, address: str, most_rows: int) -> Iterator[Figure
     page.context.close()
 
 
-def watched(page: Page) -> tuple[float, list[float], float]:
-    """Watch a page for a while; give its frames a second, its long tasks, and the seconds."""
+class Load(NamedTuple):
+    """One loading of the dashboard: its bytes, and the moments of it."""
+
+    sent_bytes: float
+    unpacked_bytes: float
+    first_frame_ms: float
+    account_field_ms: float
+
+
+def load(page: Page, loaded: "Loaded", address: str) -> Load:
+    """Load the dashboard as who has never been there, until its first frame is applied."""
+    loaded.sent.clear()
+    loaded.unpacked.clear()
+    page.goto(f"{address}/dashboard/")
+    wait_until(lambda: page.evaluate(MARKED, "first-frame"), "a frame is applied")
+    page.wait_for_load_state("networkidle")
+    first, field = (float(page.evaluate(MARKED, name)) for name in ("first-frame", "account-field"))
+    return Load(sum(loaded.sent), sum(loaded.unpacked), first, field)
+
+
+def _loading(loads: Sequence[Load]) -> Iterator[Figure]:
+    unpacked = tuple(each.unpacked_bytes / 1_000 for each in loads)
+    yield Figure(
+        name="a dashboard, compressed",
+        unit="kB",
+        samples=tuple(each.sent_bytes / 1_000 for each in loads),
+        beside=(Beside(name="unpacked", kind="rival", samples=unpacked),),
+    )
+    field = tuple(each.account_field_ms for each in loads)
+    yield Figure(
+        name="first frame applied after",
+        unit="ms",
+        samples=tuple(each.first_frame_ms for each in loads),
+        beside=(Beside(name="its account field there", kind="limit", samples=field),),
+    )
+
+
+class Watched(NamedTuple):
+    """What a page did for a while; the last two by the processor's clock."""
+
+    frames_a_second: float
+    longest_task_ms: float
+    longest_task_on_processor_ms: float
+    share_of_processor: float
+
+
+def watched(browser: Browser, page: Page) -> Watched:
+    """Watch a page for a while."""
+    browser.start_tracing(page=page, categories=["toplevel"])
     page.evaluate("window.noted = { tasks: [], frames: 0 }")
     began = time.perf_counter()
     page.wait_for_timeout(WATCHED_S * 1_000)
     noted = page.evaluate("window.noted")
     seconds = time.perf_counter() - began
-    return noted["frames"] / seconds, noted["tasks"], seconds
+    longest_ms, all_ms = processor_times(browser)
+    longest = max(noted["tasks"], default=0.0)
+    return Watched(noted["frames"] / seconds, longest, longest_ms, all_ms / 1_000 / seconds)
+
+
+def watched_under_load(browser: Browser, page: Page) -> Watched:
+    """Watch a page while rows are posted."""
+    steady = threading.Thread(target=publish_steadily)
+    steady.start()
+    try:
+        return watched(browser, page)
+    finally:
+        steady.join()
+
+
+def _smoothness(still: Sequence[Watched], busy: Sequence[Watched]) -> Iterator[Figure]:
+    at_rest = tuple(each.frames_a_second for each in still)
+    yield Figure(
+        name=f"frames drawn at {A_SECOND:,} rows/s",
+        unit="frames/s",
+        samples=tuple(each.frames_a_second for each in busy),
+        target=at_least(50),
+        beside=(Beside(name="while nothing is posted", kind="limit", samples=at_rest),),
+    )
+    on_processor = tuple(each.longest_task_on_processor_ms for each in busy)
+    yield Figure(
+        name="longest task meanwhile",
+        unit="ms",
+        samples=tuple(each.longest_task_ms for each in busy),
+        target=at_most(100),
+        beside=(Beside(name="of it on the processor", kind="limit", samples=on_processor),),
+    )
+    idle = tuple(each.share_of_processor * 100 for each in still)
+    yield Figure(
+        name="the page's share of a processor",
+        unit="%",
+        samples=tuple(each.share_of_processor * 100 for each in busy),
+        beside=(Beside(name="while nothing is posted", kind="limit", samples=idle),),
+    )
 
 
 def clicks_to_rows(browser: Browser, address: str, runs: int, clicks: int) -> Figure:
@@ -268,7 +310,7 @@ class Loaded(NamedTuple):
 
 
 def bytes_loaded(client: CDPSession) -> Loaded:
-    """Give what grows with each answer."""
+    """Give what grows with each answer, and let nothing be cached."""
     loaded = Loaded([], [])
     client.send("Network.enable")
     client.send("Network.setCacheDisabled", {"cacheDisabled": True})
