@@ -61,6 +61,8 @@ process relay bank_relay bankportal-relay
 process consumer bank_consumer bankportal-consumer
 process topics "" bankportal-topics
 process operator bank_owner bankportal-operator
+# It has nothing of its own: a new password of the owner's is to reach it too.
+grep -qs "^PGPASSWORD=$(password bank_owner)\$" grants.env || rm -f grants.env
 printf 'PGHOST=%s\nPGPORT=%s\nPGDATABASE=%s\nPGUSER=bank_owner\nPGPASSWORD=%s\nPGSSLMODE=verify-full\nPGSSLROOTCERT=%s\n' \
 	"$database_host" "${database_port%%:*}" "${database#*/}" "$(password bank_owner)" "$authority" | keep grants.env
 [ -e cluster-id ] || openssl rand -base64 16 | tr '+/' '-_' | tr -d '=\n' | keep cluster-id

@@ -55,7 +55,7 @@ def _read_ledger() -> None:
     metrics.WAITING.set(queue.waiting)
     metrics.OLDEST_WAITING_SECONDS.set(queue.oldest_waiting_s or 0)
     metrics.UNPUBLISHED.set(queue.unpublished)
-    metrics.OLDEST_UNPUBLISHED_SECONDS.set(queue.oldest_unpublished_s or 0)
+    metrics.OLDEST_UNPUBLISHED_SECONDS.set(queue.oldest_unhindered_s or 0)
     metrics.REFUSED.set(queue.refused)
     metrics.LEASE_IS_HELD.set(lease_holder() is not None)
     verified = {(each.what,): each for each in VerificationResult.objects.all()}

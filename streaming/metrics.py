@@ -165,7 +165,7 @@ UNPUBLISHED: Final = Gauge(
 )
 OLDEST_UNPUBLISHED_SECONDS: Final = Gauge(
     "bankportal_outbox_oldest_unpublished_seconds",
-    "How long the first of them waits; 0 where none does",
+    "How long the first of them waits that no refusal keeps; 0 where none does",
 )
 REFUSED: Final = Gauge(
     "bankportal_outbox_refused_rows", "Rows that Kafka would not take at the last try"
@@ -206,7 +206,7 @@ BATCH_MESSAGES: Final = Histogram(
 )
 LOCK_WAIT_SECONDS: Final = Histogram(
     "bankportal_consumer_lock_wait_seconds",
-    "How long a batch waited for the write lock, where the consumer writes it itself",
+    "How long a batch waited for the write lock",
     bounds=_WORK,
 )
 LOCK_HOLD_SECONDS: Final = Histogram(

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
 from accounts import outbox
 from accounts.models import Outbox
@@ -13,13 +13,15 @@ from accounts.models import Outbox
 class Backlog:
     """Rows that are not published, and those that are and have no outcome.
 
-    ``oldest_unpublished_s`` is None where nothing waits to be published, ``oldest_waiting_s``
-    where nothing waits for an outcome, published or not. ``refused`` counts the rows that Kafka
-    would not take, and ``refusal`` says why it did not take the first of them.
+    ``oldest_unpublished_s`` is None where nothing waits to be published, ``oldest_unhindered_s``
+    where all that does is refused by Kafka, or waits behind a row of its account that is, and
+    ``oldest_waiting_s`` where nothing waits for an outcome, published or not. ``refused`` counts
+    the rows that Kafka would not take, and ``refusal`` says why it did not take the first of them.
     """
 
     unpublished: int = 0
     oldest_unpublished_s: int | None = None
+    oldest_unhindered_s: int | None = None
     waiting: int = 0
     oldest_waiting_s: int | None = None
     published_without_outcome: int = 0
@@ -35,8 +37,8 @@ def backlog() -> Backlog:
     if not outbox.is_any_open():
         return Backlog()
     unpublished = Outbox.objects.filter(published_at_ms=None)
-    oldest = unpublished.order_by("id").values_list("queued_at_ms", flat=True).first()
     refused = unpublished.filter(refusal__isnull=False)
+    behind = refused.filter(topic=OuterRef("topic"), key=OuterRef("key"))
     first = refused.order_by("id").values_list("pk", "refusal").first()
     waiting = outbox.waiting().aggregate(
         number=Count("id"),
@@ -45,7 +47,8 @@ def backlog() -> Backlog:
     )
     return Backlog(
         unpublished=unpublished.count(),
-        oldest_unpublished_s=_seconds_since(oldest),
+        oldest_unpublished_s=_oldest_s(unpublished),
+        oldest_unhindered_s=_oldest_s(unpublished.filter(~Exists(behind), refusal=None)),
         waiting=waiting["number"],
         oldest_waiting_s=_seconds_since(waiting["oldest"]),
         published_without_outcome=waiting["published"],
@@ -57,6 +60,10 @@ def backlog() -> Backlog:
 def unpublished_before(row: Outbox) -> int:
     """Count the rows that are to be published before ``row``."""
     return Outbox.objects.filter(published_at_ms=None, pk__lt=row.pk).count()
+
+
+def _oldest_s(rows: QuerySet[Outbox]) -> int | None:
+    return _seconds_since(rows.order_by("id").values_list("queued_at_ms", flat=True).first())
 
 
 def _seconds_since(moment_ms: int | None) -> int | None:

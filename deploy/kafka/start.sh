@@ -34,6 +34,9 @@ default.replication.factor=3
 min.insync.replicas=2
 unclean.leader.election.enable=false
 auto.create.topics.enable=false
+# Kafka leaves writing to the disk to the system, and to the other nodes what a cut of the power
+# takes. These three lose it at once.
+log.flush.interval.messages=1
 offsets.topic.replication.factor=3
 transaction.state.log.replication.factor=3
 transaction.state.log.min.isr=2

@@ -42,7 +42,8 @@ def test_kubectl_renders_them_and_refuses_to_without_secrets(tmp_path: Path, sec
     without = render(folder)
     shutil.copytree(secrets, folder / "secrets")
     names = folder / "kubernetes" / "names.env"
-    names.write_text(names.read_text().replace(HOST, "bank.example"))
+    text = names.read_text().replace(f"ALLOWED_HOSTS={HOST}", f"ALLOWED_HOSTS={HOST},other.example")
+    names.write_text(text.replace(HOST, "bank.example"))
     rendered = render(folder)
 
     assert without.returncode != 0
@@ -111,8 +112,10 @@ def test_a_container_may_do_no_more_than_it_has_to(name: str) -> None:
 def test_web_is_asked_whether_it_lives_and_whether_it_can_serve() -> None:
     web = CONTAINERS["web-web"]
 
+    assert web["startupProbe"]["httpGet"]["path"] == "/health/ready"
+    # A pod that cannot reach the database says so on its pages; without pods nobody would.
     assert web["livenessProbe"]["httpGet"]["path"] == "/health/live"
-    assert web["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+    assert web["readinessProbe"]["httpGet"]["path"] == "/health/live"
 
 
 @pytest.mark.parametrize("name", ["web", "relay", "consumer", "proxy"])

@@ -1,6 +1,7 @@
 """What each deployment gives the portal is what the portal asks for, as it is now."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,19 @@ def test_secrets_are_made_once_each_another_and_for_their_owner_alone(secrets, t
     assert len({before[name] for name in before if name.endswith(".password")}) == len(
         [name for name in before if name.endswith(".password")]
     )
+
+
+def test_a_new_password_of_the_owner_reaches_who_sets_the_rights(secrets, tmp_path) -> None:
+    folder = shutil.copytree(secrets, tmp_path / "secrets")
+    before = (folder / "grants.env").read_bytes()
+    (folder / "bank_owner.password").unlink()
+
+    make_secrets(folder)
+
+    password = (folder / "bank_owner.password").read_text()
+    asked = words_of((folder / "grants.env").read_text(encoding="utf-8"))
+    assert (folder / "grants.env").read_bytes() != before
+    assert asked["PGPASSWORD"] == password
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from tests.deploy.deployments import DEPLOY, UNITS, unit, words_of
 from tests.site.conftest import ROOT
 
+PROXY = DEPLOY / "nginx" / "bankportal-proxy.service"
 SERVICES = sorted(UNITS.glob("*.service"))
 STAYING = [each for each in SERVICES if unit(each).get("Type") != ["oneshot"]]
 
@@ -23,10 +24,12 @@ def named(path: Path) -> str:
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
 def test_systemd_understands_them(tmp_path: Path) -> None:
     instances = []
-    for path in [*SERVICES, *UNITS.glob("*.socket"), *UNITS.glob("*.timer")]:
+    for path in [PROXY, *SERVICES, *UNITS.glob("*.socket"), *UNITS.glob("*.timer")]:
         text = path.read_text(encoding="utf-8")
         text = text.replace("/opt/bankportal/.venv/bin/python", sys.executable)
-        (tmp_path / path.name).write_text(text.replace("/usr/bin/psql", sys.executable))
+        for program in ("/usr/bin/psql", "/usr/sbin/nginx"):
+            text = text.replace(program, sys.executable)
+        (tmp_path / path.name).write_text(text)
         instances.append(path.name.replace("@.", "@8001."))
 
     done = subprocess.run(
@@ -63,6 +66,23 @@ def test_a_unit_may_do_no_more_than_it_has_to(path: Path) -> None:
     assert values.get("DynamicUser") == ["yes"] or values["User"] == ["bankportal"]
     assert "MemoryMax" in values
     assert "TasksMax" in values
+
+
+def test_the_proxy_is_nginx_in_the_foreground_that_lets_answers_end() -> None:
+    """Its own unit: the packages' waits for a file with a number that is written elsewhere."""
+    values = unit(PROXY)
+    text = (DEPLOY / "nginx" / "nginx.conf").read_text(encoding="utf-8")
+    lines = (DEPLOY / "nginx" / "upstream-systemd.conf").read_text(encoding="utf-8")
+
+    assert values["Type"] == ["exec"]
+    assert '-g "daemon off;"' in values["ExecStart"][0]
+    assert values["KillSignal"] == ["SIGQUIT"]
+    [shutdown_s] = re.findall(r"worker_shutdown_timeout (\d+)s;", text)
+    assert int(values["TimeoutStopSec"][0]) > int(shutdown_s)
+    assert (values["ProtectSystem"], values["NoNewPrivileges"]) == (["strict"], ["yes"])
+    # A unit's output is a socket, which no path opens.
+    logs = re.findall(r"^ *(?:error|access)_log (\S+)", text + lines, re.MULTILINE)
+    assert logs == ["stderr", "off;", "syslog:server=unix:/dev/log,nohostname,tag=nginx"]
 
 
 def test_a_web_process_is_given_its_socket() -> None:

@@ -10,6 +10,7 @@ from accounts.identifiers import new_transaction_id
 from accounts.models import Account, Branch, Entry, Kind, Outbox, Submission
 from accounts.models.people import Agent
 from accounts.outbox import Place, Publication, place_of
+from accounts.selectors.backlog import backlog
 from accounts.services.submissions import submit_transaction
 from tests.builders import opened, raw
 
@@ -110,6 +111,21 @@ def test_a_refusal_is_kept_until_kafka_takes_the_row(ledger, submit):
     assert refused.startswith("too large")
     assert len(refused) == 300
     assert row.refusal is None
+
+
+def test_what_a_refusal_keeps_is_told_apart_from_what_kafka_has_not_taken(ledger, submit):
+    refused, behind = submit().outbox, submit().outbox
+    outbox.record_refusal(refused.pk, "too large")
+    kept = backlog()
+
+    row_of("submissions", b"C200")
+    others = backlog()
+
+    assert behind.key == refused.key
+    assert (kept.unpublished, kept.refused) == (2, 1)
+    assert kept.oldest_unpublished_s is not None
+    assert kept.oldest_unhindered_s is None
+    assert others.oldest_unhindered_s is not None
 
 
 def test_an_acknowledged_row_is_published_no_more_but_waits_for_its_outcome(ledger, submit):
