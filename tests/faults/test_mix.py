@@ -6,7 +6,7 @@ from tests.faults.bank import Bank
 from tests.faults.mix import Mix
 from tests.faults.seeds import Chances
 
-DURATION_S = 12.0
+DURATION_S = 30.0
 
 
 @pytest.mark.long
