@@ -13,14 +13,14 @@ from accounts.ledger.posting import post_batch
 from accounts.ledger.tables import scratch_tables
 from accounts.models import Act, Log, LogPosition, ObjectKind
 from accounts.rebuild import scratch
-from accounts.rebuild.comparison import differences
+from accounts.rebuild.comparison import differences, links_at_the_beginning
 from accounts.rebuild.differences import Difference
 from accounts.selectors.noted import Noted, PositionKey, note
 from accounts.services.audit import Deed, Subject, record
 from streaming.archive import ArchivedLog
 from streaming.progress import Console, Progress
 from streaming.publishing import in_parts
-from streaming.sources import Sources
+from streaming.sources import MessagesMissing, Sources
 
 # Holds SQLite's write lock for some 30 ms, as a batch of the consumer does.
 BATCH_SIZE: Final = 1_000
@@ -74,9 +74,32 @@ class Rebuild:
             self._post_log(log, ranges, progress)
 
     def post_to_the_end(self) -> None:
-        """Go on to the last message that can be had of the current log."""
-        log = self.current_log
-        self.post({(log.pk, number): end for number, end in self._sources.ends(log).items()})
+        """Go on to the last message that can be had of the current log.
+
+        For an empty ledger that is after all of the logs before it, as the archives hold them. Each
+        has to go on where the one before it ended: raises ``MessagesMissing`` where one does not,
+        since then the archives lack something that the ledger followed.
+        """
+        if not self.noted.is_live:
+            for log in self.noted.logs[:-1]:
+                self._refuse_a_gap_before(log)
+                self._post_up_to(log, self._sources.archived_ends(log))
+            self._refuse_a_gap_before(self.current_log)
+        self._post_up_to(self.current_log, self._sources.ends(self.current_log))
+
+    def _post_up_to(self, log: Log, ends: dict[int, int]) -> None:
+        self.post({(log.pk, number): end for number, end in ends.items()})
+
+    def _refuse_a_gap_before(self, log: Log) -> None:
+        place = self.noted.logs.index(log)
+        previous = scratch.links(self.noted.logs[place - 1].pk) if place else {}
+        for number, right in enumerate(links_at_the_beginning(log, previous)):
+            if bytes(self.noted.positions[log.pk, number].first_link) != right:
+                raise MessagesMissing(
+                    f"What was named does not hold all that the ledger concluded before {log}: its "
+                    f"partition {number} goes on from other messages. Name backups that hold every "
+                    "log, and each to its end, with --archive. Nothing was put in place."
+                )
 
     def differences(self) -> Iterator[Difference]:
         """Give where the live ledger, as noted, differs."""

@@ -34,6 +34,18 @@ class InUse(Exception):
         )
 
 
+class NotRestored(Exception):
+    """The copy could not be made what the ledger goes on from; the text says the way on."""
+
+    def __init__(self, reason: sqlite3.Error, database: Path) -> None:
+        super().__init__(
+            f"The backup was not put in place, since what came after it cannot be carried over: "
+            f"{reason}. Nothing was changed. Free some space on the disk that holds {database}, or "
+            f"end what has it open, and run this again. To restore without what agents submitted "
+            f"since the backup, move that file and those that begin with its name away first."
+        )
+
+
 @dataclass(frozen=True)
 class Restored:
     """What was done: where the former database is, if there was one, and what came over from it.
@@ -52,7 +64,7 @@ def restore_database(folder: Path, database: Path) -> Restored:
     The caller keeps every other process out. The former database is kept beside, and what
     agents submitted and filed there since the backup is carried over. Positions begin a new
     epoch. A death at any moment leaves the one database or the other. Raises
-    ``BackupUnusable``, ``InUse`` and ``OSError``; nothing is changed then.
+    ``BackupUnusable``, ``InUse``, ``NotRestored`` and ``OSError``; nothing is changed then.
     """
     connection.close()
     manifest = Manifest.read(folder)
@@ -71,8 +83,10 @@ def restore_database(folder: Path, database: Path) -> Restored:
         put_on_disk(draft)
         former = _keep(database) if database.exists() else None
         draft.replace(database)
-    except BaseException:
+    except BaseException as failure:
         draft.unlink(missing_ok=True)
+        if isinstance(failure, sqlite3.Error):
+            raise NotRestored(failure, database) from failure
         raise
     put_on_disk(database.parent)
     return Restored(former, carried, reason)
@@ -108,9 +122,23 @@ def _prepare(draft: Path, database: Path) -> tuple[CarriedOver | None, str]:
         try:
             return carry_over(database, copy), ""
         except sqlite3.Error as reason:
+            # What cannot be written is no fault of the present database, nor lost by it.
+            if _is_whole(database):
+                raise
             return None, str(reason)
     finally:
         copy.close()
+
+
+def _is_whole(database: Path) -> bool:
+    """Tell whether SQLite can read all of a file."""
+    try:
+        with closing(
+            sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+        ) as present:
+            return bool(present.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.DatabaseError as reason:
+        return "locked" in str(reason)
 
 
 def _record_restore(

@@ -35,12 +35,17 @@ class Sources:
         logs = {(each.log.identity, each.log.adopted_at_ms): each.log for _, each in self._headers}
         return sorted(logs.values(), key=lambda log: log.number)
 
-    def ends(self, log: Log) -> dict[int, int]:
-        """Give how far each partition of the last log can be read, from archives and Kafka."""
+    def archived_ends(self, log: Log) -> dict[int, int]:
+        """Give how far the archives have each partition of a log that they hold something of."""
         ends: dict[int, int] = {}
         for _, parts in self._archives_of(log):
             for part in parts:
                 ends[part.partition] = max(part.end, ends.get(part.partition, 0))
+        return ends
+
+    def ends(self, log: Log) -> dict[int, int]:
+        """Give how far each partition of the last log can be read, from archives and Kafka."""
+        ends = self.archived_ends(log)
         try:
             in_kafka = end_offsets(_kafka_with(log), log.topic)
         except (MessagesMissing, KafkaUnusable):

@@ -9,7 +9,7 @@ from django.db import connection, models
 
 from accounts.ledger.messages import NO_LINK, first_links
 from accounts.ledger.tables import scratch_tables
-from accounts.models import Balance, DailyTotal, DeadLetter, Entry
+from accounts.models import Balance, DailyTotal, DeadLetter, Entry, Log
 from accounts.rebuild.differences import Difference, about, differing, identifier
 from accounts.selectors.noted import Noted, PositionKey
 
@@ -204,14 +204,21 @@ def _positions_of_no_partition(noted: Noted) -> Iterator[Difference]:
             yield Difference(f"Position in log {log.pk}", detail, partition=number)
 
 
+def links_at_the_beginning(log: Log, previous: Mapping[int, bytes]) -> list[bytes]:
+    """Give the links from which the chains of ``log`` go on, after the last ones of the log before.
+
+    ``previous`` has these by partition, and is empty for the first log of all.
+    """
+    if log.is_memory or not previous:
+        return [NO_LINK] * log.partition_count
+    return first_links(previous, log.partition_count)
+
+
 def _loose_chains(noted: Noted, ends: Mapping[PositionKey, bytes]) -> Iterator[Difference]:
     """Give the logs whose chains do not go on from where those of the log before them end."""
     for before, log in pairwise(noted.logs):
         links = {number: link for (log_id, number), link in ends.items() if log_id == before.pk}
-        goes_on = [NO_LINK] * log.partition_count
-        if not log.is_memory:
-            goes_on = first_links(links, log.partition_count)
-        for number, right in enumerate(goes_on):
+        for number, right in enumerate(links_at_the_beginning(log, links)):
             position = noted.positions.get((log.pk, number))
             found = right if position is None else bytes(position.first_link)
             if found != right:

@@ -23,6 +23,7 @@ _BEGIN = """
     ) VALUES (%s, %s, %s, %s, %s, -1, %s, 0, 0, 0, 0, 0, %s)
 """
 _NEXT_OFFSETS = "SELECT log_id, partition, next_offset FROM accounts_logposition"
+_LINKS = "SELECT partition, link FROM accounts_logposition WHERE log_id = %s"
 _FILE_UNFILED = """
     INSERT INTO accounts_account (number, holder, branch_id, created_at)
     SELECT account, '', NULL, %s FROM accounts_balance WHERE true
@@ -75,6 +76,13 @@ def next_offsets() -> dict[PositionKey, int]:
     """Give how far the scratch tables have come in each partition of each log."""
     with connection.cursor() as cursor:
         return _next_offsets(cursor, scratch_tables().sql(_NEXT_OFFSETS))
+
+
+def links(log_id: int) -> dict[int, bytes]:
+    """Give the last link of each partition of a log in the scratch tables."""
+    with connection.cursor() as cursor:
+        cursor.execute(scratch_tables().sql(_LINKS), [log_id])
+        return {number: bytes(link) for number, link in cursor.fetchall()}
 
 
 def put_in_place(*, current_log: int, expected: dict[PositionKey, int]) -> str:

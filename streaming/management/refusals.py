@@ -16,7 +16,7 @@ from streaming.kafka.reader import LogIncomplete, ReadFailed
 from streaming.manifest import BackupUnusable
 from streaming.occupancy import Occupied
 from streaming.rebuilding import NothingToRebuild
-from streaming.restoring import InUse
+from streaming.restoring import InUse, NotRestored
 from streaming.sources import MessagesMissing
 
 _SAID_AS_THEY_ARE = (
@@ -29,6 +29,7 @@ _SAID_AS_THEY_ARE = (
     LedgerTableMissing,
     MessagesMissing,
     NothingToRebuild,
+    NotRestored,
     Occupied,
 )
 

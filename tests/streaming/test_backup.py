@@ -10,8 +10,11 @@ import pytest
 
 from accounts.events import encode
 from streaming.archive import Archive
+from streaming.endpoint import Endpoint
+from streaming.kafka.connection import Connection
+from streaming.kafka.topics import delete_topic
 from streaming.manifest import Manifest
-from tests.builders import submitted
+from tests.builders import opened, submitted, withdrawn
 from tests.databases import SERVER_URL, only_on
 from tests.processes import ROOT, wait_until
 from tests.streaming.recovery import Bank, sha256
@@ -132,6 +135,45 @@ def test_from_the_archive_alone_the_same_ledger_is_made(concluded, empty_databas
         "SELECT number FROM accounts_account ORDER BY 1"
     )
     assert twin.value("SELECT count(*) FROM accounts_outbox") == 0
+
+
+def test_of_several_logs_an_empty_ledger_is_made_whole_or_not_at_all(bank, empty_database):
+    """Red where only the last log is read: what the others held is gone, and nobody says so."""
+    bank.publish(encode(opened()), encode(submitted(500)))
+    bank.post_all(2)
+    short = bank.backup()
+    bank.publish(encode(submitted(70)))
+    bank.post_all(3)
+    bank.backup()
+    follow_another_log(bank)
+    bank.publish(encode(withdrawn(400)))
+    bank.post_all(4)
+    folder = bank.backup()
+    twin = bank.twin(bank.folder / "twin", empty_database)
+    twin.environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:1"
+    first, second = Manifest.read(folder).logs
+    last = [f"--archive={folder / each.file.name}" for each in second.archives]
+
+    for lacking in (last, [f"--archive={short}", *last]):
+        refused = twin.manage("rebuild_ledger", *lacking, check=False)
+        assert refused.returncode == 1
+        assert "does not hold all that the ledger concluded before" in refused.stderr
+        assert twin.value("SELECT count(*) FROM accounts_log WHERE is_current") == 0
+        assert twin.value("SELECT count(*) FROM accounts_entry") == 0
+    made = twin.manage("rebuild_ledger", "--archive", str(folder))
+
+    assert len(first.archives) == 2
+    assert "in place: 4 messages" in made.stdout
+    assert twin.balance("C100") == 170
+    assert twin.ledger() == bank.ledger()
+
+
+def follow_another_log(bank: Bank) -> None:
+    endpoint = Endpoint("external", bank.environment["KAFKA_BOOTSTRAP_SERVERS"])
+    delete_topic(endpoint, bank.topic)
+    wait_until(lambda: bank.topic not in Connection(endpoint).cluster.topics, "the topic is gone")
+    bank.create_topics()
+    bank.manage("adopt_log", "--reason", "The old disk is lost.")
 
 
 def test_a_ledger_made_from_an_archive_goes_on_with_its_kafka(bank, empty_database):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import shutil
 import sqlite3
 from pathlib import Path
@@ -115,6 +116,34 @@ def test_the_former_database_is_kept_whole(bank):
     former = sqlite3.connect(kept)
     assert former.execute("SELECT sum(next_offset) FROM accounts_logposition").fetchone() == (21,)
     former.close()
+
+
+def test_where_what_came_since_cannot_be_written_nothing_is_changed(concluded):
+    """Red where that counts as a database that cannot be read: what waited there is left behind."""
+    bank = concluded(300, is_backed_up=True)
+    (folder,) = bank.backups()
+    bank.submit(500)
+    bank.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+        "INSERT INTO accounts_account (number, holder, created_at) "
+        "SELECT 'N' || i, 'A name of some length', '2026-11-27' FROM n"
+    )
+    room = (folder / "bankportal.sqlite3").stat().st_size + 40_000
+
+    process = bank.spawn(
+        "restore",
+        *("manage.py", "restore", str(folder)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+
+    assert process.wait(60) == 1
+    said = bank.output_of("restore")
+    assert "Nothing was changed. Free some space" in said
+    assert len(said.strip().splitlines()) == 1
+    assert bank.value("SELECT count(*) FROM accounts_submission") == 1
+    assert not [*bank.folder.glob("*.before-restore*"), *bank.folder.glob("*.restoring")]
+    bank.manage("restore", str(folder))
+    assert bank.value("SELECT count(*) FROM accounts_account WHERE number LIKE 'N%'") == 5_000
 
 
 @pytest.mark.parametrize("present", ["none", "damaged"])
