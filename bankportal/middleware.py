@@ -207,8 +207,13 @@ class HeldSessionsMiddleware:
 
     def _end(self, request: HttpRequest) -> None:
         logout(request)
-        if _is_page(request):
-            messages.info(request, gettext("Your session has ended. Sign in to go on."))
+        if not _is_page(request):
+            return
+        if request.method == "POST":
+            text = gettext("Your session has ended, and nothing was sent. Sign in to go on.")
+        else:
+            text = gettext("Your session has ended. Sign in to go on.")
+        messages.info(request, text)
 
 
 def _is_page(request: HttpRequest) -> bool:

@@ -62,11 +62,19 @@ def bring_static_files_up_to_date() -> None:
     # Two runs on the same clone must not write the same files at once.
     with held(root / ".lock", wait_s=120):
         found = fingerprint_of_sources()
-        if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == found:
+        if _written_in(stamp) == found:
             return
         say("Collecting the static files")
         call_command("collectstatic", interactive=False, verbosity=0)
         stamp.write_text(json.dumps(found) + "\n", encoding="utf-8")
+
+
+def _written_in(stamp: Path) -> object:
+    """Give what was collected; None where nobody knows, as after a disk that was full."""
+    try:
+        return json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def fingerprint_of_sources() -> str:

@@ -50,7 +50,7 @@ class Dashboard {
     this.asked = shown.panels;
     /** @type {Figures} */
     this.waiting = {};
-    this.isUnreadable = this.isRestoring = false;
+    this.isUnreadable = this.isLoadFailed = this.isRestoring = false;
     this.turn = this.drawnAt = this.timer = this.retry = 0;
     this.retryAfter = FIRST_RETRY_MS;
     this.listen();
@@ -77,8 +77,9 @@ class Dashboard {
    * Shows the server's figures for a filter, and follows the ledger from there.
    * @param {Shown} shown
    * @param {import("./filter-bar.js").Errors} errors
+   * @param {string} asker the panel whose options were changed, which moves during a pause too
    */
-  takeOver(shown, errors = {}) {
+  takeOver(shown, errors = {}, asker = "") {
     this.bar.settle(shown.filter, shown.unknown, errors);
     const period = page.querySelector("[data-period]");
     if (period) period.textContent = shown.period;
@@ -92,13 +93,31 @@ class Dashboard {
     }
     // A page whose filter was refused shows the usual one, which its address does not say.
     this.query = Object.keys(errors).length ? "" : shown.query;
-    this.day = shown.filter.as_of === null ? shown.day : null;
+    const day = shown.filter.as_of === null ? shown.day : null;
+    if (this.day !== null && day !== this.day) this.forgetTimes();
+    this.day = day;
     this.asked = shown.panels;
     for (const each of shown.panels) this.panels.get(each.name)?.drawn.restore?.(each);
-    this.waiting = {};
-    this.draw(shown.figures);
+    if (this.live?.isPaused) this.hold(shown.figures, asker);
+    else this.draw(shown.figures);
     const panels = shown.panels.filter((each) => each.name !== NOT_FOLLOWED);
     feed.follow({ filter: shown.filter, panels }, shown.position);
+  }
+
+  /**
+   * Keeps figures until the pause is over, but for those that the agent has just asked for.
+   * @param {Figures} figures
+   * @param {string} asker
+   */
+  hold({ [NOT_FOLLOWED]: rows, ...figures }, asker) {
+    if (rows) this.panels.get(NOT_FOLLOWED)?.show(rows);
+    const { [asker]: own, ...others } = figures;
+    if (own) this.panels.get(asker)?.show(own);
+    this.waiting = others;
+  }
+
+  forgetTimes() {
+    for (const { drawn } of this.panels.values()) drawn.forget?.();
   }
 
   /** @param {{ entries: Entry[], count: number, complete: boolean }} news */
@@ -127,7 +146,12 @@ class Dashboard {
   /** @param {boolean} isUnreadable */
   setUnreadable(isUnreadable) {
     this.isUnreadable = isUnreadable;
-    setFailed(isUnreadable);
+    this.showFailure();
+  }
+
+  showFailure() {
+    const isAny = this.isUnreadable || this.isLoadFailed;
+    page.querySelector("[data-failed]")?.toggleAttribute("hidden", !isAny);
   }
 
   /** @param {Figures} figures */
@@ -143,11 +167,13 @@ class Dashboard {
     this.query = query;
     // Another filter begins with its own first page.
     this.asked = this.asked.map((each) => ({ ...each, page: 0 }));
+    this.pause(false);
     history.pushState(null, "", `?${query}${this.options()}`);
     this.load({ restore: false });
   }
 
   goBack() {
+    this.pause(false);
     this.load({ restore: true });
   }
 
@@ -159,7 +185,7 @@ class Dashboard {
   ask(name, options) {
     this.asked = this.asked.map((each) => (each.name === name ? { ...each, ...options } : each));
     history.replaceState(null, "", `?${this.query}${this.options()}`);
-    this.load();
+    this.load({ asker: name });
   }
 
   /** What the address says of single panels. */
@@ -178,7 +204,7 @@ class Dashboard {
    * Reads the panels' figures anew. While they cannot be had, the old ones stay, and they are
    * asked for again; so are those of an older address that somebody has gone back to.
    */
-  async load({ restore = this.isRestoring } = {}) {
+  async load({ restore = this.isRestoring, asker = "" } = {}) {
     const turn = ++this.turn;
     this.isRestoring = restore;
     clearTimeout(this.retry);
@@ -195,13 +221,15 @@ class Dashboard {
       if (turn !== this.turn) return;
       if (restore) this.bar.restore(shown.filter);
       this.isRestoring = false;
-      this.takeOver(shown);
+      this.takeOver(shown, {}, asker);
       this.retryAfter = FIRST_RETRY_MS;
-      setFailed(false);
+      this.isLoadFailed = this.isUnreadable = false;
+      this.showFailure();
     } catch {
       if (turn !== this.turn) return;
-      setFailed(true);
-      this.retry = setTimeout(() => this.load(), this.retryAfter);
+      this.isLoadFailed = true;
+      this.showFailure();
+      this.retry = setTimeout(() => this.load({ asker }), this.retryAfter);
       this.retryAfter = Math.min(LONGEST_RETRY_MS, this.retryAfter * 2);
     } finally {
       if (turn === this.turn) page.removeAttribute("aria-busy");
@@ -221,6 +249,7 @@ class Dashboard {
 
   /** @param {boolean} isPaused */
   pause(isPaused) {
+    if (this.live?.isPaused === isPaused) return;
     this.live?.pause(isPaused);
     if (!isPaused) this.draw(this.waiting);
   }
@@ -244,11 +273,6 @@ function detail(event) {
 /** @param {Entry[]} entries */
 function transactionsIn(entries) {
   return entries.filter((entry) => entry.kind !== "account_opened").length;
-}
-
-/** @param {boolean} isFailed */
-function setFailed(isFailed) {
-  page.querySelector("[data-failed]")?.toggleAttribute("hidden", !isFailed);
 }
 
 new Dashboard(/** @type {Shown} */ (read("dashboard-data")));

@@ -76,12 +76,12 @@ export class FilterBar {
 
   add() {
     const typed = numbersIn(this.field.value).filter((number) => !this.accounts.includes(number));
-    this.field.value = "";
-    if (!typed.length) return;
     if (this.accounts.length + typed.length > this.words.most) {
       this.say("account", [fill(this.words.too_many, { most: this.words.most })]);
       return;
     }
+    this.field.value = "";
+    if (!typed.length) return;
     this.accounts.push(...typed);
     this.writeChips();
     this.onChange(this.query());

@@ -27,6 +27,11 @@ export class Largest {
     this.rows.show(rows);
     this.isEmpty = !rows.length;
   }
+
+  /** Writes the times of the same rows anew. */
+  forget() {
+    this.rows.forget();
+  }
 }
 
 export class Rejected {
@@ -50,6 +55,11 @@ export class Rejected {
     this.rows.show(rows);
     part(this.panel, "[data-rejected-count]").textContent = counted(this.words, "rejected_counted", number);
     this.isEmpty = !number;
+  }
+
+  /** Writes the times of the same rows anew. */
+  forget() {
+    this.rows.forget();
   }
 
   /** @param {{ reason: string, count: number }} because */

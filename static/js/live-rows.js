@@ -61,6 +61,11 @@ export class Rows {
     this.shown = now;
     this.body.replaceChildren(...rows.map((row) => this.writeRow(row)));
   }
+
+  /** Writes the same rows anew the next time: a time without its day is one of today. */
+  forget() {
+    this.shown = "";
+  }
 }
 
 /** The newest transactions, with a pause; never moved under somebody's pointer. */
@@ -80,13 +85,15 @@ export class LiveTable {
     /** @type {Entry[]} */
     this.waiting = [];
     this.waitingCount = 0;
+    /** @type {Entry[] | null} what the server has told anew during a pause */
+    this.held = null;
     this.isPaused = false;
     this.sorting = new Sorting(panel, () => this.write());
     const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (panel.querySelector(`[data-${name}]`));
     this.button = part("pause");
     this.newer = part("newer");
     this.newerCount = part("newer-count");
-    this.held = part("held");
+    this.heldCount = part("held");
     this.empty = part("empty");
     this.button.hidden = false;
     part("show-newer").addEventListener("click", () => this.showWaiting());
@@ -108,7 +115,8 @@ export class LiveTable {
 
   showWaiting() {
     const fresh = new Set(this.waiting.map((entry) => entry.transaction_id));
-    this.entries = [...this.waiting, ...this.entries].slice(0, this.length);
+    this.entries = [...this.waiting, ...(this.held ?? this.entries)].slice(0, this.length);
+    this.held = null;
     this.waiting = [];
     this.waitingCount = 0;
     this.write(fresh);
@@ -119,10 +127,22 @@ export class LiveTable {
    * @param {{ rows: Entry[] }} newest newest first
    */
   show({ rows }) {
-    this.entries = rows;
     this.waiting = [];
+    if (this.isPaused) {
+      this.held = rows;
+      const place = rows.findIndex((row) => row.transaction_id === this.entries[0]?.transaction_id);
+      this.waitingCount = Math.max(this.waitingCount, place < 0 ? rows.length : place);
+      this.tellWaiting();
+      return;
+    }
+    this.entries = rows;
     this.waitingCount = 0;
     this.write();
+  }
+
+  /** Writes the rows anew the next time, since another day has begun. */
+  forget() {
+    this.body.replaceChildren();
   }
 
   /**
@@ -147,8 +167,8 @@ export class LiveTable {
   tellWaiting() {
     const text = this.waitingCount ? counted(this.words, "new", this.waitingCount) : "";
     this.newerCount.textContent = text;
-    this.held.textContent = text;
-    this.held.hidden = this.isPaused || !text;
+    this.heldCount.textContent = text;
+    this.heldCount.hidden = this.isPaused || !text;
     this.empty.hidden = this.body.children.length > 0;
   }
 

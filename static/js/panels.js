@@ -14,7 +14,7 @@ import { Tiles } from "./tiles.js";
  * @typedef {{ heads: string[], rows: string[][], figures: number[] }} Sheet a chart as a table;
  *   ``figures`` are the columns of numbers
  * @typedef {{ show: (figures: any) => void, paint?: () => void, table?: () => Sheet,
- *   isEmpty?: boolean, restore?: (asked: any) => void }} Drawn
+ *   isEmpty?: boolean, restore?: (asked: any) => void, forget?: () => void }} Drawn
  */
 
 /** @type {Record<string, new (panel: HTMLElement, page: Page) => Drawn>} */

@@ -10,12 +10,18 @@ let answered = 0;
  */
 export async function freshPage() {
   const turn = ++asked;
-  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const response = await fetch(ownAddress(), { headers: { Accept: "text/html" } });
   if (!response.ok || response.redirected) throw new Error(`The page answered ${response.status}`);
   const text = await response.text();
   if (turn < answered) return null;
   answered = turn;
   return new DOMParser().parseFromString(text, "text/html");
+}
+
+/** Where the page is had again: what answers a form that was refused stands at the form's address. */
+function ownAddress() {
+  const named = document.querySelector("[data-own-address]");
+  return named instanceof HTMLElement ? named.dataset.ownAddress ?? location.href : location.href;
 }
 
 /**
@@ -32,7 +38,7 @@ export function takeOver(fresh, name) {
   old.innerHTML = now.innerHTML;
   for (const [key, value] of Object.entries(now.dataset)) old.dataset[key] = value;
   showWhatScriptsCan(old);
-  if (held !== null) focusables(old)[held]?.focus();
+  if (held) sameIn(old, held)?.focus();
 }
 
 /**
@@ -44,10 +50,22 @@ export function showWhatScriptsCan(part) {
   for (const each of part.querySelectorAll("[data-without-script]")) each.setAttribute("hidden", "");
 }
 
-/** @param {HTMLElement} part */
+/**
+ * Gives what has the focus: by where it leads, for what leads nowhere by its place.
+ * @param {HTMLElement} part
+ */
 function heldFocus(part) {
-  const index = focusables(part).indexOf(/** @type {HTMLElement} */ (document.activeElement));
-  return index < 0 ? null : index;
+  const place = focusables(part).indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  return place < 0 ? null : { place, address: document.activeElement?.getAttribute("href") ?? null };
+}
+
+/**
+ * @param {HTMLElement} part
+ * @param {{ place: number, address: string | null }} held
+ */
+function sameIn(part, { place, address }) {
+  const all = focusables(part);
+  return address === null ? all[place] : all.find((each) => each.getAttribute("href") === address);
 }
 
 /**

@@ -16,7 +16,12 @@ export function startReceipt() {
   if (!(receipt instanceof HTMLElement)) return;
   const shown = document.querySelector("#receipt");
   if (shown instanceof HTMLElement) shown.focus({ preventScroll: true });
-  if (receipt.dataset.receipt === "queued") new Watch(receipt).start();
+  if (mayChange(receipt)) new Watch(receipt).start();
+}
+
+/** @param {HTMLElement} receipt */
+function mayChange(receipt) {
+  return ["queued", "dead"].includes(receipt.dataset.receipt ?? "");
 }
 
 class Watch {
@@ -48,7 +53,7 @@ class Watch {
   }
 
   async ask() {
-    if (this.isAsking || this.receipt.dataset.receipt !== "queued" || document.hidden) return;
+    if (this.isAsking || !mayChange(this.receipt) || document.hidden) return;
     this.isAsking = true;
     try {
       const status = await this.status();
@@ -58,8 +63,9 @@ class Watch {
     } finally {
       this.isAsking = false;
     }
+    // What was set aside may be tried again, and then it is named: nobody need ask for it.
     if (this.receipt.dataset.receipt === "queued") this.wait();
-    else this.stop();
+    else if (!mayChange(this.receipt)) this.stop();
   }
 
   /** @returns {Promise<Status>} */
@@ -94,6 +100,8 @@ class Watch {
 export function bringBalance(fresh) {
   const [slip, now] = [document.querySelector("[data-slip]"), fresh.querySelector("[data-slip]")];
   if (!(slip instanceof HTMLElement) || !(now instanceof HTMLElement)) return;
+  // Another account's number may have been typed meanwhile.
+  if (slip.dataset.account !== now.dataset.account) return;
   slip.dataset.balanceMinor = now.dataset.balanceMinor;
   slip.dataset.leastMinor = now.dataset.leastMinor;
   const [shown, figure] = [slip, now].map((each) => each.querySelector("[data-balance-shown]"));

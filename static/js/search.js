@@ -73,6 +73,8 @@ class Search {
 
   askSoon() {
     clearTimeout(this.timer);
+    // What was chosen was found by what was typed before.
+    this.choose(-1);
     this.asking?.abort();
     if (!this.input.value.trim()) this.close();
     else this.timer = setTimeout(() => this.ask(), PAUSE_MS);

@@ -22,7 +22,7 @@ class Slip {
   }
 
   start() {
-    this.form.addEventListener("input", () => this.show());
+    this.form.addEventListener("input", () => this.typed());
     this.form.addEventListener("change", () => this.show());
     this.form.addEventListener("keydown", (event) => event.key === "Escape" && this.clear());
     this.account?.addEventListener("input", () => this.forgetAccount());
@@ -32,6 +32,12 @@ class Slip {
     window.addEventListener("pageshow", () => this.form.removeAttribute("data-sent"));
     // Keys may have come before this module did.
     if ((this.amount.value || this.kind) && !this.part("amount-error-text").textContent?.trim()) this.show();
+  }
+
+  // Whoever types has stopped the page that was on its way, and must be able to send the form.
+  typed() {
+    this.form.removeAttribute("data-sent");
+    this.show();
   }
 
   get kind() {
@@ -137,6 +143,7 @@ class Slip {
   // Another number is being typed: the balance on the page is not its own.
   forgetAccount() {
     delete this.form.dataset.balanceMinor;
+    delete this.form.dataset.account;
     for (const each of this.form.querySelectorAll("[data-of-account], .slip__head h2")) each.remove();
     this.show();
   }
@@ -148,7 +155,7 @@ class Slip {
     for (const radio of this.form.querySelectorAll("[name=kind]")) {
       if (radio instanceof HTMLInputElement) radio.checked = false;
     }
-    this.show();
+    this.typed();
     const first = this.form.querySelector("[name=kind]");
     if (first instanceof HTMLElement) first.focus();
   }

@@ -202,6 +202,26 @@ def test_a_pause_counts_what_is_new_and_resuming_shows_it(opened_by, portal):
     wait_until(lambda: chart(page, "bars") != before, "the bars have moved on")
 
 
+def test_a_pause_holds_whatever_the_page_reads_anew(opened_by, portal):
+    """Red where what is read anew is drawn: the page says that it is paused, and has moved on."""
+    page = opened_by("auditor")
+    page.locator("[data-pause]").click()
+    before, rows = chart(page, "bars"), page.locator(LIVE_ROWS).all_inner_texts()
+    portal.post("for n in range(3): ledger.post(withdrawn(1_000, **today))")
+    expect(page.locator("[data-newer-count]")).to_have_text("3 nouvelles")
+
+    with page.expect_response("**/dashboard/figures/?*"):
+        page.evaluate(f"async () => {{ {FEED} feed.tell('reload', {{}}); }}")
+    portal.post("ledger.post(withdrawn(1_000, **today))")
+
+    expect(page.locator("[data-newer-count]")).to_have_text("4 nouvelles")
+    assert page.locator(LIVE_ROWS).all_inner_texts() == rows
+    assert chart(page, "bars") == before
+    page.locator("[data-pause]").click()
+    expect(page.locator(LIVE_ROWS)).to_have_count(9)
+    wait_until(lambda: chart(page, "bars") != before, "the bars have moved on")
+
+
 def test_new_rows_do_not_move_what_the_pointer_is_on(opened_by, portal):
     page = opened_by("auditor")
     row = page.locator(LIVE_ROWS).nth(2)

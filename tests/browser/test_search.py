@@ -54,6 +54,24 @@ def test_a_number_and_enter_open_the_account_whatever_the_list_does(page_of, ban
     page.wait_for_url("**/accounts/C100/")
 
 
+def test_what_is_typed_on_opens_no_account_that_was_chosen_before(page_of, bank):
+    """Red where the choice stays until the answer comes: another customer's account opens."""
+    Account.objects.create(number="C217", holder="Léa Martin", branch=bank.teller.branch)
+    page = page_of(bank.teller)
+    page.goto("/accounts/")
+    field = page.locator("#account")
+    field.press_sequentially("c")
+    expect(the_list(page).get_by_role("option")).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.route("**/*", lambda route: route.request.resource_type == "fetch" or route.continue_())
+
+    field.press_sequentially("100")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/accounts/C100/")
+
+
 def test_the_header_finds_by_pointer_on_a_narrow_dark_screen(page_of, bank):
     page = page_of(
         bank.teller, color_scheme="dark", viewport={"width": 320, "height": 640}, language="en"

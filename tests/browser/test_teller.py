@@ -265,6 +265,41 @@ def test_the_summary_of_errors_takes_the_focus_and_leads_to_the_field(teller_pag
     expect(page.locator("#id_amount")).to_have_value("1.234")
 
 
+def test_a_page_that_refused_a_form_goes_on_with_its_account(teller_page, bank):
+    """Red where the form's own address is read anew: it has neither account nor balance."""
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.locator("[value=withdrawal]").check()
+    page.fill("#id_amount", "1.234")
+    page.keyboard.press("Enter")
+    expect(page.locator("#errors")).to_be_focused()
+    balance = page.locator(".balance .settled")
+    before = text_of(balance)
+
+    bank.ledger.post(submitted(12_300))
+    announce(page, Entry.objects.latest("id"))
+
+    expect(balance).not_to_have_text(before)
+    expect(page.locator("[data-balance-shown]")).to_have_text("953,00")
+    page.fill("#id_amount", "999999")
+    expect(page.locator("[data-amount-error-text]")).to_contain_text("Passerait sous le solde")
+    expect(page.locator("[data-foreseen]")).to_be_visible()
+
+
+def test_a_form_whose_page_was_stopped_can_be_sent_again(teller_page):
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.locator("[value=deposit]").check()
+    page.fill("#id_amount", "10")
+    page.evaluate("document.querySelector('[data-slip]').setAttribute('data-sent', '')")
+
+    page.locator("#id_amount").press_sequentially("0")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(RECEIPT)).to_be_visible()
+    assert Submission.objects.get().amount_minor == 10_000
+
+
 def test_escape_clears_what_was_typed(teller_page):
     page = teller_page
     page.goto("/accounts/C100/")

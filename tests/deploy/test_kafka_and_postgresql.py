@@ -43,6 +43,10 @@ def test_nodes_sign_in_to_each_other_and_clients_to_them() -> None:
     assert settings["min.insync.replicas"] == "2"
 
 
+def test_nodes_that_lose_their_power_together_write_before_they_acknowledge() -> None:
+    assert "\nlog.flush.interval.messages=1\n" in START
+
+
 @pytest.mark.parametrize("script", ["kafka/start.sh", "kafka/rules.sh", "make-secrets.sh"])
 def test_a_script_can_be_read(script: str) -> None:
     shell = "sh" if script == "make-secrets.sh" else "bash"
