@@ -22,13 +22,15 @@ from accounts.views.doors import AgentRequest, with_customer_data
 @require_safe
 def account(request: AgentRequest, number: str) -> HttpResponse:
     """Show an account; an address in another case leads to the right one."""
+    # Before the balance, which then is no earlier one than a posted receipt speaks of.
+    receipt = _receipt(request)
     try:
         found = account_seen_by(request.user, number)
     except NoSuchAccount:
         return account_not_found(request, number)
     if found.number != number:
         return redirect("account", number=found.number)
-    return account_response(request, found, TransactionForm())
+    return account_response(request, found, TransactionForm(), receipt=receipt)
 
 
 def account_not_found(request: AgentRequest, number: str) -> HttpResponse:
@@ -38,9 +40,14 @@ def account_not_found(request: AgentRequest, number: str) -> HttpResponse:
 
 
 def account_response(
-    request: AgentRequest, found: Account, form: TransactionForm, *, status: int = 200
+    request: AgentRequest,
+    found: Account,
+    form: TransactionForm,
+    *,
+    receipt: Receipt | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    """Render an account with its form, as new or with what was typed."""
+    """Render an account with its form, as new or with what was typed, and a receipt of its own."""
     agent, number = request.user, found.number
     older_than = identifier_in(request.GET.get("before"))
     balance = balance_of(found)
@@ -53,7 +60,7 @@ def account_response(
         "transaction_count": balance.posted_count - 1 if balance else 0,
         "form": form,
         "preview": Preview.of(form, balance),
-        "receipt": _receipt(request, found),
+        "receipt": receipt if receipt and receipt.account_number == found.number else None,
         "waiting": [] if older_than else waiting_rows(agent, number),
         "page": page,
         "shown_count": sum(row.is_posted_transaction for row in page.rows),
@@ -76,10 +83,9 @@ def identifier_in(text: str | None) -> UUID | None:
         return None
 
 
-def _receipt(request: AgentRequest, found: Account) -> Receipt | None:
+def _receipt(request: AgentRequest) -> Receipt | None:
     transaction_id = identifier_in(request.GET.get("receipt"))
-    receipt = receipt_where_seen(transaction_id, by=request.user) if transaction_id else None
-    return receipt if receipt and receipt.account_number == found.number else None
+    return receipt_where_seen(transaction_id, by=request.user) if transaction_id else None
 
 
 def receipt_where_seen(transaction_id: UUID, *, by: Agent) -> Receipt | None:

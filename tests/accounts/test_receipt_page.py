@@ -27,6 +27,7 @@ from accounts.selectors.submissions import NoSuchTransaction, receipt_of
 from accounts.services.accounts import open_account
 from accounts.services.dead_letters import discard, redrive
 from accounts.services.submissions import submit_transaction
+from accounts.views import account as account_views
 from tests.accounts.test_submit_page import plain
 from tests.builders import A_LOG, delivered, raw, submitted, withdrawn
 from tests.tampering import behind_the_back
@@ -429,3 +430,22 @@ def facts_of(page) -> dict[str, str]:
         html.unescape(name): " ".join(html.unescape(re.sub(r"<[^>]+>", " ", value)).split())
         for name, value in pairs
     }
+
+
+def test_no_posted_receipt_stands_over_the_balance_before_it(bank, signed_in, asked, monkeypatch):
+    """Red where the receipt is read last: the ledger may post between the two."""
+    look = account_views.account_seen_by
+
+    def posted_meanwhile(*details: object) -> object:
+        found = look(*details)
+        # So that it has been read, whenever it is asked for.
+        assert found.balance.balance_minor == 83_000
+        bank.ledger.post(event_of(asked))
+        return found
+
+    client = signed_in(bank.teller)
+    monkeypatch.setattr(account_views, "account_seen_by", posted_meanwhile)
+    page = client.get(f"/accounts/C100/?receipt={asked.transaction_id}")
+
+    assert page.context["balance"].balance_minor == 83_000
+    assert page.context["receipt"].state == "queued"
