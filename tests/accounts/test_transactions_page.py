@@ -184,8 +184,8 @@ def test_the_account_page_pages_in_ledger_order(bank, signed_in):
     client = signed_in(bank.teller)
 
     first = client.get("/accounts/C100/").content.decode()
-    older = re.search(r'href="(\?before=[^"]+)"', first)
-    second = client.get("/accounts/C100/" + older[1]).content.decode()
+    older = re.search(r'href="(/accounts/C100/\?before=[^"]+)"', first)
+    second = client.get(older[1]).content.decode()
 
     shown = re.findall(r'data-transaction="([^"]+)"', first + second)
     in_order = Entry.objects.filter(account="C100").order_by("-id")
