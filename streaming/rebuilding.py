@@ -80,19 +80,17 @@ class Rebuild:
         has to go on where the one before it ended: raises ``MessagesMissing`` where one does not,
         since then the archives lack something that the ledger followed.
         """
-        if not self.noted.is_live:
-            for log in self.noted.logs[:-1]:
-                self._refuse_a_gap_before(log)
-                self._post_up_to(log, self._sources.archived_ends(log))
-            self._refuse_a_gap_before(self.current_log)
-        self._post_up_to(self.current_log, self._sources.ends(self.current_log))
+        logs = (self.current_log,) if self.noted.is_live else self.noted.logs
+        before: dict[int, bytes] = {}
+        for log in logs:
+            if not self.noted.is_live:
+                self._refuse_a_gap_before(log, before)
+            is_last = log == self.current_log
+            ends = self._sources.ends(log) if is_last else self._sources.archived_ends(log)
+            self.post({(log.pk, number): end for number, end in ends.items()})
+            before = scratch.links(log.pk)
 
-    def _post_up_to(self, log: Log, ends: dict[int, int]) -> None:
-        self.post({(log.pk, number): end for number, end in ends.items()})
-
-    def _refuse_a_gap_before(self, log: Log) -> None:
-        place = self.noted.logs.index(log)
-        previous = scratch.links(self.noted.logs[place - 1].pk) if place else {}
+    def _refuse_a_gap_before(self, log: Log, previous: dict[int, bytes]) -> None:
         for number, right in enumerate(links_at_the_beginning(log, previous)):
             if bytes(self.noted.positions[log.pk, number].first_link) != right:
                 raise MessagesMissing(

@@ -133,12 +133,13 @@ def _prepare(draft: Path, database: Path) -> tuple[CarriedOver | None, str]:
 def _is_whole(database: Path) -> bool:
     """Tell whether SQLite can read all of a file."""
     try:
-        with closing(
-            sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
-        ) as present:
-            return bool(present.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as file:
+            refuse_damaged(file, database)
+    except BackupUnusable:
+        return False
     except sqlite3.DatabaseError as reason:
         return "locked" in str(reason)
+    return True
 
 
 def _record_restore(

@@ -140,9 +140,10 @@ export class LiveTable {
     this.write();
   }
 
-  /** Writes the rows anew the next time, since another day has begun. */
+  /** Writes the times of the same rows anew. */
   forget() {
     this.body.replaceChildren();
+    this.write();
   }
 
   /**

@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Agent, Role
+from accounts.models import Agent, Role, Submission
 from accounts.selectors.open_sessions import browser_of
 from accounts.selectors.sessions import ACTIVE, BEGAN, agents_of_sessions
 from tests.accounts.conftest import remember
@@ -126,6 +126,16 @@ def test_whoever_comes_back_too_late_is_told_and_led_back(client):
     assert response.headers["Location"] == "/auth/login/?next=/transactions/"
     assert "Votre session est terminée." in door
     assert not Session.objects.exists()
+
+
+def test_who_sends_a_form_too_late_is_told_that_nothing_was_sent(client):
+    remember(client, **{ACTIVE: now() - IDLE_S - 1})
+
+    response = client.post("/transactions/new/", {"account": "C100", "amount": "10"})
+    door = client.get(response.headers["Location"]).content.decode()
+
+    assert "Votre session est terminée, et rien n’a été envoyé." in door
+    assert not Submission.objects.exists()
 
 
 def test_every_page_carries_the_warning_and_no_other(client):

@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -372,6 +372,38 @@ def test_a_page_that_is_open_over_midnight_reads_the_new_day(opened_by):
 
     with page.expect_response("**/dashboard/figures/?*"):
         page.evaluate(beat, "2100-01-01")
+
+
+def test_after_midnight_a_row_of_the_day_before_has_its_date(opened_by, portal):
+    """Red where rows that stand are kept: their bare time is then taken for one of today."""
+    page = opened_by("auditor")
+    portal.post("ledger.post(submitted(4_200, **today))")
+    time_of = page.locator(LIVE_ROWS).first.locator("[data-slot=when]")
+    expect(time_of).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
+    today = datetime.now(ZoneInfo("Europe/Paris")).date()
+
+    def of_tomorrow(route: Route) -> None:
+        figures = route.fetch().json()
+        assert figures["day"] == str(today)
+        route.fulfill(json=figures | {"day": str(today + timedelta(days=1))})
+
+    page.route("**/dashboard/figures/?*", of_tomorrow)
+    page.locator("[data-pause]").click()
+    page.evaluate("const now = Date.now; Date.now = () => now() + 86_400_000")
+    page.evaluate(f"async () => {{ {FEED} feed.tell('reload', {{}}); }}")
+
+    expect(time_of).not_to_have_text(re.compile(":"))
+
+
+def test_too_many_accounts_stay_typed_to_be_made_fewer(opened_by):
+    page = opened_by("auditor")
+    many = " ".join(f"C{n}" for n in range(60))
+
+    page.fill("#id_account", many)
+    page.keyboard.press("Enter")
+
+    expect(page.locator("[data-error-of=account]")).to_be_visible()
+    expect(page.locator("#id_account")).to_have_value(many)
 
 
 def test_a_period_in_which_nothing_happened_is_drawn_from_its_beginning_to_its_end(opened_by):

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import Account
@@ -12,14 +13,19 @@ def the_list(page: Page):
     return page.get_by_role("listbox")
 
 
-def test_a_customer_is_found_by_arrows_and_enter(page_of, bank):
+@pytest.fixture
+def page(page_of, bank) -> Page:
+    """The accounts of a teller who has two customers, and has typed what both begin with."""
     Account.objects.create(number="C217", holder="Léa Martin", branch=bank.teller.branch)
     page = page_of(bank.teller)
     page.goto("/accounts/")
-    field = page.locator("#account")
-    field.press_sequentially("c")
-
+    page.locator("#account").press_sequentially("c")
     expect(the_list(page).get_by_role("option")).to_have_count(2)
+    return page
+
+
+def test_a_customer_is_found_by_arrows_and_enter(page):
+    field = page.locator("#account")
     expect(field).to_have_attribute("aria-expanded", "true")
     expect(page.locator(".seek [role=status]")).to_have_text("2 résultats")
     assert field.get_attribute("aria-activedescendant") is None
@@ -54,19 +60,13 @@ def test_a_number_and_enter_open_the_account_whatever_the_list_does(page_of, ban
     page.wait_for_url("**/accounts/C100/")
 
 
-def test_what_is_typed_on_opens_no_account_that_was_chosen_before(page_of, bank):
+def test_what_is_typed_on_opens_no_account_that_was_chosen_before(page):
     """Red where the choice stays until the answer comes: another customer's account opens."""
-    Account.objects.create(number="C217", holder="Léa Martin", branch=bank.teller.branch)
-    page = page_of(bank.teller)
-    page.goto("/accounts/")
-    field = page.locator("#account")
-    field.press_sequentially("c")
-    expect(the_list(page).get_by_role("option")).to_have_count(2)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.route("**/*", lambda route: route.request.resource_type == "fetch" or route.continue_())
 
-    field.press_sequentially("100")
+    page.locator("#account").press_sequentially("100")
     page.keyboard.press("Enter")
 
     page.wait_for_url("**/accounts/C100/")

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, Route, expect
 
 from accounts.events import decode
 from accounts.models import Entry, Outbox, Submission
+from accounts.outbox import Publication, record_publications
+from accounts.services.dead_letters import redrive
 from tests.accounts.conftest import PASSWORD
 from tests.builders import submitted
 from tests.processes import wait_until
@@ -284,6 +286,30 @@ def test_a_page_that_refused_a_form_goes_on_with_its_account(teller_page, bank):
     page.fill("#id_amount", "999999")
     expect(page.locator("[data-amount-error-text]")).to_contain_text("Passerait sous le solde")
     expect(page.locator("[data-foreseen]")).to_be_visible()
+
+
+def test_a_receipt_of_what_was_set_aside_turns_when_it_is_redriven(teller_page, bank):
+    """Red where its watch ends: it goes on to say that no balance changed."""
+    page = teller_page
+    page.goto("/accounts/C100/")
+    page.locator("[value=deposit]").check()
+    page.fill("#id_amount", "10")
+    page.keyboard.press("Enter")
+    receipt = page.locator(RECEIPT)
+    expect(receipt).to_have_attribute("data-receipt", "queued")
+    row = Outbox.objects.get()
+    event = decode(bytes(row.key), bytes(row.value))
+    acknowledged = Publication(row.pk, bank.ledger.log.pk, 0, bank.ledger.position().next_offset, 1)
+    record_publications([acknowledged])
+    letter = bank.ledger.bury(event)
+    expect(receipt).to_have_attribute("data-receipt", "dead")
+
+    redrive([letter.pk], by=bank.operator)
+    bank.ledger.post(event)
+    announce(page, Entry.objects.latest("id"))
+
+    expect(receipt).to_have_attribute("data-receipt", "posted")
+    expect(page.locator(".balance .settled")).to_have_text("840,00 €")
 
 
 def test_a_form_whose_page_was_stopped_can_be_sent_again(teller_page):
