@@ -1,89 +1,174 @@
-"""Runs code with Django set up in a process that is forked for it, rather than started.
+"""Does what ``python`` would with its words, in a process that is forked rather than started.
 
-What tests prepare with, such as an agent or a submission, is done by code that is no subject of
-theirs: to start Python and Django for each piece takes half a second of the processor, a fork a
-hundredth of it. What is tested is started as its user starts it.
+A suite starts some hundreds of commands, and each would import the same for half a second of the
+processor; a fork takes a hundredth of that. What is forked reads its own environment and settings,
+runs what a command line would, such as ``manage.py run_relay``, and ends as Python ends. Others see
+it as ``python -m tests.forked``, and the hashes of its strings are those of its siblings. Tests of
+a start itself, or of what a process is called, start it.
 """
 
+import faulthandler
+import fcntl
 import gc
 import importlib
 import json
 import os
+import runpy
+import select
+import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
+import django
+from django.conf import Settings, settings
+from django.core.signals import setting_changed
 from django.db import connections
+from django.utils.functional import empty
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 120.0
+# What the forge tells of a process, on a pipe of its own: its id, and later its exit code.
+_NUMBER = struct.Struct("q")
 
 
-class Ran(NamedTuple):
-    """How a piece of code ended, and what it said."""
+class Forked:
+    """A process that was forked. What can be asked of it is called as in ``subprocess.Popen``."""
 
-    code: int
-    stdout: str
-    stderr: str
+    def __init__(self, words: Sequence[str], pid: int, news: int) -> None:
+        self.args = [sys.executable, *words]
+        self.pid = pid
+        self.returncode: int | None = None
+        self._news = news
+        self._turn = threading.Lock()
+
+    def poll(self) -> int | None:
+        """Give the exit code, or None while it runs."""
+        with self._turn:
+            if self.returncode is None and _has_come(self._news, 0):
+                self.returncode = self._end()
+            return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the exit code; ``subprocess.TimeoutExpired`` after so many seconds."""
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+            # Another thread may hear of it first, and close this.
+            _has_come(self._news, min(left_s, 0.5))
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+    def _end(self) -> int:
+        told = os.read(self._news, _NUMBER.size)
+        os.close(self._news)
+        if told:
+            return int(_NUMBER.unpack(told)[0])
+        # The forge has gone, and nobody would hear of its end.
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        return -signal.SIGKILL
+
+
+def _has_come(descriptor: int, timeout_s: float) -> bool:
+    ready = select.poll()
+    ready.register(descriptor, select.POLLIN)
+    return bool(ready.poll(timeout_s * 1000))
 
 
 class _Forge:
-    """The process that forks, started at its first use; it ends when this process does."""
+    """The process that forks, started at its first use; it ends with this one, and ends its own."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._questions: socket.socket | None = None
         self._turn = threading.Lock()
 
-    def run(self, code: str, environment: Mapping[str, str]) -> Ran:
-        """Run ``code`` in the folder of the clone and with that environment, to its end."""
-        with self._turn:
-            process = self._started()
-            watch = threading.Timer(PATIENCE_S, process.kill)
-            watch.start()
-            try:
-                process.stdin.write(json.dumps([code, dict(environment)]) + "\n")
-                process.stdin.flush()
-                return Ran(*json.loads(process.stdout.readline()))
-            except BaseException:
-                # Whoever asks next is to get the answer to their own question.
-                process.kill()
-                raise
-            finally:
-                watch.cancel()
+    def start(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        stdout: IO[bytes],
+        stderr: IO[bytes],
+        pass_fds: Sequence[int] = (),
+    ) -> Forked:
+        """Start what ``python`` does with ``words`` in the folder of the clone."""
+        news, tells = os.pipe()
+        try:
+            with TemporaryFile() as asked:
+                asked.write(json.dumps([list(words), dict(environment), list(pass_fds)]).encode())
+                asked.seek(0)
+                passed = [asked.fileno(), tells, stdout.fileno(), stderr.fileno(), *pass_fds]
+                with self._turn:
+                    process, questions = self._started()
+                    # One byte comes whole or not at all; what is asked is in the file.
+                    socket.send_fds(questions, [b"?"], passed)
+                # On macOS what is passed has to stay open until it has come.
+                while not _has_come(news, 0.5):
+                    assert process.poll() is None, "The forge has ended."
+            return Forked(words, *_NUMBER.unpack(os.read(news, _NUMBER.size)), news)
+        except BaseException:
+            os.close(news)
+            raise
+        finally:
+            os.close(tells)
 
-    def _started(self) -> subprocess.Popen[str]:
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.forked"],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                # A Ctrl-C is for the tests, which end this one by ending.
-                start_new_session=True,
-            )
-        return self._process
-
-
-forge = _Forge()
-
-
-def serve(asked: IO[str], answered: IO[str]) -> None:
-    """Answer one line with one line until there are no more."""
-    for line in asked:
-        code, environment = json.loads(line)
+    def run(
+        self, words: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Do what ``python`` does with ``words``, to its end."""
         with TemporaryFile() as out, TemporaryFile() as err:
-            child = os.fork()
-            if child == 0:
-                _become(code, environment, out, err)
-            _pid, status = os.waitpid(child, 0)
-            said = [_read(out), _read(err)]
-        answered.write(json.dumps([os.waitstatus_to_exitcode(status), *said]) + "\n")
-        answered.flush()
+            process = self.start(words, environment, stdout=out, stderr=err)
+            try:
+                code = process.wait(PATIENCE_S)
+            finally:
+                process.kill()
+            return subprocess.CompletedProcess(process.args, code, _read(out), _read(err))
+
+    def _started(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        if not self._process or not self._questions or self._process.poll() is not None:
+            self._questions, theirs = socket.socketpair()
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "tests.forked"],
+                    cwd=ROOT,
+                    env=_bare(os.environ) | {"DJANGO_SETTINGS_MODULE": "bankportal.settings"},
+                    stdin=theirs,
+                    stdout=subprocess.DEVNULL,
+                    # A Ctrl-C is for the tests, which end this one by ending.
+                    start_new_session=True,
+                )
+        return self._process, self._questions
+
+
+def _bare(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what a test may have set for the portal: the first that asks is not alone."""
+    kept = ("PATH", "HOME", "LANG", "LC_", "TMPDIR", "XDG_", "PYTHON", "JAVA_HOME")
+    return {name: value for name, value in environment.items() if name.startswith(kept)}
 
 
 def _read(file: IO[bytes]) -> str:
@@ -91,58 +176,157 @@ def _read(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
-def _become(code: str, environment: dict[str, str], out: IO[bytes], err: IO[bytes]) -> None:
-    """Be a process of that environment which runs ``code``, and end."""
-    ended = 1
+forge = _Forge()
+
+
+class Asked(NamedTuple):
+    """What a forked process is to be."""
+
+    words: list[str]
+    environment: dict[str, str]
+
+
+def serve(questions: socket.socket) -> Asked | None:
+    """Fork for each question; give the forked process what it is to be, and None at the end.
+
+    Then those that still run are killed: nobody is left to do so.
+    """
+    # Nothing is done where a signal comes: it wakes the one who waits for questions.
+    wakened, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wakes)
+    running: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([questions, wakened], [], [])
+        if wakened in ready:
+            os.read(wakened, 1024)
+            _tell_of_ended(running)
+        if questions not in ready:
+            continue
+        question, passed, *_ = socket.recv_fds(questions, 1, 64)
+        if not question:
+            break
+        asked, tells, *kept = passed
+        with os.fdopen(asked) as file:
+            words, environment, numbers = json.load(file)
+        child = os.fork()
+        if child == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            questions.detach()
+            _keep_open(dict(zip([1, 2, *numbers], kept, strict=True)))
+            return Asked(words, environment)
+        for each in kept:
+            os.close(each)
+        running[child] = tells
+        if not _tell(tells, child):
+            os.kill(child, signal.SIGKILL)
+    for pid in running:
+        os.kill(pid, signal.SIGKILL)
+    return None
+
+
+def _tell_of_ended(running: dict[int, int]) -> None:
+    for pid in list(running):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            tells = running.pop(pid)
+            _tell(tells, os.waitstatus_to_exitcode(status))
+            os.close(tells)
+
+
+def _tell(where: int, number: int) -> bool:
+    """Say whether anybody is there to hear it."""
     try:
-        with Path(os.devnull).open("rb") as nothing:
-            for number, file in enumerate((nothing, out, err)):
-                os.dup2(file.fileno(), number)
-        os.environ.clear()
-        os.environ.update(environment)
-        _read_settings_anew()
+        return bool(os.write(where, _NUMBER.pack(number)))
+    except BrokenPipeError:
+        return False
+
+
+def _keep_open(wanted: Mapping[int, int]) -> None:
+    """Have each descriptor of ``wanted`` open under the number of its key, and no other one."""
+    free = max(64, *wanted, *wanted.values()) + 1
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    apart = {
+        number: fcntl.fcntl(descriptor, fcntl.F_DUPFD, free)
+        for number, descriptor in {0: nothing, **wanted}.items()
+    }
+    os.closerange(3, free)
+    for number, descriptor in apart.items():
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+
+
+def become(what: Asked) -> None:
+    """Run what Python would with those words, in a process of that environment."""
+    os.environ.clear()
+    os.environ.update(what.environment)
+    if os.environ.get("PYTHONFAULTHANDLER"):
+        faulthandler.enable()
+    _read_settings_anew()
+    first, *others = what.words
+    if first == "-c":
+        code, *others = others
+        sys.argv = ["-c", *others]
+        django.setup(set_prefix=False)
         exec(compile(code, "<code of a test>", "exec"), {"__name__": "__main__"})
-        # As the end of Python does it: SQLite writes its log into the database.
-        connections.close_all()
-        ended = 0
-    except SystemExit as asked:
-        ended = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(ended)
+    elif first == "-m":
+        module, *others = others
+        sys.argv = [module, *others]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = list(what.words)
+        runpy.run_path(first, run_name="__main__")
 
 
 def _read_settings_anew() -> None:
-    from django.conf import settings
-    from django.core.cache import caches
-    from django.utils.log import configure_logging
+    """Have the settings of this process's environment, and nothing made of the ones before."""
+    settings._wrapped = empty
+    vars(connections).pop("settings", None)
+    connections.__init__()
+    try:
+        read = Settings(os.environ["DJANGO_SETTINGS_MODULE"])
+    except Exception:
+        # Whatever this process is to be meets it as well, and says it.
+        return
+    settings._wrapped = read
+    for name in _ADDED.keys() - set(dir(read)):
+        setattr(settings, name, _ADDED[name])
+    for name in ("CACHES", "LANGUAGE_CODE", "TIME_ZONE"):
+        value = getattr(read, name)
+        setting_changed.send(Settings, setting=name, value=value, enter=True)
 
-    read = importlib.reload(importlib.import_module("bankportal.settings"))
-    # Those of a test go on from the portal's.
-    if (name := os.environ["DJANGO_SETTINGS_MODULE"]) != read.__name__:
-        read = importlib.import_module(name)
-    # Beside these are the defaults that packages have added as they were imported.
-    for name in filter(str.isupper, dir(read)):
-        setattr(settings, name, getattr(read, name))
-    # They know databases and caches by the settings that were read before.
-    for handler in (connections, caches):
-        vars(handler).pop("settings", None)
-        handler.__init__()
-    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+
+_IMPORTED = (
+    # What Daphne imports but for the reactor, which is each process's own.
+    "autobahn.twisted.websocket",
+    "twisted.web.http",
+    "bankportal.urls",
+    "streaming.consumer",
+    "streaming.relay",
+    "streaming.sockets",
+    "tests.builders",
+    "tests.live",
+    "tests.tampering",
+    # Forgets what was made of a setting that has changed.
+    "django.test.signals",
+)
+# Defaults of packages: they put them into the settings as they are imported.
+_ADDED: dict[str, Any] = {}
 
 
 def _prepare() -> None:
-    """Set Django up, and import what the code of tests does, before anything is forked."""
-    import django
-
+    """Set Django up, and import what processes do, before anything is forked."""
     django.setup()
-    import tests.builders
-    import tests.live
-    import tests.tampering  # noqa: F401
-
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    own = set(dir(Settings("bankportal.settings")))
+    _ADDED.update({name: getattr(settings, name) for name in set(dir(settings)) - own})
+    # Made of the settings as they are imported: by each process for itself.
+    for name in ("bankportal.message_storage", "bankportal.settings"):
+        sys.modules.pop(name, None)
+    assert not sys.modules.keys() & {"bankportal.asgi", "twisted.internet.reactor"}
     opened = [each for each in connections.all(initialized_only=True) if each.connection]
     assert not opened, "A fork may not use the connection of its parent."
     assert threading.active_count() == 1, "A fork would lack the threads that run already."
@@ -150,10 +334,9 @@ def _prepare() -> None:
 
 if __name__ == "__main__":
     gc.disable()
-    os.environ["DJANGO_SETTINGS_MODULE"] = "bankportal.settings"
     _prepare()
     gc.freeze()
     gc.enable()
-    # What code prints goes elsewhere; of this process nobody is to see more than the answers.
-    answers = os.fdopen(os.dup(1), "w")
-    serve(os.fdopen(os.dup(0)), answers)
+    mine = serve(socket.socket(fileno=os.dup(0)))
+    if mine:
+        become(mine)

@@ -15,7 +15,6 @@ from django.http import HttpRequest
 
 from accounts.models import Account, Agent, Branch, Role
 from accounts.selectors.positions import current_position
-from bankportal.asgi import application
 from streaming.hub import hub
 
 Answer = TypeVar("Answer")
@@ -65,6 +64,9 @@ class Browser:
         headers += [(b"origin", origin)] if origin is not None else []
         cookie = f"{settings.SESSION_COOKIE_NAME}={key}".encode()
         headers += [(b"cookie", cookie)] if key else []
+        # It is made of the settings as it is imported, and not everybody here asks for it.
+        from bankportal.asgi import application
+
         self._socket = WebsocketCommunicator(application, "/ws/live/", headers)
         self.frames: list[dict[str, Any]] = []
 

@@ -20,25 +20,18 @@ from django.test import override_settings
 from streaming.endpoint import Endpoint
 from streaming.kafka.topics import ensure_topics
 from tests.databases import Postgresql, database_of
-from tests.forked import forge
+from tests.forked import Forked, forge
 from tests.kafka_classes import with_classes
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 60.0
 
+Process = Forked | subprocess.Popen[bytes]
+
 # Before a command, starts it as ``nohup`` and a script's ``&`` do: deaf to SIGHUP and SIGINT.
 DEAF_LIKE_NOHUP = ["/bin/sh", "-c", 'trap "" HUP INT; exec "$@"', "sh"]
 
-# What it imports stays: to look through it again and again takes a third of a start.
-_DAPHNE = """
-import gc, sys
-gc.disable()
-import bankportal.asgi
-from bankportal.web_server import serve
-gc.freeze()
-gc.enable()
-serve(sys.argv[1:])
-"""
+_DAPHNE = "import sys; from bankportal.web_server import serve; serve(sys.argv[1:])"
 
 
 def wait_until(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S) -> Any:
@@ -106,16 +99,19 @@ class Portal:
             **environment,
         }
         self.url = ""
-        self.web: subprocess.Popen[bytes] | None = None
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self.web: Process | None = None
+        self._processes: list[Process] = []
 
-    def running(self) -> list[subprocess.Popen[bytes]]:
+    def running(self) -> list[Process]:
         """The processes that were started and still run."""
         return [process for process in self._processes if process.poll() is None]
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a management command to its end."""
-        return self._run("manage.py", *arguments, check=check)
+        run = forge.run(["manage.py", *arguments], self.environment)
+        if check:
+            assert run.returncode == 0, f"{arguments}: {run.stdout}{run.stderr}"
+        return run
 
     def create_topics(self) -> None:
         """Make its topics as the command of that name does, in this process."""
@@ -132,16 +128,25 @@ class Portal:
 
     def python(self, code: str) -> str:
         """Run ``code`` with Django set up and give what it printed."""
-        ran = forge.run(textwrap.dedent(code), self.environment)
-        assert ran.code == 0, f"{code}: {ran.stdout}{ran.stderr}"
+        ran = forge.run(["-c", textwrap.dedent(code)], self.environment)
+        assert ran.returncode == 0, f"{code}: {ran.stdout}{ran.stderr}"
         return ran.stdout
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str) -> Forked:
         """Start a management command; its output goes to a file named after it."""
-        return self.spawn(arguments[0], "manage.py", *arguments)
+        return self.fork(arguments[0], "manage.py", *arguments)
+
+    def fork(self, name: str, *words: str, pass_fds: Sequence[int] = ()) -> Forked:
+        """Fork what Python does with ``words``; its output goes to a file named ``name``."""
+        with (self.logs / f"{name}.log").open("ab") as output:
+            process = forge.start(
+                words, self.environment, stdout=output, stderr=output, pass_fds=pass_fds
+            )
+        self._processes.append(process)
+        return process
 
     def spawn(self, name: str, *words: str, **more: Any) -> subprocess.Popen[bytes]:
-        """Start Python with ``words``; its output goes to a file named ``name``."""
+        """Start Python with ``words``, as a user does; its output goes to a file named ``name``."""
         with (self.logs / f"{name}.log").open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, *words],
@@ -165,7 +170,7 @@ class Portal:
             listener.bind(("127.0.0.1", port))
             listener.listen(128)
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            self.web = self.spawn(
+            self.web = self.fork(
                 "web",
                 *(before or ("-c", _DAPHNE)),
                 *("--fd", str(listener.fileno()), "bankportal.asgi:application"),
@@ -204,7 +209,7 @@ class Portal:
         rows = self.query("SELECT balance_minor FROM accounts_balance WHERE account = ?", [number])
         return rows[0][0] if rows else None
 
-    def freeze(self, process: subprocess.Popen[bytes]) -> None:
+    def freeze(self, process: Process) -> None:
         """Stop a process at a moment when it holds no lock on the database."""
         while True:
             process.send_signal(signal.SIGSTOP)
@@ -229,17 +234,3 @@ class Portal:
                 process.wait(10)
         if self._has_own_database:
             self.database.remove()
-
-    def _run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        run = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if check:
-            assert run.returncode == 0, f"{arguments}: {run.stdout}{run.stderr}"
-        return run

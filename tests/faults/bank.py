@@ -2,9 +2,10 @@
 
 import json
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from subprocess import Popen
+from threading import Lock
 from uuid import UUID
 
 import psutil
@@ -17,6 +18,7 @@ from tests.builders import opened
 from tests.databases import copy_database
 from tests.faults.dashboard import Dashboard
 from tests.faults.teller import Teller
+from tests.forked import Forked
 from tests.processes import Portal, wait_until
 
 SECRET_KEY = "what signs the sessions of banks under test, and nothing else at all"
@@ -81,6 +83,7 @@ class Bank(Portal):
         self.teller = Teller(lambda: self.url, self.sign_ins["teller"])
         self.dashboards: list[Dashboard] = []
         self._producer: Producer | None = None
+        self._making_producer = Lock()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -90,7 +93,7 @@ class Bank(Portal):
             return Endpoint("external", servers)
         return wait_until(lambda: running_endpoint(self.folder), "the broker runs")
 
-    def start_broker(self, *words: str) -> Popen[bytes]:
+    def start_broker(self, *words: str) -> Forked:
         """Start a Kafka of its own in its folder, and wait until it serves."""
         process = self.start("run_broker", *words)
         wait_until(lambda: self._broker_of(process), "the broker runs")
@@ -119,17 +122,17 @@ class Bank(Portal):
         folder.mkdir()
         return Portal(folder, "", **self.environment | {"DATA_DIR": str(folder)} | other)
 
-    def consume(self, *words: str) -> Popen[bytes]:
+    def consume(self, *words: str) -> Forked:
         """Start a consumer."""
         return self.start("run_consumer", *words)
 
-    def relay(self) -> Popen[bytes]:
+    def relay(self) -> Forked:
         """Start the relay."""
         return self.start("run_relay")
 
-    def start_faulty(self, fault: dict, *words: str) -> Popen[bytes]:
+    def start_faulty(self, fault: dict, *words: str) -> Forked:
         """Start a command with ``fault`` in it; see ``tests.faults.faulty``."""
-        return self.spawn(words[0], "-m", "tests.faults.faulty", json.dumps(fault), *words)
+        return self.fork(words[0], "-m", "tests.faults.faulty", json.dumps(fault), *words)
 
     def serve_faulty(self, fault: dict) -> str:
         """Start a web server with ``fault`` in it."""
@@ -145,15 +148,17 @@ class Bank(Portal):
 
     def publish_messages(self, *messages: Message) -> list[tuple[int, int]]:
         """Publish any bytes, and wait for the broker; give partition and offset, in that order."""
-        self._producer = self._producer or Producer(self.endpoint)
+        # Several threads may be the first: one that another replaced would take messages with it.
+        with self._making_producer:
+            producer = self._producer = self._producer or Producer(self.endpoint)
         places: dict[int, Acknowledged] = {}
         for number, (key, value) in enumerate(messages):
             noted = partial(places.__setitem__, number)
-            self._producer.publish(self.topic, key, value, noted)
+            producer.publish(self.topic, key, value, noted)
         deadline = time.monotonic() + _PUBLISHING_S
         while len(places) < len(messages):
             assert time.monotonic() < deadline, "The broker takes no message."
-            self._producer.poll(0.05)
+            producer.poll(0.05)
         found = (places[number] for number in range(len(messages)))
         return [(each.partition, each.offset) for each in found]
 
@@ -209,7 +214,7 @@ class Bank(Portal):
         )
         return rows[0] if rows else None
 
-    def _broker_of(self, process: Popen[bytes]) -> bool:
+    def _broker_of(self, process: Forked) -> bool:
         assert process.poll() is None, self.output_of("run_broker")
         endpoint = running_endpoint(self.folder)
         return endpoint is not None and endpoint.pid == process.pid
@@ -220,13 +225,15 @@ class Bank(Portal):
         super().close()
 
 
-def stop(process: Popen[bytes], patience_s: float = 30.0) -> None:
+def stop(process: Forked, patience_s: float = 30.0) -> None:
     """Ask a process to end, which it does with exit code 0."""
     process.terminate()
     assert process.wait(patience_s) == 0
 
 
-def java_of(broker: Popen[bytes]) -> psutil.Process | None:
-    """Give the Kafka itself behind ``run_broker``; None where that has just begun to start it."""
-    family = psutil.Process(broker.pid).children(recursive=True)
-    return next((each for each in family if "java" in each.name()), None)
+def java_of(broker: Forked) -> psutil.Process | None:
+    """Give the Kafka itself behind ``run_broker``; None where that has none yet, or any more."""
+    with suppress(psutil.NoSuchProcess):
+        family = psutil.Process(broker.pid).children(recursive=True)
+        return next((each for each in family if "java" in each.name()), None)
+    return None

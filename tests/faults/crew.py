@@ -4,10 +4,10 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from subprocess import Popen
 
 from streaming.embedded.ports import free_port
 from tests.faults.bank import Bank, java_of
+from tests.forked import Forked
 from tests.processes import Portal, wait_until
 
 CONSUMERS = ("consumer", "second consumer")
@@ -20,7 +20,7 @@ class Role:
     portal: Portal
     words: tuple[str, ...] = ()
 
-    def start(self) -> Popen[bytes]:
+    def start(self) -> Forked:
         """Start a process that does it."""
         if self.words:
             return self.portal.start(*self.words)
@@ -51,7 +51,7 @@ class Crew:
         self.bank = bank
         self.roles = roles
         self.restarts: Counter[str] = Counter()
-        self._running: dict[str, Popen[bytes]] = {}
+        self._running: dict[str, Forked] = {}
         self._doomed: set[str] = set()
 
     def start(self, *roles: str) -> None:
@@ -137,7 +137,7 @@ class Crew:
         return f"The {role} ended by itself with exit code {code}: {said}"
 
 
-def _has_ended(process: Popen[bytes]) -> bool:
+def _has_ended(process: Forked) -> bool:
     # It may freeze only now; to one that has ended nothing is sent.
     process.send_signal(signal.SIGCONT)
     return process.poll() is not None

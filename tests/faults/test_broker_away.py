@@ -1,7 +1,6 @@
 """The broker ends in the midst of it all, and comes back."""
 
 import time
-from subprocess import Popen
 from threading import Thread
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from streaming.endpoint import running_endpoint
 from tests.faults.bank import ACCOUNTS, Bank, java_of
 from tests.faults.invariants import check_all
 from tests.faults.seeds import Chances
+from tests.forked import Forked
 from tests.processes import scraped, wait_until
 
 # An answer comes every half second, and is noted once a second.
@@ -110,7 +110,7 @@ def test_a_broker_killed_between_append_and_acknowledgement_has_one_posting_of_e
     check_all(bank)
 
 
-def stop_between_append_and_acknowledgement(bank: Bank, relay: Popen[bytes]) -> None:
+def stop_between_append_and_acknowledgement(bank: Bank, relay: Forked) -> None:
     """Stop Kafka where it has written a message to its log and the relay has not heard of it.
 
     It forces each message onto the disk before it acknowledges it, which takes far longer than
@@ -143,7 +143,7 @@ def stop_between_append_and_acknowledgement(bank: Bank, relay: Popen[bytes]) -> 
     raise AssertionError("The broker was never stopped between append and acknowledgement.")
 
 
-def turns_of(process: Popen[bytes]) -> int:
+def turns_of(process: Forked) -> int:
     """How often a process has had nothing to do for a moment."""
     return psutil.Process(process.pid).num_ctx_switches().voluntary
 

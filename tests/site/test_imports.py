@@ -71,6 +71,18 @@ def loaded() -> Loaded:
     return Loaded(set(commands), set(quiet), set(every), int(count), set(server))
 
 
+def test_each_command_starts_by_itself(loaded: Loaded) -> None:
+    """Red where one imports what only another one has imported before it.
+
+    Most tests run commands in processes that have imported some of it.
+    """
+    for name in sorted(loaded.commands):
+        words = [sys.executable, "manage.py", name, "--help"]
+        ran = subprocess.run(words, cwd=settings.BASE_DIR, capture_output=True, check=False)
+
+        assert ran.stdout.startswith(f"usage: manage.py {name} ".encode()), ran.stderr
+
+
 def test_no_command_imports_the_web_server(loaded: Loaded) -> None:
     assert {"run_relay", "run_consumer", "run_broker", "doctor"} <= loaded.commands
     assert not loaded.of_all & (WEB_SERVER | OF_SIGN_IN)

@@ -3,8 +3,8 @@
 import hashlib
 import re
 import sqlite3
+import subprocess
 from pathlib import Path
-from subprocess import Popen
 
 import psycopg
 
@@ -130,7 +130,7 @@ class Bank(Portal):
         return twin
 
 
-def called(command: str, process: Popen[bytes]) -> str:
+def called(command: str, process: subprocess.Popen[bytes]) -> str:
     """Give what others are told of a process of ours that is in their way."""
     if SERVER_URL:
         return f"bankportal manage.py {command} {process.pid} (session "

@@ -3,7 +3,6 @@
 import re
 from itertools import count
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 
@@ -13,6 +12,7 @@ from streaming.kafka.producer import Producer
 from tests.builders import opened, submitted
 from tests.databases import copy_database
 from tests.faults.invariants import check_books
+from tests.forked import Forked
 from tests.processes import Portal, wait_until
 from tests.streaming.test_posting_end_to_end import SUBMIT, murmur2
 
@@ -117,7 +117,7 @@ def account_on(partition: int) -> str:
     return next(each for each in numbers if (murmur2(each.encode()) & 0x7FFFFFFF) % 3 == partition)
 
 
-def stop(process: Popen) -> None:
+def stop(process: Forked) -> None:
     process.terminate()
     assert process.wait(60) == 0
 

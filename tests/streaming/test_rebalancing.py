@@ -5,18 +5,21 @@ import random
 import re
 import signal
 import sys
-from subprocess import Popen
 
 import pytest
+from confluent_kafka import ConsumerGroupState
+from confluent_kafka.admin import AdminClient
 
 from accounts.events import Event, encode
 from streaming.kafka.producer import Producer
 from tests.builders import opened, submitted, withdrawn
+from tests.forked import Forked
 from tests.processes import wait_until
 from tests.streaming.test_relay import Bank
 
 pytestmark = pytest.mark.timeout(600)
 
+PARTITION_COUNT = 3
 ACCOUNTS = [f"C{number}" for number in range(100, 109)]
 
 
@@ -55,6 +58,18 @@ class Group(Bank):
         """How often a consumer was given all partitions."""
         return self.output_of("run_consumer").count("Reading partitions 0, 1, 2.")
 
+    def is_settled(self, count: int) -> bool:
+        """Say whether Kafka's group has so many members, who have all partitions between them."""
+        name = self.environment["KAFKA_CONSUMER_GROUP"]
+        admin = AdminClient({"bootstrap.servers": self.environment["KAFKA_BOOTSTRAP_SERVERS"]})
+        found = admin.describe_consumer_groups([name])[name].result(10)
+        shares = [each.assignment.topic_partitions for each in found.members]
+        return (
+            found.state == ConsumerGroupState.STABLE
+            and len(shares) == count
+            and sum(map(len, shares)) == PARTITION_COUNT
+        )
+
     def entries(self) -> int:
         return self.value("SELECT count(*) FROM accounts_entry")
 
@@ -84,7 +99,7 @@ def group(kafka, portal_on) -> Group:
     return group
 
 
-def freeze_with_a_batch_in_hand(group: Group, consumer: Popen, chance: random.Random) -> None:
+def freeze_with_a_batch_in_hand(group: Group, consumer: Forked, chance: random.Random) -> None:
     """Stop a consumer that has read messages and begun no transaction with them.
 
     It finds the database locked, so it waits with its batch; whoever waits holds no lock.
@@ -125,8 +140,8 @@ class Members:
     def __init__(self, group: Group, chance: random.Random) -> None:
         self._group = group
         self._chance = chance
-        self.running: list[Popen] = []
-        self.frozen: list[Popen] = []
+        self.running: list[Forked] = []
+        self.frozen: list[Forked] = []
         self.happened: dict[str, int] = dict.fromkeys(("join", "leave", "die", "freeze", "wake"), 0)
 
     def do(self, what: str) -> None:
@@ -155,6 +170,8 @@ class Members:
         dying.wait(30)
 
     def freeze(self) -> None:
+        # One that stands in the midst of joining would hold the others up for minutes.
+        wait_until(lambda: self._group.is_settled(len(self.running)), "all have joined")
         before = self._assignments()
         frozen = self._taken(self.running)
         self._group.freeze(frozen)
@@ -166,7 +183,7 @@ class Members:
         woken.send_signal(signal.SIGCONT)
         self.running.append(woken)
 
-    def _taken(self, members: list[Popen]) -> Popen:
+    def _taken(self, members: list[Forked]) -> Forked:
         return members.pop(self._chance.randrange(len(members)))
 
     def _assignments(self) -> int:

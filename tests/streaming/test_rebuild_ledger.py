@@ -97,7 +97,7 @@ def test_asked_to_stop_it_leaves_nothing(concluded):
 
 def test_a_second_rebuild_is_refused_while_one_runs(concluded):
     bank = concluded(3_000)
-    first = bank.start("rebuild_ledger")
+    first = bank.spawn("rebuild_ledger", "manage.py", "rebuild_ledger")
     wait_until(bank.scratch_tables, "it has begun")
     first.send_signal(signal.SIGSTOP)
 
@@ -153,7 +153,7 @@ def test_a_replacement_goes_on_to_the_end_of_the_log(bank):
 @pytest.mark.parametrize("command", ["run_consumer", "run_relay"])
 def test_a_replacement_is_refused_while_somebody_works_with_the_ledger(concluded, command):
     bank = concluded(300)
-    running = bank.start(command)
+    running = bank.spawn(command, "manage.py", command)
     wait_until(lambda: "ing " in bank.output_of(command), "it runs")
 
     run = bank.manage("rebuild_ledger", "--replace", check=False)
@@ -165,7 +165,7 @@ def test_a_replacement_is_refused_while_somebody_works_with_the_ledger(concluded
 
 def test_nobody_begins_to_work_with_a_ledger_that_is_being_replaced(concluded):
     bank = concluded(3_000)
-    replacing = bank.start("rebuild_ledger", "--replace")
+    replacing = bank.spawn("rebuild_ledger", "manage.py", "rebuild_ledger", "--replace")
     wait_until(bank.scratch_tables, "it has begun")
     replacing.send_signal(signal.SIGSTOP)
 

@@ -173,7 +173,7 @@ def test_a_restore_is_refused_while_somebody_uses_the_database(concluded):
 
     assert "Some program has" in refused(bank, folder)
     shell.close()
-    relay = bank.start("run_relay")
+    relay = bank.spawn("run_relay", "manage.py", "run_relay")
     wait_until(lambda: "Publishing to" in bank.output_of("run_relay"), "it runs")
     assert f"in use by {called('run_relay', relay)}" in refused(bank, folder)
 
