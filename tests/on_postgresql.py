@@ -1,7 +1,6 @@
 """Runs the suite on PostgreSQL: ``python -m tests.on_postgresql``, with pytest's arguments.
 
-What asks no database is left out there, and where no tests are named what is about other things:
-its second turn takes minutes. With it: ``python -m tests.on_postgresql tests``.
+What asks no database is left out: it has run already.
 """
 
 import os
@@ -18,20 +17,6 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ABOUT_OTHER_THINGS = (
-    # Looks and words: what these ask of a database, others ask as well.
-    "tests/accounts/test_languages.py",
-    "tests/accounts/test_pages_in_both_languages.py",
-    "tests/accounts/test_statement_pdf.py",
-    "tests/accounts/test_styleguide.py",
-    "tests/browser/test_every_page.py",
-    # Kafka and what becomes of it.
-    "tests/faults/test_broker_away.py",
-    "tests/faults/test_wrong_logs.py",
-    "tests/streaming/test_broker_away.py",
-    "tests/streaming/test_kafka_security.py",
-    "tests/streaming/test_other_log.py",
-)
 
 
 @contextmanager
@@ -71,25 +56,14 @@ def main(arguments: Sequence[str]) -> int:
         return 1 if os.environ.get("CI") else 0
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what is about other things, unless tests are named."""
-    if _are_named(config):
-        return None
-    is_other = collection_path in {config.rootpath / each for each in ABOUT_OTHER_THINGS}
-    return True if is_other else None
-
-
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Where somebody has chosen tests, none of them need ask a database."""
     option = session.config.option
-    is_chosen = _are_named(session.config) or option.keyword or option.markexpr
+    # Only pytest knows which words belong to an option, such as the one after -k.
+    is_named = session.config.args_source is pytest.Config.ArgsSource.ARGS
+    is_chosen = is_named or option.keyword or option.markexpr
     if is_chosen and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         session.exitstatus = pytest.ExitCode.OK
-
-
-def _are_named(config: pytest.Config) -> bool:
-    # Only pytest knows which words belong to an option, such as the one after -k.
-    return config.args_source is pytest.Config.ArgsSource.ARGS
 
 
 if __name__ == "__main__":
