@@ -112,10 +112,20 @@ def in_turn(
     return {name: tuple(each) for name, each in samples.items()}
 
 
-def shown(value: float) -> str:
-    """Write a number with three digits that count, and all those before the point."""
+def shown(value: float, target: Target | None = None) -> str:
+    """Write a number with three digits that count, and all those before the point.
+
+    With more of them where a rounded one would meet a target that the number misses, or miss one
+    that it meets.
+    """
     if value == 0:
         return "0"
-    places = max(0, 2 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{places}f}"
+    least = max(0, 2 - math.floor(math.log10(abs(value))))
+    texts = (f"{value:,.{places}f}" for places in range(least, least + 15))
+    text = next(
+        text
+        for text in texts
+        if target is None
+        or target.is_met_by(float(text.replace(",", ""))) == target.is_met_by(value)
+    )
     return text.rstrip("0").rstrip(".") if "." in text else text

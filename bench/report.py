@@ -57,7 +57,7 @@ def rows_of(figure: Figure) -> Iterator[Row]:
     spread = spread_of(figure.samples)
     met = "" if figure.target is None else _word(figure.target.is_met_by(spread.median))
     target = "" if figure.target is None else f"{figure.target} {figure.unit}"
-    value = f"{shown(spread.median)} {figure.unit}"
+    value = f"{shown(spread.median, figure.target)} {figure.unit}"
     yield figure.name, value, _ends(figure.samples), "", target, met
     for beside in figure.beside:
         yield _row_beside(figure, beside)
@@ -69,7 +69,7 @@ def _row_beside(figure: Figure, beside: Beside) -> Row:
     target = "" if beside.target is None else f"{beside.target} ×"
     value = f"{shown(spread_of(beside.samples).median)} {figure.unit}"
     name = f"  {beside.kind}: {beside.name}"
-    return name, value, _ends(beside.samples), f"{shown(ratio)} ×", target, met
+    return name, value, _ends(beside.samples), f"{shown(ratio, beside.target)} ×", target, met
 
 
 def _ends(samples: tuple[float, ...]) -> str:

@@ -74,3 +74,17 @@ def test_measurements_take_turns_and_none_is_always_first():
 )
 def test_numbers_have_three_digits_that_count(number, text):
     assert shown(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "target", "text"),
+    [
+        (9.996, at_least(10), "9.996"),
+        (10.004, at_most(10), "10.004"),
+        (59_999.96, at_least(60_000), "59,999.96"),
+        (9.996, at_most(10), "10"),
+        (9.984, at_least(10), "9.98"),
+    ],
+)
+def test_a_number_that_misses_its_target_is_not_rounded_to_one_that_meets_it(number, target, text):
+    assert shown(number, target) == text

@@ -176,3 +176,18 @@ def test_what_outlives_who_started_it_is_ours():
     )
 
     assert float(ran.stdout) >= 0.5
+
+
+def test_a_figure_and_a_ratio_that_narrowly_miss_their_targets_do_not_look_as_if_they_met_them():
+    missed = Figure(
+        name="posted",
+        unit="rows/s",
+        samples=(59_999.6,),
+        target=at_least(60_000),
+        beside=(Beside(name="today", kind="rival", samples=(6_002.4,), target=at_least(10)),),
+    )
+
+    ours, beside = report.rows_of(missed)
+
+    assert (ours[1], ours[5]) == ("59,999.6 rows/s", "NO")
+    assert (beside[3], beside[5]) == ("9.996 ×", "NO")
