@@ -1,7 +1,8 @@
 """A thousand open dashboards on one web process, told of a transaction four times a second.
 
 The dashboards are sockets in processes of their own, subscribed as an auditor's page is, with its
-filter and panels. Each transaction goes through a real Kafka and consumer; the time runs from
+filter and panels. Of a transaction each is told by up to two frames, the row and the figures that
+it has changed. Each transaction goes through a real Kafka and consumer; the time runs from
 before it is published until its row has come, over all sockets. The limit is Daphne alone, which
 sends as many frames of the same sizes to as many sockets and does nothing else.
 
@@ -70,6 +71,11 @@ class Window:
     def p99_ms(self) -> float:
         return percentile(self.delays_ms, 99)
 
+    @property
+    def cores(self) -> float:
+        """What the web process used of a processor, on average."""
+        return (self.telling_s + self.reading_s) / self.seconds
+
 
 def figures(*, quick: bool) -> Iterator[Figure]:
     """Give delay, loss, memory and processor's time, and what filters add to it."""
@@ -95,6 +101,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
                 ours = watch(crowd, seconds, sockets)
                 found.append((ours, _watch_bare(bare, bare_crowd, seconds, sockets, ours)))
             yield from _delivery(sockets, found)
+            yield from _load(sockets, found)
             yield _memory(sockets, room, bare_room)
             yield from _filters(watch, crowd, sizes, seconds, runs)
 
@@ -135,7 +142,34 @@ def _delivery(sockets: int, found: Sequence[tuple[Window, Window]]) -> Iterator[
 
 
 def _micros_a_frame(window: Window) -> float:
-    return (window.telling_s + window.reading_s) / window.frames * 1e6
+    return window.cores * window.seconds / window.frames * 1e6
+
+
+def _load(sockets: int, found: Sequence[tuple[Window, Window]]) -> Iterator[Figure]:
+    """Give what machines and networks are planned by: docs/production.md, c₄, f and b."""
+    ours, bare = zip(*found, strict=True)
+    yield Figure(
+        name=f"processor of {sockets:,} dashboards that change all the time",
+        unit="cores",
+        samples=tuple(each.cores for each in ours),
+        beside=(
+            Beside(
+                name="Daphne alone, the same frames",
+                kind="limit",
+                samples=tuple(each.cores for each in bare),
+            ),
+        ),
+    )
+    yield Figure(
+        name="frames to each of them",
+        unit="frames/s",
+        samples=tuple(each.frames / each.seconds / sockets for each in ours),
+    )
+    yield Figure(
+        name="content of these frames",
+        unit="kB/s",
+        samples=tuple(each.bytes / each.seconds / sockets / 1e3 for each in ours),
+    )
 
 
 def _memory(sockets: int, room: tuple[int, int], bare_room: tuple[int, int]) -> Figure:
