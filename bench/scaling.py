@@ -1,8 +1,9 @@
 """What several consumers post together into one PostgreSQL, beside one alone.
 
-They share the topic's partitions. A batch is decided, hashed and written under one lock, so that
-ledger ids appear in their own order (docs/decisions/0004): what they share out is reading and
-decoding, and the waiting for acknowledgements. More consumers are there to take over, less to add.
+They share the topic's partitions, all of which are dealt out before anything is published. A batch
+is decided, hashed and written under one lock, so that ledger ids appear in their own order
+(docs/decisions/0004): what they share out is reading and decoding, and the waiting for
+acknowledgements. More consumers are there to take over, less to add.
 
 The rival of one alone is django-hordak, the usual double entry for Django, which posts messages of
 the same kind into a database of its own on the same server. `make bench` installs it; where it is
@@ -11,7 +12,7 @@ not installed, it is left out.
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -29,6 +30,7 @@ from bench.pipeline import (
     publish,
     running,
     temporary_portal,
+    wait_until,
     wait_until_concluded,
 )
 
@@ -66,22 +68,50 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 
 def _posted(count: int, consumers: int) -> float:
-    """Publish ``count`` deposits; give the rate at which so many consumers post what is there."""
+    """Give the rate at which so many consumers, who share all partitions, post so many deposits."""
     from streaming.endpoint import required_endpoint
     from streaming.kafka.admin import describe_log
 
-    publish(deposits(count, ACCOUNTS))
-    done = concluded()
-    end = describe_log(required_endpoint(), "submissions").message_count
     with ExitStack() as stack:
         for _ in range(consumers):
             stack.enter_context(running("run_consumer"))
-        # A group that has just formed changes hands once or twice; what follows is measured.
-        early = done + (end - done) // 4
-        wait_until_concluded(early, PATIENCE_S)
+        _wait_until_shared_by(consumers)
+        publish(deposits(count, ACCOUNTS))
+        # Published faster than posted; from here on they have the machine for themselves.
+        end = describe_log(required_endpoint(), "submissions").message_count
         began, first = time.perf_counter(), concluded()
         wait_until_concluded(end, PATIENCE_S)
         return (end - first) / (time.perf_counter() - began)
+
+
+def _wait_until_shared_by(consumers: int) -> None:
+    """Wait until Kafka says that so many consumers have all partitions between them."""
+    from confluent_kafka import KafkaException
+    from django.conf import settings
+
+    from streaming.endpoint import required_endpoint
+    from streaming.kafka.connection import Connection
+
+    client = Connection(required_endpoint()).client
+
+    def shares() -> list[set[int]]:
+        [asked] = client.describe_consumer_groups([settings.KAFKA_CONSUMER_GROUP]).values()
+        try:
+            members = asked.result().members
+        except KafkaException:
+            # Nobody keeps the group before its first consumer has come.
+            return []
+        return [{each.partition for each in one.assignment.topic_partitions} for one in members]
+
+    wait_until(
+        lambda: are_all_shared(shares(), by=consumers, of=settings.KAFKA_PARTITIONS),
+        f"all partitions are shared by {consumers}",
+    )
+
+
+def are_all_shared(shares: Sequence[set[int]], *, by: int, of: int) -> bool:
+    """Say whether so many have a share each, and all partitions between them."""
+    return len(shares) == by and all(shares) and len(set[int]().union(*shares)) == of
 
 
 @contextmanager
