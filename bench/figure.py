@@ -45,13 +45,15 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["limit", "rival"]
     samples: tuple[float, ...]
     target: Target | None = None
+    whole: float | None = None
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One measured thing: a sample for each run, in a unit, beside what says how good that is.
 
     Ratios are figure to limit and figure to rival, whatever the unit: of rates a large one is
-    good, of times and sizes a small one. Say so by the target.
+    good, of times and sizes a small one. Say so by the target. Where the samples are parts of one
+    measurement, ``whole`` is what all of it gave, and is told in place of their median.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     samples: tuple[float, ...]
     target: Target | None = None
     beside: tuple[Beside, ...] = ()
+    whole: float | None = None
 
     def __post_init__(self) -> None:
         for samples in (self.samples, *(each.samples for each in self.beside)):
@@ -79,15 +82,20 @@ def spread_of(samples: Sequence[float]) -> Spread:
     return Spread(statistics.median(samples), min(samples), max(samples))
 
 
+def told_of(measured: Figure | Beside) -> float:
+    """Give the one number that is told of it and held against its target."""
+    return statistics.median(measured.samples) if measured.whole is None else measured.whole
+
+
 def ratios(figure: Figure, beside: Beside) -> tuple[float, ...]:
-    """Give a ratio for each run, or that of the medians where the numbers of runs differ.
+    """Give a ratio for each run, or that of what is told where they are no runs or not as many.
 
     What slows a machine down slows both of one run down, so the ratio of a run is worth more
     than a ratio of medians.
     """
-    if len(figure.samples) == len(beside.samples):
+    if figure.whole is None and len(figure.samples) == len(beside.samples):
         return tuple(ours / its for ours, its in zip(figure.samples, beside.samples, strict=True))
-    return (statistics.median(figure.samples) / statistics.median(beside.samples),)
+    return (told_of(figure) / told_of(beside),)
 
 
 def percentile(values: Iterable[float], percent: float) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.figure import Beside, Figure, ratios, shown, spread_of
+from bench.figure import Beside, Figure, ratios, shown, spread_of, told_of
 from bench.machine import Origin
 
 BEGIN = "<!-- Written by `make bench-record`: -->"
@@ -54,10 +54,10 @@ Row = tuple[str, str, str, str, str, str]
 
 def rows_of(figure: Figure) -> Iterator[Row]:
     """Give the table's rows of a figure: its own, then one for each limit and rival."""
-    spread = spread_of(figure.samples)
-    met = "" if figure.target is None else _word(figure.target.is_met_by(spread.median))
+    told = told_of(figure)
+    met = "" if figure.target is None else _word(figure.target.is_met_by(told))
     target = "" if figure.target is None else f"{figure.target} {figure.unit}"
-    value = f"{shown(spread.median, figure.target)} {figure.unit}"
+    value = f"{shown(told, figure.target)} {figure.unit}"
     yield figure.name, value, _ends(figure.samples), "", target, met
     for beside in figure.beside:
         yield _row_beside(figure, beside)
@@ -67,7 +67,7 @@ def _row_beside(figure: Figure, beside: Beside) -> Row:
     ratio = spread_of(ratios(figure, beside)).median
     met = "" if beside.target is None else _word(beside.target.is_met_by(ratio))
     target = "" if beside.target is None else f"{beside.target} ×"
-    value = f"{shown(spread_of(beside.samples).median)} {figure.unit}"
+    value = f"{shown(told_of(beside))} {figure.unit}"
     name = f"  {beside.kind}: {beside.name}"
     return name, value, _ends(beside.samples), f"{shown(ratio, beside.target)} ×", target, met
 

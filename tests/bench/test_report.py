@@ -191,3 +191,19 @@ def test_a_figure_and_a_ratio_that_narrowly_miss_their_targets_do_not_look_as_if
 
     assert (ours[1], ours[5]) == ("59,999.6 rows/s", "NO")
     assert (beside[3], beside[5]) == ("9.996 ×", "NO")
+
+
+def test_of_parts_of_one_measurement_the_whole_is_told_and_their_spread_beside_it():
+    waits = Figure(
+        name="submitting, 99 % of 160",
+        unit="ms",
+        samples=(60.0, 80.0, 130.0),
+        whole=110.0,
+        target=at_most(100),
+        beside=(Beside(name="at rest", kind="limit", samples=(10.0, 20.0, 40.0), whole=22.0),),
+    )
+
+    ours, beside = report.rows_of(waits)
+
+    assert ours[1:] == ("110 ms", "60 … 130", "", "≤ 100 ms", "NO")
+    assert beside[1:4] == ("22 ms", "10 … 40", "5 ×")
