@@ -61,10 +61,14 @@ def selectors(expression: object) -> Iterator[promql_parser.VectorSelector]:
     if isinstance(expression, promql_parser.VectorSelector):
         yield expression
         return
-    parts = (getattr(expression, name, None) for name in ("expr", "lhs", "rhs", "vector_selector"))
-    for part in (*parts, *(getattr(expression, "args", None) or ())):
-        if part is not None:
-            yield from selectors(part)
+    for part in parts(expression):
+        yield from selectors(part)
+
+
+def parts(expression: object) -> Iterator[object]:
+    names = ("expr", "lhs", "rhs", "vector_selector")
+    found = (getattr(expression, name, None) for name in names)
+    yield from filter(None, (*found, *(getattr(expression, "args", None) or ())))
 
 
 def grouped_by(expression: str) -> set[str]:
@@ -88,16 +92,30 @@ def test_an_expression_is_promql_about_metrics_and_labels_that_exist(where, expr
     assert grouped_by(expression) <= set.union(*(SERIES[each.name] for each in asked))
 
 
-def test_what_the_ledger_says_is_not_summed_over_web_processes():
-    ledgers = {metric.name for metric in metrics.OF_LEDGER}
+def taken_of(expression: object, within: str = "") -> Iterator[tuple[str, str]]:
+    """Give each name that is asked for, with what is taken of it over processes, if anything."""
+    if isinstance(expression, promql_parser.VectorSelector):
+        yield expression.name, within
+        return
+    if isinstance(expression, promql_parser.AggregateExpr):
+        within = str(expression.op)
+    elif isinstance(expression, promql_parser.Call) and expression.func.name == "absent":
+        within = "absent"
+    for part in parts(expression):
+        yield from taken_of(part, within)
 
-    summed = [
-        where
+
+def test_of_what_each_web_process_says_of_the_ledger_one_is_taken():
+    ledgers = {metric.name for metric in (*metrics.OF_LEDGER, metrics.LEDGER_IS_READABLE)}
+
+    taken = {
+        (where, how)
         for where, expression in EXPRESSIONS
-        if "sum" in expression and any(name in expression for name in ledgers)
-    ]
+        for name, how in taken_of(promql_parser.parse(expression))
+        if name in ledgers
+    }
 
-    assert summed == []
+    assert {how for _where, how in taken} == {"max", "min", "absent"}, taken
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
