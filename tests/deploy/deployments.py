@@ -149,7 +149,10 @@ def _of_etc(file: Path, secrets: Path) -> dict[str, str]:
     """Read what the guide has its reader lay into /etc/bankportal."""
     assert file.parent == Path("/etc/bankportal")
     if file.name == "key.env":
-        return {"SECRET_KEY": "0123456789abcdef" * 8}
+        return {
+            "SECRET_KEY": "0123456789abcdef" * 8,
+            "METRICS_TOKEN": "0123456789abcdef" * 4,
+        }
     known = [UNITS / file.name, DEPLOY / file.name, secrets / file.name]
     return words_of(next(each for each in known if each.exists()).read_text(encoding="utf-8"))
 

@@ -53,6 +53,13 @@ def test_make_run_answers_at_a_port_and_the_two_after_it() -> None:
     ]
 
 
+def test_the_portal_of_one_machine_answers_there_too_by_a_token_that_the_guide_makes() -> None:
+    settings = words_of((UNITS / "portal.env").read_text(encoding="utf-8"))
+
+    assert static(MAKE_RUN["bankportal-web"]) == [f"127.0.0.1:{settings['METRICS_PORT']}"]
+    assert re.search(r'"METRICS_TOKEN=\$\(openssl rand .*>>/etc/bankportal/key\.env\)', GUIDE)
+
+
 @pytest.mark.parametrize("name", PROCESSES)
 def test_containers_of_compose_are_asked_by_their_name(name: str) -> None:
     service = compose()["services"][name]
