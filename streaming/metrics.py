@@ -216,7 +216,8 @@ LOCK_HOLD_SECONDS: Final = Histogram(
 )
 CLICK_TO_POSTED_SECONDS: Final = Histogram(
     "bankportal_click_to_posted_seconds",
-    "From an agent's submission to its posting or rejection, as the pages tell it",
+    "From an agent's submission until its posting or rejection is in the database,"
+    " some milliseconds more than pages tell",
     bounds=_WAIT,
 )
 LAG_MESSAGES: Final = Gauge(
