@@ -1,7 +1,8 @@
 """From ``python -m bankportal`` to ready, what all its processes take of memory, and of a start.
 
-Warm: the folder has been started on before, as on every day but the first. The limit is Kafka by
-itself on the same folder, without which nothing is ready.
+`make run` does so too, after it has seen that all that it needs is installed. Warm: the folder has
+been started on before, as on every day but the first. The limit is Kafka by itself on the same
+folder, without which nothing is ready.
 """
 
 import json
