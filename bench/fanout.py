@@ -146,7 +146,7 @@ def _micros_a_frame(window: Window) -> float:
 
 
 def _load(sockets: int, found: Sequence[tuple[Window, Window]]) -> Iterator[Figure]:
-    """Give what machines and networks are planned by: docs/production.md, c₄, f and b."""
+    """Give what machines and networks are planned by: c₄ and b of docs/production.md."""
     ours, bare = zip(*found, strict=True)
     yield Figure(
         name=f"processor of {sockets:,} dashboards that change all the time",
