@@ -46,7 +46,8 @@ class Ahead:
     """The books as they will be once all that was concluded is written.
 
     Each transaction is written under the state that it was concluded from: offset and link of
-    its partitions, count and balance of its accounts, ids that are new, the log that is followed.
+    its partitions, count and balance of each account that it names, or that it is not open, ids
+    that are new, the log that is followed.
     Where one finds another state it must write nothing, and neither may those after it: these
     books are void then, and the batches are for ``post_batch``, which reads anew.
 
@@ -93,10 +94,13 @@ class Ahead:
             if self.looks_up_ids
             else {}
         )
+        unopened = {read.event.account for read in understood} - books.accounts.keys()
         steps = (
             sql.moving_on(self._log_id, begun, books),
+            sql.finding_unopened(unopened),
             *sql.opening_accounts(books.opened, now_ms),
-            sql.moving_balances(before, books.accounts),
+            # A rejection tells a balance too, and may be due to it.
+            sql.moving_balances(before, books.accounts, guards_all=True),
             sql.adding_entries(self._log_id, books.entries, now_ms),
             sql.adding_totals(books),
         )

@@ -179,9 +179,16 @@ def move_balances(
 
 
 def moving_balances(
-    before: Mapping[str, tuple[int, int]], after: Mapping[str, AccountState]
+    before: Mapping[str, tuple[int, int]],
+    after: Mapping[str, AccountState],
+    *,
+    guards_all: bool = False,
 ) -> Step:
-    """Give the step that writes what moved; ``before`` holds counts and balances as they were."""
+    """Give the step that writes what moved; ``before`` holds counts and balances as they were.
+
+    With ``guards_all`` it writes what did not move too, as it was: so that it is seen whether it
+    still is.
+    """
     moves = [
         (
             state.balance_minor,
@@ -192,9 +199,14 @@ def moving_balances(
             balance_minor,
         )
         for number, (count, balance_minor) in before.items()
-        if count != (state := after[number]).posted_count
+        if count != (state := after[number]).posted_count or guards_all
     ]
     return Step(statements.MOVE_BALANCE, moves, len(moves))
+
+
+def finding_unopened(numbers: Iterable[str]) -> Step:
+    """Give the step that changes a row where one of the accounts ``numbers`` is open."""
+    return Step(statements.TOUCH_BALANCE, [(number,) for number in numbers], 0)
 
 
 def add_totals(cursor: CursorWrapper, books: Books, tables: LedgerTables = LIVE) -> None:

@@ -52,6 +52,8 @@ MOVE_BALANCE = """
     UPDATE accounts_balance SET balance_minor = %s, turnover_minor = %s, posted_count = %s
     WHERE account = %s AND posted_count = %s AND balance_minor = %s
 """
+# Changes nothing but the number of rows changed.
+TOUCH_BALANCE = "UPDATE accounts_balance SET status = status WHERE account = %s"
 ADD_TOTAL = """
     INSERT INTO accounts_dailytotal (account, business_date, kind_id, count, amount_minor)
     VALUES (%s, %s, %s, %s, %s)

@@ -21,7 +21,7 @@ from accounts.ledger.identity import identity_of
 from accounts.ledger.precedence import LONGEST_COURTESY_S, before_the_next_batch
 from accounts.ledger.sql import Step
 from accounts.ledger.writer import Writer
-from accounts.models import Entry, Log
+from accounts.models import Entry, Log, Outcome
 from streaming import bulk_posting
 from streaming.bulk_posting import Batch, BulkPosting, Hindered, can_post_ahead
 from streaming.occupancy import Occupied, alone, ledger_lock_path
@@ -278,6 +278,40 @@ def test_a_batch_concluded_from_another_state_is_not_written(ledger, ahead, chan
 
     assert hindered_by(ahead.bulk.finish) == [1]
     assert posted() == 4
+
+
+def post_beside(ledger: LedgerInTest, *events: Event) -> None:
+    """Post what another consumer found in another partition."""
+    ledger.post(*events, partition=1)
+
+
+def test_a_rejection_stands_on_the_balance_that_is_there(ledger, ahead) -> None:
+    """Red where only accounts that a batch moves are held against what they were.
+
+    A producer of others may put the messages of an account into two partitions.
+    """
+    ahead.take(opened(opening_balance_minor=10_000))
+    # The books are kept, as while there is something to post.
+    ahead.bulk._take_answer()
+    post_beside(ledger, submitted(100_000))
+
+    ahead.take(withdrawn(50_000))
+
+    assert hindered_by(ahead.bulk.finish) == [1]
+    assert not Entry.objects.filter(outcome=Outcome.REJECTED)
+
+
+def test_an_account_that_was_opened_meanwhile_is_not_rejected_as_unknown(ledger, ahead) -> None:
+    ahead.take(opened())
+    ahead.bulk.finish()
+    process = ahead.bulk._writer._process
+    os.kill(process.pid, signal.SIGSTOP)
+    ahead.take(submitted(account="C9"))
+    post_beside(ledger, opened(account="C9"))
+    os.kill(process.pid, signal.SIGCONT)
+
+    assert hindered_by(ahead.bulk.finish) == [1]
+    assert not Entry.objects.filter(outcome=Outcome.REJECTED)
 
 
 def test_a_process_that_is_killed_loses_nothing(ledger, ahead) -> None:
