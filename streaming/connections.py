@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 from accounts.selectors.audiences import Audience
 from accounts.selectors.filters import Filter
@@ -99,7 +99,7 @@ class Connection:
         if excerpt.rows:
             self.put(frame)
 
-    def send_back(self, reason: Literal["epoch", "behind"]) -> None:
+    def send_back(self, reason: frames.Reason) -> None:
         """Tell the browser to read anew; tell it nothing more until it subscribes again."""
         self.reached = None
         self._forget_figures()

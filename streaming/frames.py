@@ -60,6 +60,9 @@ TOO_MANY: Final = 4429
 TOO_LARGE: Final = 4413
 TRY_LATER: Final = 4503
 
+# Why a browser is to read anew.
+Reason = Literal["epoch", "behind"]
+
 
 class Subscribe(msgspec.Struct, tag="subscribe", forbid_unknown_fields=True):
     """A browser says what it wants to see, and how far it has come."""
@@ -123,7 +126,7 @@ def heartbeat(position: Position, delays: Delays, *, day: date) -> str:
     )
 
 
-def reload(reason: Literal["epoch", "behind"]) -> str:
+def reload(reason: Reason) -> str:
     """Send a browser back to the page's data."""
     return f'{{"type":"reload","reason":"{reason}"}}'
 

@@ -161,23 +161,32 @@ async def _subscribe(connection: Connection, wanted: frames.Subscribe) -> None:
         if not is_known or not await database_sync_to_async(_is_there)(known):
             connection.send_back("epoch")
             return
-    if not await _catch_up(connection, known, wanted.turn):
-        connection.send_back("behind")
+    if reason := await _catch_up(connection, known, wanted.turn):
+        connection.send_back(reason)
     elif connection.panels:
         hub().begin_figures(connection)
 
 
-async def _catch_up(connection: Connection, known: Position, turn: int) -> bool:
-    """Tell what came after ``known``; from then on the hub tells the rest. False if too much."""
+async def _catch_up(connection: Connection, known: Position, turn: int) -> frames.Reason | None:
+    """Tell what came after ``known``; from then on the hub tells the rest.
+
+    Or give why it cannot: the ledger is another one, or too much has come.
+    """
     missed: list[PlacedRow] = []
     reached = known
     # The hub goes on while we read. Nothing is awaited between its last word and ``reached``.
-    while (position := await hub().wait_for_position()).entry_id > reached.entry_id:
-        if position.epoch != known.epoch or position.entry_id - reached.entry_id > MOST_BEHIND:
-            return False
+    while True:
+        position = await hub().wait_for_position()
+        # Before ids are compared: those of a ledger that was replaced say nothing of this one.
+        if position.epoch != known.epoch:
+            return "epoch"
+        if position.entry_id <= reached.entry_id:
+            break
+        if position.entry_id - reached.entry_id > MOST_BEHIND:
+            return "behind"
         missed += await database_sync_to_async(_missed)(connection.viewpoint, reached, position)
         if len(missed) > MOST_MISSED_ROWS:
-            return False
+            return "behind"
         reached = position
     connection.reached = reached.entry_id
     # Were it lost on its way, the browser would come back with the position it has now.
@@ -186,7 +195,7 @@ async def _catch_up(connection: Connection, known: Position, turn: int) -> bool:
         rows = encode_rows(missed)
         change = Change(known.entry_id, reached, rows)
         connection.put(entries_frame(change, excerpt_of(rows)))
-    return True
+    return None
 
 
 class NoSocket(AsyncWebsocketConsumer):  # type: ignore[misc]

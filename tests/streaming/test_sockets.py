@@ -28,6 +28,7 @@ from tests.live import (
     sign_in,
     sign_out,
 )
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -191,6 +192,25 @@ async def test_a_new_log_sends_every_page_back_to_its_data(ledger, page):
     await in_database(ledger.log.__class__.objects.update, adopted_at_ms=1)
 
     assert (await page.next("reload"))["reason"] == "epoch"
+
+
+async def test_a_ledger_replaced_while_a_page_subscribes_sends_it_back(ledger, page, monkeypatch):
+    """Red where ids are compared before it is known that they are of one ledger."""
+    await in_database(ledger.post, opened())
+    await page.subscribe()
+    here, look = hub.hub(), sockets._is_there
+
+    def looks_and_is_replaced(known: Position) -> bool:
+        is_there = look(known)
+        ledger.log.__class__.objects.update(adopted_at_ms=1)
+        wait_until(lambda: here.position.epoch != known.epoch, "the hub has heard of it")
+        return is_there
+
+    monkeypatch.setattr(sockets, "_is_there", looks_and_is_replaced)
+
+    answer = await page.subscribe(str(await in_database(current_position)))
+
+    assert answer == {"type": "reload", "reason": "epoch"}
 
 
 async def test_much_at_once_is_told_by_its_newest_rows_and_its_exact_number(ledger, page):
