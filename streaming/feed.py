@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -104,7 +105,8 @@ class LedgerFeed:
     ``on_change`` is called for each change in order, first with a break that names where the
     feed begins; ``on_commit`` after any commit to the database, whatever it was. Both are
     called in the feed's thread and must return at once. A database that cannot be asked is
-    asked again until it can; nothing is skipped.
+    asked again until it can; nothing is skipped. ``on_failure`` is told of whatever else ends
+    the thread: no more comes of this feed then.
     """
 
     def __init__(
@@ -113,10 +115,12 @@ class LedgerFeed:
         viewpoints: Callable[[], Collection[Viewpoint]],
         on_change: Callable[[Change], None],
         on_commit: Callable[[], None],
+        on_failure: Callable[[Exception], None],
     ) -> None:
         self._viewpoints = viewpoints
         self._on_change = on_change
         self._on_commit = on_commit
+        self._on_failure = on_failure
         self._position: Position | None = None
         self._stopped = threading.Event()
         self._pace = _Pace(CHANGES_A_SECOND)
@@ -142,13 +146,12 @@ class LedgerFeed:
         self._thread.join()
 
     def _follow(self) -> None:
-        changes = DatabaseChanges()
         try:
-            while not self._stopped.is_set():
-                self._step(changes)
-        finally:
-            changes.close()
-            connection.close()
+            with closing(connection), closing(DatabaseChanges()) as changes:
+                while not self._stopped.is_set():
+                    self._step(changes)
+        except Exception as error:
+            self._on_failure(error)
 
     def _step(self, changes: DatabaseChanges) -> None:
         if not changes.wait(_IDLE_S):

@@ -149,6 +149,7 @@ class Hub:
             viewpoints=lambda: self.viewpoints,
             on_change=lambda change: self._from_feed(self._deliver, feed, change),
             on_commit=lambda: self._from_feed(self._note_commit, feed),
+            on_failure=lambda error: self._from_feed(self._note_failure, feed, error),
         )
         self._feed = feed
         feed.start()
@@ -164,10 +165,17 @@ class Hub:
     def _note_end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            # Nobody may go on believing what is no longer looked after: they connect again.
-            log.error("The hub starts over.", exc_info=error)
-            self._close_all(frames.TRY_LATER)
-            self.stop()
+            self._start_over(error)
+
+    def _note_failure(self, feed: LedgerFeed, error: Exception) -> None:
+        if feed is self._feed:
+            self._start_over(error)
+
+    def _start_over(self, error: BaseException) -> None:
+        # Nobody may go on believing what is no longer looked after: they connect again.
+        log.error("The hub starts over.", exc_info=error)
+        self._close_all(frames.TRY_LATER)
+        self.stop()
 
     def _from_feed(self, act: Callable[..., None], *details: object) -> None:
         if not self._loop.is_closed():

@@ -26,11 +26,13 @@ class Listener:
     def __init__(self) -> None:
         self.changes: list[Change] = []
         self.commits = 0
+        self.failures: list[Exception] = []
         self.threads: set[str] = set()
         self.feed = LedgerFeed(
             viewpoints=lambda: {Viewpoint(BANK)},
             on_change=self._on_change,
             on_commit=self._on_commit,
+            on_failure=self.failures.append,
         )
         self.feed.start()
         wait_until(lambda: self.changes, "the feed has begun")
@@ -191,6 +193,19 @@ def test_it_keeps_no_transaction_open(ledger, listener):
             busy = cursor.fetchone()[0]
 
     assert busy == 0
+
+
+def test_it_tells_what_ended_it(ledger, listener, monkeypatch):
+    ended = ZeroDivisionError("no failure of the database")
+
+    def fails(*_details, **_named):
+        raise ended
+
+    monkeypatch.setattr(feeds, "rows_after", fails)
+    ledger.post(opened())
+    listener.feed.join()
+
+    assert listener.failures == [ended]
 
 
 def test_it_ends_soon_when_asked(listener):

@@ -769,6 +769,31 @@ def submit(teller: Agent) -> None:
     )
 
 
+async def test_a_feed_that_failed_is_replaced_and_the_browsers_come_back(
+    ledger, auditor, page, monkeypatch, caplog
+):
+    """Red where the feed's thread ends unheard: nobody would be told anything any more."""
+    await in_database(ledger.post, opened())
+    await page.subscribe()
+
+    def fails(*_details, **_named):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("streaming.feed.rows_after", fails)
+        await in_database(ledger.post, submitted())
+        assert await page.closed() == frames.TRY_LATER
+    again = Browser(auditor)
+    await again.connect()
+    await again.subscribe()
+    event = submitted()
+    await in_database(ledger.post, event)
+
+    assert identifiers(await again.entries(1)) == [str(event.transaction_id)]
+    assert "The hub starts over." in caplog.text
+    await again.leave()
+
+
 async def test_a_socket_whose_work_is_cut_short_is_forgotten(auditor, monkeypatch):
     """The web server cuts off who has gone while a message of theirs is still looked at."""
     begun = asyncio.Event()
