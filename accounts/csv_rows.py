@@ -4,9 +4,9 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from accounts.models import Entry, Kind, Outcome
+from accounts.models.fields import instant
 from accounts.money import plain_amount
 
 HEADER = (
@@ -78,5 +78,4 @@ def _cells(entry: Entry) -> list[str]:
 
 
 def _moment(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return instant(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")

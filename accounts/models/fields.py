@@ -103,9 +103,26 @@ def milliseconds_at(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
 
 
+# Between these every time zone has a date.
+_FIRST_MS, _LAST_MS = (
+    milliseconds_at(datetime(*day, tzinfo=UTC)) for day in ((1, 1, 2), (9999, 12, 30))
+)
+
+
+def datable(milliseconds: int) -> int:
+    """Give ``milliseconds`` since 1970, or the nearest that have a date.
+
+    A producer may stamp its messages with any number, and the ledger keeps it as it is.
+    """
+    return max(_FIRST_MS, min(milliseconds, _LAST_MS))
+
+
 def instant(milliseconds: int) -> datetime:
-    """Give the moment of ``milliseconds`` since 1970 as an aware datetime in UTC."""
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    """Give the moment of ``milliseconds`` since 1970 as an aware datetime in UTC.
+
+    Of what has no date, it gives the nearest one; so it is for showing, not for reckoning.
+    """
+    return datetime.fromtimestamp(datable(milliseconds) / 1000, tz=UTC)
 
 
 # Bytes of SHA-256.

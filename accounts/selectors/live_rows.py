@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.events import IMPORT_SOURCE
 from accounts.models import TRANSACTION_KINDS, Entry, Kind, Outcome
+from accounts.models.fields import datable
 from accounts.models.ledger import signed
 from accounts.selectors.snapshot import snapshot
 from accounts.selectors.viewpoints import Viewpoint
@@ -163,7 +164,7 @@ def _placed_row(  # noqa: PLR0913, PLR0917 as they are read
         amount_minor=signed(amount_minor, kind),
         balance_minor=balance_minor,
         business_date=business_date,
-        logged_at_ms=logged_at_ms,
+        logged_at_ms=datable(logged_at_ms),
         is_history=source == IMPORT_SOURCE,
     )
     return PlacedRow(entry_id, branch_id, row)
