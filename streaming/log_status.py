@@ -8,7 +8,14 @@ from accounts.ledger.identity import current_log
 from accounts.models import Log
 from accounts.selectors.status import next_offsets
 from streaming.endpoint import Endpoint, Mode, NoKafkaRunning, required_endpoint
-from streaming.kafka.admin import KafkaUnusable, LogDescription, describe_log
+from streaming.kafka.admin import (
+    KafkaUnusable,
+    LogDescription,
+    PartitionDescription,
+    describe_log,
+)
+from streaming.kafka.log_reader import LogReader
+from streaming.kafka.reader import LogIncomplete, ReadFailed
 
 # A status is asked for when something is wrong; it must not hang with it.
 ANSWER_WITHIN_S = 3.0
@@ -41,7 +48,7 @@ def log_status(timeout: float = ANSWER_WITHIN_S) -> LogStatus:
         found.topic_id,
     )
     return LogStatus(
-        lag=None if is_other else _lag(found, known),
+        lag=None if is_other else _lag(endpoint, found, known, timeout),
         bootstrap_servers=endpoint.bootstrap_servers,
         cluster_id=found.cluster_id,
         mode=endpoint.mode,
@@ -49,11 +56,29 @@ def log_status(timeout: float = ANSWER_WITHIN_S) -> LogStatus:
     )
 
 
-def _lag(found: LogDescription, known: Log | None) -> int:
+def _lag(endpoint: Endpoint, found: LogDescription, known: Log | None, timeout: float) -> int:
     positions = next_offsets(known) if known else {}
-    return sum(
-        max(0, each.high - positions.get(each.partition, each.low)) for each in found.partitions
-    )
+    places = ((n, positions.get(n, low), high) for n, low, high in map(_bounds, found.partitions))
+    behind = {number: (at, high) for number, at, high in places if at < high}
+    if not behind:
+        return 0
+    at_most = sum(high - at for at, high in behind.values())
+    try:
+        with LogReader(endpoint, found.topic, patience_s=timeout) as reader:
+            return sum(_messages_left(reader, n, *bounds) for n, bounds in behind.items())
+    except (KafkaUnusable, LogIncomplete, ReadFailed):
+        # Such as without the right to read, or within a transaction that is open.
+        return at_most
+
+
+def _bounds(partition: PartitionDescription) -> tuple[int, int, int]:
+    return partition.partition, partition.low, partition.high
+
+
+def _messages_left(reader: LogReader, partition: int, at: int, high: int) -> int:
+    """Count the offsets from the next message on: none where only transactions end there."""
+    following = next(reader.messages(partition, at, high), None)
+    return 0 if following is None else high - following.offset
 
 
 def _without_answer(endpoint: Endpoint | None, known: Log | None, problem: str) -> LogStatus:

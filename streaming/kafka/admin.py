@@ -127,10 +127,13 @@ def describe_log(
 def end_offsets(
     endpoint: Endpoint, topic: str, timeout: float = DEFAULT_TIMEOUT_S
 ) -> dict[int, int]:
-    """Give for each partition the offset that its next message will have."""
+    """Give for each partition the offset up to which it can be read.
+
+    That is the one of its next message, or of the first that is in a transaction not ended yet.
+    """
     connection = Connection(endpoint, timeout)
     count = _partition_count(connection, topic)
-    return _offsets(connection, topic, count, _LATEST)
+    return _offsets(connection, topic, count, _LATEST, IsolationLevel.READ_COMMITTED)
 
 
 def _describe_mock_log(connection: Connection, topic: str) -> LogDescription:
@@ -164,12 +167,18 @@ def _partitions(connection: Connection, topic: str, count: int) -> tuple[Partiti
     return tuple(PartitionDescription(n, lows[n], highs[n]) for n in range(count))
 
 
-def _offsets(connection: Connection, topic: str, count: int, which: OffsetSpec) -> dict[int, int]:
+def _offsets(
+    connection: Connection,
+    topic: str,
+    count: int,
+    which: OffsetSpec,
+    isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+) -> dict[int, int]:
     asked = {TopicPartition(topic, number): which for number in range(count)}
     answers = connection.ask_each(
         connection.client.list_offsets(
             asked,
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            isolation_level=isolation,
             request_timeout=connection.seconds_left,
         ),
         topic,

@@ -58,6 +58,8 @@ class LogReader:
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,
+            # As the consumers, or a rebuild would be another ledger.
+            "isolation.level": "read_committed",
             "check.crcs": True,
             # Another partition is asked for only when this question has its answer.
             "fetch.wait.max.ms": 5,
@@ -128,6 +130,7 @@ class LogReader:
         error = cast(KafkaError, message.error())
         where = f"{self._topic} partition {partition}"
         if error.code() == KafkaError._PARTITION_EOF:
+            # Before what is in a transaction that is open.
             holds_until = cast(int, message.offset())
             if holds_until >= end:
                 return True

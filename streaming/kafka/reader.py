@@ -157,6 +157,8 @@ class Reader:
                     "enable.auto.commit": False,
                     "enable.auto.offset.store": False,
                     "enable.partition.eof": True,
+                    # What its producer has aborted was never submitted.
+                    "isolation.level": "read_committed",
                     # A bit that turned over on the disk is no event.
                     "check.crcs": True,
                     "session.timeout.ms": 6_000,
@@ -177,6 +179,9 @@ class Reader:
         self._unknown: list[int] = []
         self._starts: dict[int, int] = {}
         self._before: dict[int, Position] = {}
+        # Up to where each partition was handed out, and where it then had no more to give.
+        self._handed_out: dict[int, int] = {}
+        self._ended: dict[int, int] = {}
         self._short_since: dict[int, float] = {}
         self._rests_until: dict[int, float] = {}
         self._client.subscribe(
@@ -218,6 +223,7 @@ class Reader:
             self.restart()
             raise
         delivered = [as_delivered(each) for each in messages if each.error() is None]
+        self._note_reach(delivered, failed)
         if not self._before:
             return delivered
         return [each for each in delivered if not self._is_known(each)]
@@ -235,14 +241,19 @@ class Reader:
             log.debug("The hint was not committed: %s", failure)
 
     def ends(self) -> dict[int, int]:
-        """Give the ends of our partitions as Kafka last told them, without asking it."""
+        """Give the ends of our partitions as Kafka last told them, without asking it.
+
+        Where nothing is left to read, that is behind the last message, whatever stands behind it:
+        aborted ones, and Kafka's own that end a transaction.
+        """
         found = {}
         for number in self.assigned:
             place = TopicPartition(self._topic, number)
             with suppress(KafkaException):
                 _low, end = self._client.get_watermark_offsets(place, cached=True)
                 if end >= 0:
-                    found[number] = end
+                    is_read = self._ended.get(number) == end
+                    found[number] = self._handed_out[number] if is_read else end
         return found
 
     def close(self) -> None:
@@ -270,6 +281,8 @@ class Reader:
             number: at for number, at in positions.items() if at.last_digest is not None
         }
         self._short_since.clear()
+        self._handed_out = {number: at.next_offset for number, at in positions.items()}
+        self._ended.clear()
         begun = [
             self._start(number, at)
             for number, at in positions.items()
@@ -299,6 +312,16 @@ class Reader:
     def _give(self, client: Client, partitions: list[TopicPartition]) -> None:
         self.assigned -= {each.partition for each in partitions}
         client.unassign()
+
+    def _note_reach(
+        self, delivered: Iterable[Delivered], failed: Iterable[tuple[Message, KafkaError]]
+    ) -> None:
+        self._handed_out |= {each.partition: each.offset + 1 for each in delivered}
+        self._ended |= {
+            cast(int, each.partition()): cast(int, each.offset())
+            for each, error in failed
+            if error.code() == KafkaError._PARTITION_EOF
+        }
 
     def _refuse_unless_passing(self, message: Message, error: KafkaError) -> None:
         if self._is_passing(message, error):

@@ -1,11 +1,13 @@
 """What Kafka clients are told, and what of their complaints reaches the log."""
 
 import logging
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
 
 from streaming.endpoint import Endpoint
+from streaming.kafka import log_reader, reader
 from streaming.kafka.config import client_settings, log
 from streaming.kafka.connection import Connection
 from streaming.kafka.errors import BrokerNotReachable, SettingsRefused, SignInRefused
@@ -39,6 +41,25 @@ def test_security_settings_reach_an_external_kafka_only(settings) -> None:
     assert remote["sasl.username"] == "portal"
     assert local["security.protocol"] == "PLAINTEXT"
     assert "sasl.password" not in local
+
+
+@pytest.mark.parametrize(
+    ("module", "begin"),
+    [
+        (reader, lambda: reader.Reader(LOCAL, "submissions", "group", lambda _numbers: {})),
+        (log_reader, lambda: log_reader.LogReader(LOCAL, "submissions")),
+    ],
+    ids=["consumer", "rebuild"],
+)
+def test_whoever_reads_the_log_reads_what_is_committed(module, begin, monkeypatch) -> None:
+    """Red where it hangs on librdkafka's default."""
+    given = Mock()
+    monkeypatch.setattr(module, "Client", given)
+
+    begin()
+
+    [[settings]] = [call.args for call in given.call_args_list]
+    assert settings["isolation.level"] == "read_committed"
 
 
 def test_an_override_goes_before_everything() -> None:
