@@ -1,12 +1,11 @@
 """What a database says when it cannot serve, what to do about it, and whether it can pass."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, InternalError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -15,20 +14,6 @@ _Row = TypeVar("_Row")
 
 # For ``except``: what a database raises that is full, locked or away, and seldom anything else.
 CANNOT_SERVE: Final = (OperationalError, InterfaceError)
-
-# PostgreSQL's idle_in_transaction_session_timeout and transaction_timeout.
-_STOOD_STILL: Final = {"25P03", "25P04"}
-
-
-@contextmanager
-def ended_when_standing_still() -> Iterator[None]:
-    """Tell of a session that PostgreSQL has ended for its long pause as of any that was cut."""
-    try:
-        yield
-    except InternalError as error:
-        if getattr(error.__cause__, "sqlstate", None) not in _STOOD_STILL:
-            raise
-        raise OperationalError(*error.args) from error
 
 
 def streamed(rows: "QuerySet[Any, _Row]", chunk_size: int = 2_000) -> Iterator[_Row]:
@@ -86,7 +71,7 @@ _TO_MIGRATE = tuple(
     Trouble(sign, "Bring the database up to date with: manage.py migrate.", passes=False)
     for sign in ("no such table", "no such column", 'relation "', 'column "')
 )
-_AWAY = Trouble("", "See that PostgreSQL runs and DATABASE_URL names it.")
+_AWAY = Trouble("", "See that PostgreSQL runs and takes writes, and DATABASE_URL names it.")
 
 
 def trouble_of(error: BaseException | None) -> Trouble | None:

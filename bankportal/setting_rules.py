@@ -109,7 +109,9 @@ def postgresql_database(url: str) -> dict[str, Any]:
     # time zone from the beginning, Django sets it by a question more for each connection.
     session = f"-c lock_timeout=10s -c timezone=UTC {options.get('options', '')}".strip()
     # The same for one that falls silent later: what is sent has to arrive, what is idle to answer.
+    # Of several hosts, and of a name that leads to another one by now, none that takes no writes.
     bounds = {
+        "target_session_attrs": "read-write",
         "connect_timeout": 10,
         "tcp_user_timeout": 10_000,
         "keepalives_idle": 10,

@@ -13,7 +13,6 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 from django.db.transaction import atomic
 
-from accounts.database_troubles import ended_when_standing_still
 from accounts.ledger import sql
 from accounts.ledger.conclusions import (
     AccountState,
@@ -90,12 +89,7 @@ def post_batch(  # noqa: PLR0913 each is said by name
     """
     partitions = _last_offsets(messages)
     began = time.perf_counter()
-    with (
-        _in_turn(tables) as batches,
-        ended_when_standing_still(),
-        atomic(),
-        connection.cursor() as cursor,
-    ):
+    with _in_turn(tables) as batches, atomic(), connection.cursor() as cursor:
         if tables.are_live:
             sql.end_if_standing_still(cursor)
             sql.wait_for_other_writers(cursor)

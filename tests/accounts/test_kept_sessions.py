@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 
 from bankportal.kept_postgresql import base
 from bankportal.kept_postgresql.base import DatabaseWrapper
-from tests.databases import only_on
+from bankportal.setting_rules import postgresql_database
+from tests.databases import SERVER_URL, only_on
 
 pytestmark = [
     pytest.mark.django_db,
@@ -89,6 +90,34 @@ def test_one_that_lay_idle_for_long_is_not_used_again(portal, monkeypatch):
 
     assert asked(portal, "SELECT 1") == 1
     assert portal.connection is not raw
+
+
+def test_of_several_servers_it_is_at_the_one_that_takes_writes(postgresql_server):
+    with psycopg.connect(postgresql_server.url, autocommit=True) as standby:
+        standby.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        standby.execute("SELECT pg_reload_conf()")
+    standby, primary = (
+        psycopg.conninfo.conninfo_to_dict(url)["host"]
+        for url in (postgresql_server.url, SERVER_URL)
+    )
+    url = f"postgres://postgres@/postgres?host={standby},{primary}"
+    wrapper = DatabaseWrapper(connection.settings_dict | postgresql_database(url), "several")
+
+    assert asked(wrapper, "SHOW default_transaction_read_only") == "off"
+    assert wrapper.connection.info.host == primary
+
+    wrapper.close()
+
+
+def test_one_that_has_met_a_server_without_writes_is_not_kept(portal):
+    portal.ensure_connection()
+    raw = portal.connection
+    asked(portal, "SET default_transaction_read_only = on")
+    with pytest.raises(OperationalError, match="read-only transaction"):
+        asked(portal, "CREATE TABLE left_behind (text TEXT)")
+    portal.close()
+
+    assert raw.closed
 
 
 def test_one_in_a_transaction_is_not_kept_and_what_it_wrote_is_gone(portal):

@@ -8,11 +8,13 @@ from unittest import mock
 import pytest
 from django.db import OperationalError, connection
 from django.db.backends.utils import CursorWrapper
+from django.db.transaction import atomic, set_rollback
 from django.test import AsyncClient, Client
 
 from accounts.models import Submission
 from tests.accounts.conftest import PASSWORD, build_bank
 from tests.accounts.test_submit_page import form, plain
+from tests.databases import only_on
 
 AWAY = "database is locked" if connection.vendor == "sqlite" else "connection failed: refused"
 
@@ -102,6 +104,20 @@ def test_a_form_keeps_what_was_typed_when_even_the_agent_cannot_be_looked_up(ban
     assert kept_by(page) == sent
     assert client.post("/transactions/new/", kept_by(page)).status_code == 302
     assert Submission.objects.count() == 1
+
+
+@only_on("postgresql", "a file has no standby")
+def test_a_form_keeps_what_was_typed_where_the_server_takes_no_writes(bank, browser_of):
+    client = browser_of(bank.teller)
+    sent = form(page="account")
+
+    with atomic(), connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on; SET transaction_read_only = on")
+        response = client.post("/transactions/new/", sent)
+        set_rollback(True)
+
+    assert response.status_code == 503
+    assert kept_by(plain(response)) == sent
 
 
 def test_any_other_form_keeps_what_was_typed_too(bank, browser_of):

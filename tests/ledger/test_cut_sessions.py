@@ -1,10 +1,16 @@
-"""PostgreSQL sessions that are cut where Django leaves the error to the driver."""
+"""PostgreSQL sessions that are cut, or may not write, where the driver has a word of its own."""
 
 from contextlib import closing
 from threading import Thread
 
 import pytest
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InternalError,
+    OperationalError,
+    connection,
+    connections,
+)
 from django.db.backends.postgresql.base import ServerSideCursor
 
 from accounts.database_troubles import passes, streamed
@@ -12,6 +18,7 @@ from accounts.ledger.conclusions import understand
 from accounts.ledger.identity import identity_of
 from accounts.ledger.posting import post_batch
 from accounts.models import Entry
+from accounts.selectors.snapshot import snapshot
 from tests.builders import LedgerInTest, delivered, opened, withdrawn
 from tests.databases import ask_server, only_on
 
@@ -95,3 +102,28 @@ def test_cut_while_waiting_for_a_row_is_a_trouble_that_passes(ledger: LedgerInTe
     connection.close()
 
     assert passes(cut_off.value)
+
+
+def test_on_a_server_that_takes_no_writes_a_batch_is_one_to_be_posted_again(ledger: LedgerInTest):
+    """Red where the driver's word for it stands: the consumer dies of an internal error."""
+    batch = {
+        "messages": [understand(delivered(opened(), 0))],
+        "log_id": ledger.log.pk,
+        "identity": identity_of(ledger.log),
+        "expected": {0: 0},
+    }
+    connection.cursor().execute("SET default_transaction_read_only = on")
+
+    with pytest.raises(OperationalError, match="read-only transaction") as refused:
+        post_batch(**batch)
+    connection.close()
+
+    assert passes(refused.value)
+    assert post_batch(**batch).posted == 1
+
+
+def test_what_is_written_where_we_only_meant_to_read_is_a_fault_of_ours(ledger: LedgerInTest):
+    with pytest.raises(InternalError, match="read-only transaction") as refused, snapshot():
+        connection.cursor().execute("DELETE FROM accounts_outbox")
+
+    assert not passes(refused.value)

@@ -76,7 +76,9 @@ def test_a_postgresql_that_is_away_is_said_in_a_line_with_75(tmp_path, url):
     done = under(tmp_path, "manage.py", "migrate", DATABASE_URL=url)
 
     assert done.returncode == 75, done.stderr
-    assert done.stderr.endswith("See that PostgreSQL runs and DATABASE_URL names it.\n")
+    assert done.stderr.endswith(
+        "See that PostgreSQL runs and takes writes, and DATABASE_URL names it.\n"
+    )
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -192,6 +192,16 @@ def test_a_postgresql_that_does_not_answer_is_not_waited_for_without_end(query, 
 
 
 @pytest.mark.parametrize(
+    ("query", "which"), [("", "read-write"), ("?target_session_attrs=any", "any")]
+)
+def test_a_postgresql_that_takes_no_writes_is_passed_over_unless_told(query, which):
+    database = postgresql_database(f"postgres://bank@db1.example:5432,db2.example:5433/bank{query}")
+
+    assert (database["HOST"], database["PORT"]) == ("db1.example,db2.example", "5432,5433")
+    assert database["OPTIONS"]["target_session_attrs"] == which
+
+
+@pytest.mark.parametrize(
     ("query", "options"),
     [
         ("", "-c lock_timeout=10s -c timezone=UTC"),

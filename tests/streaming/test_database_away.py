@@ -1,8 +1,10 @@
 """Relay and consumer while the database is full or away: they wait, and lose nothing."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
+import psycopg
 import pytest
 from django.db import OperationalError, connection
 
@@ -117,6 +119,43 @@ def test_a_postgresql_that_is_away_at_start_or_later_is_waited_for(
         assert said.count(WAITS) == said.count(GOES_ON) == 1, said
         assert "Traceback" not in said
     assert (consumer.poll(), relay.poll()) == (None, None)
+
+
+@pytest.mark.fault("14b")
+@only_on("postgresql", "a server that can be read only")
+def test_a_postgresql_that_takes_no_writes_for_a_while_is_waited_for(bank_on_postgresql):
+    """Red where that is an internal error: both end with a traceback."""
+    bank = bank_on_postgresql
+    processes = [bank.start("run_consumer"), bank.start("run_relay")]
+    bank.publish(encode(opened()))
+    wait_until(lambda: bank.balance("C100") == 0, "the account is open")
+    bank.submit(("DEPOSIT", 700))
+    wait_until(lambda: bank.balance("C100") == 700, "the deposit is posted")
+
+    with taking_no_writes(bank):
+        bank.publish(encode(opened(account="C200")))
+        for each in ("run_consumer", "run_relay"):
+            wait_until(lambda each=each: WAITS in bank.output_of(each), f"{each} waits")
+    bank.submit(("DEPOSIT", 50))
+    wait_until(lambda: bank.balance("C100") == 750, "what is submitted then is posted")
+
+    wait_until(lambda: bank.balance("C200") == 0, "what was published meanwhile is posted")
+    for each in ("run_consumer", "run_relay"):
+        said = bank.output_of(each)
+        assert "read-only" in said
+        assert "Traceback" not in said
+    assert [each.poll() for each in processes] == [None, None]
+
+
+@contextmanager
+def taking_no_writes(bank: Bank) -> Iterator[None]:
+    """Let no session of the server write meanwhile, neither those there are nor new ones."""
+    with psycopg.connect(bank.database.url, autocommit=True) as session:
+        session.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        session.execute("SELECT pg_reload_conf()")
+        yield
+        session.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        session.execute("SELECT pg_reload_conf()")
 
 
 @pytest.mark.django_db(transaction=True)
