@@ -53,6 +53,11 @@ _OF_SQLITE = (
     Trouble("malformed", "It is damaged: restore it from a backup.", passes=False),
 )
 _OF_POSTGRESQL = (
+    # Before what else names a role or a database, since that is for somebody to correct.
+    *(
+        Trouble(sign, "Wait, or raise max_connections or the CONNECTION LIMIT that it names.")
+        for sign in ("too many connections for", "too many clients", "connection slots are")
+    ),
     *(
         Trouble(sign, "Correct DATABASE_URL, or what PostgreSQL allows.", passes=False)
         for sign in ("authentication failed", "no password", "pg_hba.conf", 'database "', 'role "')

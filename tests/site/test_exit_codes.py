@@ -4,13 +4,17 @@ import signal
 import sqlite3
 import stat
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from bankportal.process import in_plain_words, passes
-from tests.databases import copy_database, database_of, only_on
+from tests.databases import SERVER_URL, ask_server, copy_database, database_of, only_on
 from tests.processes import wait_until
 from tests.site.conftest import clean_environment
 from tests.site.test_production import under
@@ -80,6 +84,49 @@ def test_a_postgresql_that_is_away_is_said_in_a_line_with_75(tmp_path, url):
         "See that PostgreSQL runs and takes writes, and DATABASE_URL names it.\n"
     )
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def crowded() -> Iterator[str]:
+    """Give the address of a database that a role of its own may enter, but for limits."""
+    name = f"crowded_{uuid4().hex}"
+    ask_server(f"CREATE ROLE {name} LOGIN")
+    ask_server(f"CREATE DATABASE {name} OWNER {name}")
+    yield urlsplit(SERVER_URL)._replace(path=f"/{name}").geturl().replace("postgres:", f"{name}:")
+    ask_server(f"DROP DATABASE {name} WITH (FORCE)")
+    ask_server(f"DROP ROLE {name}")
+
+
+@only_on("postgresql", "a file takes any number")
+@pytest.mark.parametrize("whose", ["ROLE", "DATABASE"])
+def test_a_limit_of_connections_that_is_reached_is_said_in_a_line_with_75(tmp_path, crowded, whose):
+    """Red where the name beside it is taken for one that is wrong: that ends with 78."""
+    name = urlsplit(crowded).path.lstrip("/")
+    ask_server(f"ALTER {whose} {name} CONNECTION LIMIT 1")
+
+    with psycopg.connect(crowded) as only_one:
+        done = under(tmp_path, "manage.py", "migrate", DATABASE_URL=crowded)
+        assert only_one.execute("SELECT current_user").fetchone() == (name,)
+
+    assert done.returncode == 75, done.stderr
+    assert f'too many connections for {whose.lower()} "{name}"' in done.stderr
+    assert done.stderr.endswith(
+        "Wait, or raise max_connections or the CONNECTION LIMIT that it names.\n"
+    )
+    assert len(done.stderr.splitlines()) == 1
+    assert under(tmp_path, "manage.py", "showmigrations", DATABASE_URL=crowded).returncode == 0
+
+
+@only_on("postgresql", "a file has no roles")
+@pytest.mark.parametrize("named", ["role", "database"])
+def test_a_role_or_database_that_is_not_there_is_said_in_a_line_with_78(tmp_path, named):
+    address = urlsplit(SERVER_URL)._replace(path="/nobodys" if named == "database" else "/postgres")
+    url = address.geturl().replace("postgres:", "nobody:" if named == "role" else "postgres:")
+
+    done = under(tmp_path, "manage.py", "migrate", DATABASE_URL=url)
+
+    assert done.returncode == 78, done.stderr
+    assert "Correct DATABASE_URL, or what PostgreSQL allows." in done.stderr
 
 
 def test_a_database_that_is_none_is_said_in_a_line_with_78(tmp_path):
