@@ -107,7 +107,10 @@ def postgresql_database(url: str) -> dict[str, Any]:
     # Without a bound, a host that swallows packets holds a page, or a stop, up for minutes; and
     # whoever sits on a lock all others for ever, where SQLite gives up after as long. Without its
     # time zone from the beginning, Django sets it by a question more for each connection.
-    session = f"-c lock_timeout=10s -c timezone=UTC {options.get('options', '')}".strip()
+    # And were commits not waited for, as a role may have it, a crash would lose what agents have a
+    # receipt for. What the URL says comes last, and so counts.
+    own = "-c synchronous_commit=on -c lock_timeout=10s -c timezone=UTC"
+    session = f"{own} {options.get('options', '')}".strip()
     # The same for one that falls silent later: what is sent has to arrive, what is idle to answer.
     # Of several hosts, and of a name that leads to another one by now, none that takes no writes.
     bounds = {

@@ -51,6 +51,7 @@ def test_the_next_finds_no_setting_lock_or_table_of_the_one_before(portal):
         portal,
         "SELECT pg_advisory_lock(1_234_567)",
         "SET application_name = 'of the one before'",
+        "SET synchronous_commit = off",
         "CREATE TEMPORARY TABLE word (text TEXT)",
     )
     locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1234567"
@@ -61,6 +62,7 @@ def test_the_next_finds_no_setting_lock_or_table_of_the_one_before(portal):
     assert asked(portal, "SELECT to_regclass('pg_temp.word')") is None
     assert asked(portal, "SHOW timezone") == "UTC"
     assert asked(portal, "SHOW lock_timeout") == "10s"
+    assert asked(portal, "SHOW synchronous_commit") == "on"
 
 
 def test_another_database_or_name_has_its_own(portal):
@@ -105,6 +107,23 @@ def test_of_several_servers_it_is_at_the_one_that_takes_writes(postgresql_server
 
     assert asked(wrapper, "SHOW default_transaction_read_only") == "off"
     assert wrapper.connection.info.host == primary
+
+    wrapper.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "commits"),
+    [("", "on"), ("&options=-c%20synchronous_commit%3Dremote_apply", "remote_apply")],
+)
+def test_commits_are_waited_for_whatever_database_and_role_say(postgresql_server, query, commits):
+    with psycopg.connect(postgresql_server.url, autocommit=True) as session:
+        for place in ("DATABASE postgres", "ROLE postgres"):
+            session.execute(f"ALTER {place} SET synchronous_commit = off")
+        host = session.info.host
+    url = f"postgres://postgres@/postgres?host={host}{query}"
+    wrapper = DatabaseWrapper(connection.settings_dict | postgresql_database(url), "careless")
+
+    assert asked(wrapper, "SHOW synchronous_commit") == commits
 
     wrapper.close()
 

@@ -201,17 +201,21 @@ def test_a_postgresql_that_takes_no_writes_is_passed_over_unless_told(query, whi
     assert database["OPTIONS"]["target_session_attrs"] == which
 
 
+OWN = "-c synchronous_commit=on -c lock_timeout=10s -c timezone=UTC"
+
+
 @pytest.mark.parametrize(
     ("query", "options"),
     [
-        ("", "-c lock_timeout=10s -c timezone=UTC"),
+        ("", OWN),
+        ("?options=-c%20lock_timeout%3D30s", f"{OWN} -c lock_timeout=30s"),
         (
-            "?options=-c%20lock_timeout%3D30s",
-            "-c lock_timeout=10s -c timezone=UTC -c lock_timeout=30s",
+            "?options=-c%20synchronous_commit%3Dremote_apply",
+            f"{OWN} -c synchronous_commit=remote_apply",
         ),
     ],
 )
-def test_a_lock_of_postgresql_is_waited_for_ten_seconds_unless_told(query, options):
+def test_a_session_begins_as_we_have_it_unless_the_address_says_otherwise(query, options):
     database = postgresql_database(f"postgres://bank@db.example/bank{query}")
 
     assert database["OPTIONS"]["options"] == options
