@@ -1,5 +1,6 @@
 """A PostgreSQL of a test's own, which may be stopped, struck, and started again."""
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -45,6 +46,15 @@ class PostgresqlServer:
     def start(self) -> None:
         """Start it where it was, and wait until it serves."""
         self._server.ensure_postgres_running()
+
+    def fail_over(self) -> None:
+        """Have it go on as its standby would that has all it wrote, and takes over."""
+        self.stop()
+        signal_file = Path(self._server.pgdata, "standby.signal")
+        signal_file.touch()
+        shutil.chown(signal_file, Path(self._server.pgdata).owner())
+        self.start()
+        self._server.psql("SELECT pg_promote()")
 
     def _end_by(self, number: signal.Signals) -> None:
         first = psutil.Process(self._server.get_pid())

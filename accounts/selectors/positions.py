@@ -8,9 +8,12 @@ from django.db import connection
 from accounts.selectors.snapshot import once_a_snapshot
 
 _POSITION = """
-    SELECT (SELECT MAX(id) FROM accounts_entry), log.id, log.adopted_at_ms, log.rebuilt_at_ms
+    SELECT (SELECT MAX(id) FROM accounts_entry), log.id, log.adopted_at_ms, log.rebuilt_at_ms, {}
     FROM (SELECT 1) AS one LEFT JOIN accounts_log AS log ON log.is_current
 """
+# A standby that takes over, and a recovery to a point in time, begin another one: either may lack
+# entries that were read, and give their ids to others.
+_TIMELINE = {"postgresql": "left(pg_walfile_name(pg_current_wal_lsn()), 8)", "sqlite": "''"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class Position:
 
     The ids of entries become visible in their own order on both databases: SQLite has one
     writer, and on PostgreSQL posting holds an advisory lock. So whoever has seen an id has
-    seen all below it. ``epoch`` is another one after a rebuild, where ids begin anew.
+    seen all below it. ``epoch`` is another one after a rebuild, where ids begin anew,
+    and after a failover or a recovery of PostgreSQL.
     """
 
     epoch: str
@@ -38,7 +42,7 @@ class Position:
 
 
 def current_epoch() -> str:
-    """Name the log that the ledger is concluded from, and when its rows were put in place.
+    """Name the log that the ledger is concluded from, and when and where its rows came in place.
 
     Empty before there is a log.
     """
@@ -50,10 +54,12 @@ def current_position() -> Position:
     """Give the ledger's end. Call it within a ``snapshot`` for the position of other reads."""
     # Asked after each commit, while somebody looks: Django takes ten times as long to ask twice.
     with connection.cursor() as cursor:
-        cursor.execute(_POSITION)
+        cursor.execute(_POSITION.format(_TIMELINE[connection.vendor]))
         last, *log = cursor.fetchone()
     return Position(_epoch(*log), last or 0)
 
 
-def _epoch(log_id: int | None, adopted_at_ms: int, rebuilt_at_ms: int | None) -> str:
-    return "" if log_id is None else f"{log_id}.{rebuilt_at_ms or adopted_at_ms:x}"
+def _epoch(log_id: int | None, adopted_at_ms: int, rebuilt_at_ms: int | None, timeline: str) -> str:
+    if log_id is None:
+        return ""
+    return f"{log_id}.{rebuilt_at_ms or adopted_at_ms:x}{timeline and f'.{int(timeline, 16)}'}"
