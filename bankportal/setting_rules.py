@@ -262,11 +262,14 @@ def refuse_unsaid_lines(
     database: Mapping[str, Any], servers: str, *, is_kafka_protocol_said: bool
 ) -> None:
     """Refuse to send the bank's data across a network in the clear because nobody said how."""
-    host = str(database.get("HOST", ""))
-    is_beyond = host not in _HERE and not host.startswith("/")
-    if is_beyond and "sslmode" not in database.get("OPTIONS", {}):
+    options = database.get("OPTIONS", {})
+    # libpq takes several of each, and the query's where the address itself has none.
+    named = (database.get("HOST") or options.get("host", ""), options.get("hostaddr", ""))
+    hosts = [host for each in named for host in str(each).split(",")]
+    beyond = [host for host in hosts if host not in _HERE and not host.startswith("/")]
+    if beyond and "sslmode" not in options:
         raise ImproperlyConfigured(
-            f"DATABASE_URL leads to {host} and does not say whether by TLS. Add "
+            f"DATABASE_URL leads to {', '.join(beyond)} and does not say whether by TLS. Add "
             "?sslmode=verify-full to it, or ?sslmode=disable for a network that is yours alone."
         )
     kafka_hosts = {server.rpartition(":")[0] or server for server in servers.split(",") if server}

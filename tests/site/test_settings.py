@@ -144,6 +144,9 @@ def test_serving_others_with_a_key_and_https_is_allowed():
     ("url", "servers", "reason"),
     [
         ("postgres://bank@db.example/bank", "", "sslmode=verify-full"),
+        ("postgres:///bank?host=db.example", "", "leads to db.example and"),
+        ("postgres:///bank?hostaddr=203.0.113.5", "", "leads to 203.0.113.5 and"),
+        ("postgres://bank@127.0.0.1:5432,db.example:5432/bank", "", "leads to db.example and"),
         ("postgres://bank@/bank", "kafka.example:9092", "KAFKA_SECURITY_PROTOCOL is not set"),
         ("postgres://bank@/bank", "localhost:9092,kafka.example", "KAFKA_SECURITY_PROTOCOL"),
     ],
@@ -158,6 +161,8 @@ def test_data_crosses_no_network_before_somebody_said_how(url, servers, reason):
     [
         ("postgres://bank@db.example/bank?sslmode=verify-full", "", False),
         ("postgres://bank@localhost/bank", "127.0.0.1:9092,[::1]:9093", False),
+        ("postgres:///bank?host=/var/run/postgresql", "", False),
+        ("postgres://bank@db.example/bank?hostaddr=203.0.113.5&sslmode=disable", "", False),
         ("postgres://bank@/bank", "kafka.example:9092", True),
     ],
 )
