@@ -206,6 +206,15 @@ def test_totals_of_several_batches_add_up(ledger):
     assert DailyTotal.objects.values_list("count", "amount_minor").get() == (2, 3)
 
 
+def test_an_account_on_two_partitions_has_one_total_and_one_balance_all_the_same(ledger):
+    """As a foreign partitioner would have it."""
+    ledger.post(opened(), submitted(1))
+    ledger.post(submitted(2), partition=1)
+
+    assert DailyTotal.objects.values_list("count", "amount_minor").get() == (2, 3)
+    assert balance_of() == opened().opening_balance_minor + 3
+
+
 def test_gaps_of_control_records_are_passed_over(ledger):
     ledger.post(opened())
 

@@ -2,14 +2,16 @@
 
 import json
 import signal
+from collections import defaultdict
 
 import pytest
 
-from accounts.events import encode
+from accounts.events import Event, encode
+from accounts.models import DailyTotal
 from streaming.endpoint import Endpoint
 from streaming.kafka.admin import create_topic
 from streaming.kafka.producer import _SETTINGS, Producer
-from tests.builders import opened, submitted, withdrawn
+from tests.builders import LedgerInTest, opened, submitted, withdrawn
 from tests.processes import Portal, wait_until
 
 SUBMIT = """
@@ -94,6 +96,29 @@ def test_accounts_are_on_the_partitions_where_java_would_put_them(bank):
     producer.flush(30)
 
     assert partitions == {key: (murmur2(key) & 0x7FFFFFFF) % 3 for key in keys}
+
+
+def test_two_partitions_share_no_row_of_the_totals(kafka, topic, db):
+    accounts = [f"C{number}" for number in range(100, 110)]
+    makers = (opened, submitted, submitted)
+    events = [make(account=account) for make in makers for account in accounts]
+    placed: dict[int, list[Event]] = defaultdict(list)
+    producer = Producer(kafka)
+    for event in events:
+        producer.publish(
+            topic, *encode(event), lambda result, event=event: placed[result[0]].append(event)
+        )
+    assert producer.flush(30) == 0
+    ledger, known, changed = LedgerInTest(), set(), []
+
+    for partition, its in placed.items():
+        ledger.post(*its, partition=partition)
+        totals = set(DailyTotal.objects.values_list("account", "business_date", "kind", "count"))
+        changed.append({total[:3] for total in totals - known})
+        known = totals
+
+    assert len(changed) >= 2
+    assert sum(map(len, changed)) == len(set.union(*changed)) == len(accounts)
 
 
 def test_a_producer_gives_nothing_up_and_repeats_nothing():
