@@ -94,7 +94,8 @@ class Ahead:
             if self.looks_up_ids
             else {}
         )
-        unopened = {read.event.account for read in understood} - books.accounts.keys()
+        named = (read.event.account for read in understood)
+        unopened = {number for number in named if number not in books.accounts}
         steps = (
             sql.moving_on(self._log_id, begun, books),
             sql.finding_unopened(unopened),
@@ -116,8 +117,9 @@ class Ahead:
         numbers = {read.event.account for read in understood}
         partitions = {read.message.partition for read in understood}
         with connection.cursor() as cursor:
-            unknown = numbers - self._accounts.keys()
-            self._accounts |= sql.states_of(cursor, list(unknown))
+            # A difference from all that is remembered would go through all of it.
+            unknown = [number for number in numbers if number not in self._accounts]
+            self._accounts |= sql.states_of(cursor, unknown)
             if unread := partitions - self._links.keys():
                 self._links |= sql.links_of(cursor, self._log_id, unread)
             if buried_among(cursor, self._log_id, (read.message for read in understood)):
