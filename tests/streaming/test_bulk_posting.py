@@ -329,11 +329,11 @@ def test_a_process_that_is_killed_loses_nothing(ledger, ahead) -> None:
 
 def test_a_process_that_is_frozen_is_given_up(ledger, ahead, monkeypatch) -> None:
     """Red where an answer is waited for without a limit."""
-    monkeypatch.setattr(writer, "LONGEST_ANSWER_S", 0.2)
     ahead.take(opened())
     ahead.bulk.finish()
     process = ahead.bulk._writer._process
     os.kill(process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(writer, "LONGEST_ANSWER_S", 0.2)
     ahead.take(submitted())
 
     assert hindered_by(ahead.bulk.finish) == [1]
