@@ -212,14 +212,13 @@ def install_requirements(purpose: str) -> None:
         run_pip_install("-r", str(BUILDER))
         building = ["--no-build-isolation", "--use-pep517", f"--no-binary={SOURCE_ONLY}"]
     run_pip_install(*building, "-r", str(file))
-    compile_packages()
 
 
 def run_pip_install(*words: str) -> None:
     """Let pip install what ``words`` say and nothing that it needs; raise ``NotInstalled``."""
     command = [
         str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
-        "--progress-bar=off", "--retries=2", "--no-deps", "--no-compile", "--require-hashes",
+        "--progress-bar=off", "--retries=2", "--no-deps", "--require-hashes",
         "--only-binary=:all:", *words,
     ]  # fmt: skip
     done = quiet(command)
@@ -229,14 +228,6 @@ def run_pip_install(*words: str) -> None:
             explain(done.stdout)
             or f"pip failed ({last_line(done.stdout)}). All it said is in {LOG}"
         )
-
-
-def compile_packages() -> None:
-    """Compile what was installed, by all processors: pip would by one, in a third of its time.
-
-    What cannot be compiled is not imported either; packages bring files for other Pythons.
-    """
-    quiet([str(PYTHON), "-m", "compileall", "-q", "-j0", str(VENV / "lib")])
 
 
 def quiet(command: list[str]) -> "subprocess.CompletedProcess[str]":
