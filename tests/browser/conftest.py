@@ -136,7 +136,20 @@ def _watched(page: Page, wrong: list[str]) -> Page:
     page.set_default_timeout(15_000)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(_told(message)) if _is_refusal(message) else 0)
+    page.on("requestfailed", lambda request: wrong.extend(_lost(request)))
     return page
+
+
+# A page that is left stops what it waits for. "csp" is told by the console, and is also said of all
+# scripts of a browser that is to run none.
+_NOT_LOST = {"net::ERR_ABORTED", "csp"}
+
+
+def _lost(request) -> list[str]:
+    """Say which script or style a page has to do without, of whatever has come of a request."""
+    is_needed = request.resource_type in {"script", "stylesheet"}
+    is_lost = is_needed and request.failure not in _NOT_LOST
+    return [f"{request.url}: {request.failure}"] if is_lost else []
 
 
 def _told(message) -> str:

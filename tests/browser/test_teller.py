@@ -249,9 +249,9 @@ def test_what_is_typed_is_echoed_or_refused_with_its_rule(teller_page, typed, un
     page.fill("#id_amount", typed)
 
     echo, error = page.locator("[data-understood]"), page.locator("[data-amount-error]")
-    assert (text_of(echo) if echo.is_visible() else "") == understood
-    assert rule in (text_of(error) if error.is_visible() else "")
-    assert error.is_visible() == bool(rule)
+    for part, text in ((echo, understood), (error, rule)):
+        expect(part).to_be_visible(visible=bool(text))
+        expect(part).to_contain_text(text)
 
 
 def test_the_summary_of_errors_takes_the_focus_and_leads_to_the_field(teller_page):
