@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -66,6 +67,8 @@ def account_response(
         "shown_count": sum(row.is_posted_transaction for row in page.rows),
         "is_older": older_than is not None,
         "spark": _spark(agent, number) if balance else None,
+        # The answer to a form that was refused stands at the form's address.
+        "own_address": reverse("account", args=[number]) if request.method == "POST" else "",
     }
     return render(request, "accounts/account.html", context, status=status)
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 from http import HTTPStatus
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -134,11 +135,15 @@ def _typed_again(request: AgentRequest, form: TransactionForm) -> HttpResponse:
 def _form_page(request: AgentRequest, form: TransactionForm) -> HttpResponse:
     found = may_see(request.user, form["account"].value() or "")
     balance = balance_of(found) if found else None
+    address = request.get_full_path()
+    if found and request.method == "POST":
+        address = f"{request.path}?{urlencode({'account': found.number})}"
     context = {
         "form": form,
         "found": found,
         "balance": balance,
         "preview": Preview.of(form, balance),
+        "own_address": address,
     }
     return render(request, "accounts/new_transaction.html", context, status=_status(form))
 
@@ -155,8 +160,10 @@ def _status(form: IdentifiedForm) -> HTTPStatus:
 
 def _refused(request: AgentRequest, transaction_id: UUID, number: str) -> HttpResponse:
     """Lead to the transaction that has the id, and to the account, as far as they may be seen."""
+    found = may_see(request.user, number)
     context = {
         "receipt": receipt_where_seen(transaction_id, by=request.user),
-        "account": may_see(request.user, number),
+        "account": found,
+        "own_address": reverse("account", args=[found.number]) if found else "",
     }
     return render(request, "accounts/id_already_used.html", context, status=HTTPStatus.CONFLICT)

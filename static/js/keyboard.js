@@ -10,7 +10,9 @@ export function startKeyboard() {
   if (dialog instanceof HTMLDialogElement) startList(dialog);
   showHints();
   for (const field of document.querySelectorAll("[data-select-all]")) {
-    if (field instanceof HTMLInputElement && field === document.activeElement) field.select();
+    if (!(field instanceof HTMLInputElement) || field !== document.activeElement) continue;
+    // Where keys have come before this module did, the next one would take them away.
+    if (field.value === field.defaultValue) field.select();
   }
 }
 

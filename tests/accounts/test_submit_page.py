@@ -6,6 +6,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 from django.db import connection
+from django.urls import reverse
+from django.utils.html import escape
 
 from accounts.identifiers import derived_transaction_id, new_transaction_id
 from accounts.models import Submission
@@ -76,6 +78,28 @@ def test_a_refused_amount_is_kept_beside_its_rule_and_the_available_balance(bank
     assert not Submission.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [("account", "/accounts/C100/"), ("", "/transactions/new/?account=C100")],
+)
+def test_another_language_keeps_the_account_of_a_refused_form(bank, signed_in, page, address):
+    """Red where it leads to the form's own address, which knows of no account."""
+    agent = signed_in(bank.teller)
+
+    refused = agent.post("/transactions/new/", form(amount="-5", page=page))
+    sent = {"language": "en", "next": re.search(r'name="next" value="([^"]*)"', plain(refused))[1]}
+
+    assert agent.post(reverse("set_language"), sent).headers["Location"] == address
+
+
+def test_another_language_keeps_what_an_address_fills_in(bank, signed_in):
+    address = "/transactions/new/?account=C100&kind=deposit&amount=5"
+
+    shown = plain(signed_in(bank.teller).get(address))
+
+    assert f'name="next" value="{escape(address)}"' in shown
+
+
 def test_the_summary_names_each_field_that_is_wrong(bank, signed_in):
     response = signed_in(bank.teller).post("/transactions/new/", form(kind="", amount=""))
 
@@ -129,6 +153,7 @@ def test_a_used_id_with_another_amount_is_refused_and_changes_nothing(bank, sign
     assert "ce formulaire a déjà servi" in page
     assert f'href="/transactions/{sent["transaction_id"]}/">Le reçu précédent' in page
     assert 'href="/accounts/C100/">Vers le compte C100' in page
+    assert 'name="next" value="/accounts/C100/"' in page
     assert Submission.objects.get().amount_minor == 10_000
 
 

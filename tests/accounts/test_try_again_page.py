@@ -67,6 +67,7 @@ def test_a_page_asks_to_try_again(bank, browser_of, address, language, words):
     assert response.status_code == 503
     assert f"<h1>{words}</h1>" in page
     assert f'<a class="button button--main" href="{address}">' in page
+    assert 'name="language"' in page
     assert response.headers["Retry-After"] == "5"
     assert response.headers["Cache-Control"] == "no-store"
     assert client.get(address, follow=True).status_code == 200
@@ -111,6 +112,8 @@ def test_a_form_keeps_what_was_typed_when_even_the_agent_cannot_be_looked_up(
     assert response.status_code == 503
     assert "<dt>Référence</dt><dd>Espèces guichet</dd>" in page
     assert kept_by(page) == sent
+    # Another language would be asked for at another page, without what was typed.
+    assert 'name="language"' not in page
     assert client.post("/transactions/new/", kept_by(page)).status_code == 302
     assert Submission.objects.count() == 1
 
