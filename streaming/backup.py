@@ -25,6 +25,8 @@ from streaming.manifest import (
     LogOf,
     Manifest,
     Reached,
+    free_name,
+    give_second_name,
     put_on_disk,
 )
 from streaming.progress import Console, Progress
@@ -76,7 +78,7 @@ class _Backup:
             manifest = self._filled()
             manifest.write(self._partial)
             put_on_disk(self._partial)
-            name = self._free_name()
+            name = free_name(self._folder / f"{self._now:%Y-%m-%dT%H-%M-%SZ}")
             self._partial.rename(name)
         except BaseException:
             shutil.rmtree(self._partial, ignore_errors=True)
@@ -124,7 +126,7 @@ class _Backup:
         for folder, archive in _earlier(self._folder, log):
             name = self._partial / archive.file.name
             if not name.exists():
-                _link(folder / archive.file.name, name)
+                give_second_name(folder / archive.file.name, name)
             for part in archive.parts:
                 if part.first <= at[part.partition]:
                     at[part.partition] = max(at[part.partition], part.end)
@@ -151,38 +153,33 @@ class _Backup:
                 return path
             number += 1
 
-    def _free_name(self) -> Path:
-        name = self._folder / f"{self._now:%Y-%m-%dT%H-%M-%SZ}"
-        number = 1
-        while name.exists():
-            number += 1
-            name = self._folder / f"{self._now:%Y-%m-%dT%H-%M-%SZ}-{number}"
-        return name
-
 
 def _earlier(folder: Path, log: ArchivedLog) -> list[tuple[Path, ArchiveOf]]:
-    """Give the archives of ``log`` in the newest backup that has some, all as they were."""
-    for each in sorted(folder.iterdir(), reverse=True):
-        if each.name.startswith(".") or not each.is_dir():
-            continue
-        try:
-            manifest = Manifest.read(each)
-        except BackupUnusable:
-            continue
-        for of in manifest.logs:
-            is_it = msgspec.structs.replace(of.log, number=log.number) == log
-            if is_it and of.archives and all(one.file.is_in(each) for one in of.archives):
-                return [(each, archive) for archive in of.archives]
+    """Give the archives of ``log`` in the backup that holds most of it, all as they were."""
+    found = [
+        (each, of.archives)
+        for each in sorted(folder.iterdir(), reverse=True)
+        for of in _logs_in(each)
+        if of.archives and msgspec.structs.replace(of.log, number=log.number) == log
+    ]
+    # A folder may have been given any name. To see that files are as they were takes reading them.
+    for each, archives in sorted(found, key=_messages_in, reverse=True):
+        if all(one.file.is_in(each) for one in archives):
+            return [(each, archive) for archive in archives]
     return []
 
 
-def _link(source: Path, target: Path) -> None:
+def _logs_in(folder: Path) -> list[LogOf]:
+    if folder.name.startswith(".") or not folder.is_dir():
+        return []
     try:
-        os.link(source, target)
-    except OSError:
-        # Not every disk can have a file under two names.
-        shutil.copy2(source, target)
-        put_on_disk(target)
+        return Manifest.read(folder).logs
+    except BackupUnusable:
+        return []
+
+
+def _messages_in(found: tuple[Path, list[ArchiveOf]]) -> int:
+    return sum(archive.messages for archive in found[1])
 
 
 def _watched(messages: Iterator[Delivered], progress: Progress) -> Iterator[Delivered]:

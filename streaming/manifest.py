@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import Final, Self
 
@@ -133,3 +134,30 @@ def put_on_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def free_name(path: Path) -> Path:
+    """Give ``path``, or the first with a number at its end that nothing has."""
+    free, number = path, 1
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
+def give_second_name(file: Path, name: Path) -> None:
+    """Have ``file`` stand under ``name`` as well, or its copy where the disk knows no such thing.
+
+    Raises ``OSError``; nothing is left under ``name`` then that was not there before.
+    """
+    try:
+        os.link(file, name)
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError:
+        try:
+            shutil.copy2(file, name)
+            put_on_disk(name)
+        except BaseException:
+            name.unlink(missing_ok=True)
+            raise

@@ -1,6 +1,5 @@
 """Putting the database of a backup in place, and keeping the one that was there."""
 
-import os
 import shutil
 import sqlite3
 import time
@@ -19,7 +18,7 @@ from accounts.services.audit import Deed, about_file
 from streaming.audit_carrying import append_to
 from streaming.carrying_over import CarriedOver, carry_over
 from streaming.database_copy import refuse_damaged
-from streaming.manifest import BackupUnusable, Manifest, put_on_disk
+from streaming.manifest import BackupUnusable, Manifest, free_name, give_second_name, put_on_disk
 
 _BESIDE: Final = ("-wal", "-shm")
 
@@ -81,7 +80,7 @@ def restore_database(folder: Path, database: Path) -> Restored:
         carried, reason = _prepare(draft, database)
         _record_restore(draft, folder, manifest, carried)
         put_on_disk(draft)
-        former = _keep(database) if database.exists() else None
+        former = _keep(database, is_readable=not reason) if database.exists() else None
         draft.replace(database)
     except BaseException as failure:
         draft.unlink(missing_ok=True)
@@ -155,35 +154,44 @@ def _record_restore(
         append_to(copy, Deed(act=Act.RESTORE, about=about_file(folder.name), after=after))
 
 
-def _keep(database: Path) -> Path:
-    """Give the present database a second name, and let nothing of it stand beside the first."""
+def _keep(database: Path, *, is_readable: bool) -> Path:
+    """Give the present database a second name, and let nothing of it stand beside the first.
+
+    Where it cannot have one, nothing is changed.
+    """
+    if is_readable:
+        _close_log_of(database)
+    # Of one that is damaged. SQLite, had it opened that for writing, would throw its log away.
+    named = [(database.with_name(database.name + each), each) for each in _BESIDE]
+    beside = [(file, suffix) for file, suffix in named if file.exists()]
     now = datetime.now(UTC)
-    former = database.with_name(f"{database.name}.before-restore-{now:%Y-%m-%dT%H-%M-%SZ}")
-    _close_log_of(database)
-    for suffix in _BESIDE:
-        # Only where SQLite could not write its log into the file, which then is damaged anyway.
-        beside = database.with_name(database.name + suffix)
-        if beside.exists():
-            beside.rename(former.with_name(former.name + suffix))
+    former = free_name(
+        database.with_name(f"{database.name}.before-restore-{now:%Y-%m-%dT%H-%M-%SZ}")
+    )
+    kept: list[Path] = []
     try:
-        os.link(database, former)
-    except OSError:
-        shutil.copy2(database, former)
-        put_on_disk(former)
+        for file, suffix in (*beside, (database, "")):
+            second = former.with_name(former.name + suffix)
+            give_second_name(file, second)
+            kept.append(second)
+        put_on_disk(database.parent)
+    except BaseException:
+        for each in kept:
+            each.unlink(missing_ok=True)
+        raise
+    # It would be played into the database that takes this one's place.
+    for file, _suffix in beside:
+        file.unlink()
     put_on_disk(database.parent)
     return former
 
 
 def _close_log_of(database: Path) -> None:
     """Write SQLite's log into the file; raises ``InUse`` where somebody has it open."""
-    present = sqlite3.connect(database, timeout=1)
-    try:
-        present.execute("PRAGMA journal_mode=DELETE")
-    except sqlite3.OperationalError as reason:
-        if "locked" in str(reason):
-            raise InUse(database) from reason
-    except sqlite3.DatabaseError:
-        # Damaged, which may be why there is a restore. It is kept as it is.
-        return
-    finally:
-        present.close()
+    with closing(sqlite3.connect(database, timeout=1)) as present:
+        try:
+            present.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError as reason:
+            if "locked" in str(reason):
+                raise InUse(database) from reason
+            raise

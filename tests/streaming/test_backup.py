@@ -121,6 +121,23 @@ def test_a_damaged_archive_of_an_earlier_backup_is_not_taken_over(concluded):
     Manifest.read(second).check(second)
 
 
+def test_the_archives_that_hold_most_are_taken_over_whatever_folders_are_called(bank):
+    """Red where the name decides: of an earlier log only what Kafka had then would be kept."""
+    bank.publish(encode(opened()))
+    bank.post_all(1)
+    bank.backup().rename(bank.folder / "backups" / "weekly")
+    bank.publish(encode(submitted(70)))
+    bank.post_all(2)
+    bank.backup()
+    follow_another_log(bank)
+
+    last = bank.backup()
+
+    earlier = Manifest.read(last).logs[0]
+    assert [each.messages for each in earlier.archives] == [1, 1]
+    assert earlier.is_whole
+
+
 def test_from_the_archive_alone_the_same_ledger_is_made(concluded, empty_database):
     bank = concluded(300, is_backed_up=True)
     (folder,) = bank.backups()

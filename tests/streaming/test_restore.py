@@ -5,15 +5,16 @@ import os
 import resource
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.core.management.base import CommandError
 
 from accounts.events import encode
+from streaming import restoring
 from streaming.management.refusals import said_in_one_line
 from streaming.manifest import BackupUnusable, Manifest
-from streaming.restoring import refuse_later_release
 from tests.builders import submitted
 from tests.databases import only_on
 from tests.processes import wait_until
@@ -162,7 +163,60 @@ def test_without_a_readable_database_the_backup_is_put_in_place_all_the_same(con
     assert "Nothing was carried over" in run.stdout
     assert bank.ledger() == before
     kept = [each.read_bytes()[:3] for each in bank.folder.glob("*.before-restore-*")]
-    assert kept == ([b"rot"] if present == "damaged" else [])
+    # The file and its log; SQLite makes an index of the log whenever it looks.
+    assert kept.count(b"rot") == (2 if present == "damaged" else 0)
+
+
+def test_where_the_log_of_the_database_cannot_be_written_into_it_nothing_is_changed(concluded):
+    """Red where it is taken away all the same: SQLite has then written a half of it."""
+    bank = concluded(300, is_backed_up=True)
+    (folder,) = bank.backups()
+    room = (folder / "bankportal.sqlite3").stat().st_size + 200_000
+    leave_in_the_log(bank, "CREATE TABLE large AS SELECT randomblob(1000000) AS text")
+
+    process = bank.spawn(
+        "restore",
+        *("manage.py", "restore", str(folder)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+
+    assert process.wait(60) == 1
+    assert "Nothing was changed. Free some space" in bank.output_of("restore")
+    assert bank.value("SELECT length(text) FROM large") == 1_000_000
+    assert not [*bank.folder.glob("*.before-restore*"), *bank.folder.glob("*.restoring")]
+
+
+def leave_in_the_log(bank: Bank, statement: str) -> None:
+    """Commit a statement into the log of SQLite's file, as a process that is killed leaves it."""
+    database = bank.folder / "bankportal.sqlite3"
+    with closing(sqlite3.connect(database)) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint = 0")
+        writer.execute(statement)
+        files = (database, database.with_name(f"{database.name}-wal"))
+        left = [file.read_bytes() for file in files]
+    for file, content in zip(files, left, strict=True):
+        file.write_bytes(content)
+
+
+def test_where_a_damaged_database_cannot_be_kept_its_log_stays_with_it(concluded, monkeypatch):
+    """Red where the log is moved first, or SQLite opens the file for writing: both take it away."""
+    bank = concluded(300, is_backed_up=True)
+    (folder,), database = bank.backups(), bank.folder / "bankportal.sqlite3"
+    log = database.with_name("bankportal.sqlite3-wal")
+    for each in (database, log):
+        each.write_bytes(b"rot" * 10_000)
+
+    def full(file: Path, name: Path) -> None:
+        if file == database:
+            raise OSError(28, "No space left on device", str(name))
+        os.link(file, name)
+
+    monkeypatch.setattr(restoring, "give_second_name", full)
+    with pytest.raises(OSError, match="No space left"):
+        restoring.restore_database(folder, database)
+
+    assert (database.read_bytes(), log.read_bytes()) == (b"rot" * 10_000, b"rot" * 10_000)
+    assert not [*bank.folder.glob("*.before-restore*"), *bank.folder.glob("*.restoring")]
 
 
 def test_a_restore_is_refused_while_somebody_uses_the_database(concluded):
@@ -197,7 +251,7 @@ def test_a_backup_of_a_later_release_is_refused(tmp_path):
     manifest = Manifest("bankportal backup", 1, "", None, ["accounts.9999_later"], {}, [])
 
     with pytest.raises(BackupUnusable, match="later release"):
-        refuse_later_release(manifest, tmp_path)
+        restoring.refuse_later_release(manifest, tmp_path)
 
 
 def test_a_full_disk_is_told_of_the_copy_that_did_not_fit():
