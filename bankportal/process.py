@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import NoReturn, TypeGuard
 
 from django.core.exceptions import ImproperlyConfigured
@@ -39,6 +40,9 @@ def run_process(main: Callable[[], int | None]) -> NoReturn:
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankportal.settings")
     os.umask(PRIVATE_UMASK)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What a terminal's encoding lacks, as in a customer's name, is no reason to die of.
+        sys.stdout.reconfigure(errors="backslashreplace")
     follow_supervisor()
     try:
         sys.exit(main())

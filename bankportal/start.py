@@ -32,7 +32,7 @@ _CARRIERS = {"broker", "topics", "relay", "consumer"}
 
 def run_portal(*, is_demo: bool, with_parent: bool) -> int:
     """Start everything, block until told to stop, end everything; give the exit code."""
-    sys.stdout.reconfigure(errors="replace", line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     parent = Parent()
     refuse_unusable_java()
     with alone_in(settings.DATA_DIR) as lock:

@@ -51,6 +51,17 @@ def test_a_full_disk_is_said_in_a_line_with_75(tmp_path):
     )
 
 
+def test_what_a_terminal_cannot_show_ends_nothing(tmp_path):
+    script = (
+        "from bankportal.process import run_process\n"
+        "run_process(lambda: print('Camille Lef\\u00e8vre \\u2026'))"
+    )
+
+    done = under(tmp_path, "-c", script, PYTHONIOENCODING="ascii")
+
+    assert (done.returncode, done.stdout) == (0, "Camille Lef\\xe8vre \\u2026\n")
+
+
 def test_the_file_that_finds_no_space_is_named_where_it_is_known():
     error = OSError(28, "No space left on device", "/data/address.txt")
 

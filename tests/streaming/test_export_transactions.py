@@ -162,6 +162,17 @@ def test_commas_and_quotes_in_text_keep_the_columns() -> None:
     assert csv_text([["a,b", 'say "c"']]) == '"a,b","say ""c"""\n'
 
 
+def test_a_file_is_in_utf_8_whatever_the_terminal_is_in(ledger, monkeypatch) -> None:
+    ledger.post(opened(), submitted(100, reference="Prêt à 5 €, Łódź"))
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        call_command("export_transactions")
+
+    assert '"Prêt à 5 €, Łódź"' in terminal.buffer.getvalue().decode()
+
+
 def test_a_reader_that_leaves_early_is_no_error(empty_database, tmp_path) -> None:
     copy_database(empty_database, tmp_path)
     url = database_of(tmp_path).url

@@ -5,6 +5,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from datetime import date
+from io import TextIOWrapper
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -23,8 +24,8 @@ from streaming.management.database import said_in_a_line
 class Command(BaseCommand):
     help = (
         "Write transactions as CSV to standard output, by business date and ledger order: "
-        "amounts positive with a point, dates as YYYY-MM-DD, times in UTC. Exit code 1 for an "
-        "account that does not exist."
+        "amounts positive with a point, dates as YYYY-MM-DD, times in UTC, all in UTF-8. Exit code "
+        "1 for an account that does not exist."
     )
     requires_system_checks = ()
 
@@ -44,6 +45,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = _filter(options)
+        if isinstance(sys.stdout, TextIOWrapper):
+            # A file is to be the same wherever it is made.
+            sys.stdout.reconfigure(encoding="utf-8")
         try:
             with said_in_a_line():
                 _refuse_nobodys(options["account"])
