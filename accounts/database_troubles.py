@@ -69,6 +69,15 @@ _OF_POSTGRESQL = (
     ),
     Trouble("connection is bad: invalid", "Correct DATABASE_URL.", passes=False),
     Trouble("no space left", "Free some space on PostgreSQL's disk."),
+    Trouble(
+        "statement timeout",
+        "Others hold what it needs: wait; or raise statement_timeout of the portal's roles.",
+    ),
+    Trouble(
+        # Also of one that was idle in it meanwhile.
+        "transaction timeout",
+        "Raise transaction_timeout and idle_in_transaction_session_timeout of the portal's roles.",
+    ),
     Trouble("canceling statement", "Others hold what it needs: wait, and try again."),
     Trouble("deadlock", "Others hold what it needs: wait, and try again."),
 )

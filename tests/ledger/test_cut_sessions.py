@@ -3,6 +3,7 @@
 from contextlib import closing
 from threading import Thread
 
+import psycopg
 import pytest
 from django.db import (
     DEFAULT_DB_ALIAS,
@@ -13,14 +14,15 @@ from django.db import (
 )
 from django.db.backends.postgresql.base import ServerSideCursor
 
-from accounts.database_troubles import passes, streamed
+from accounts.database_troubles import passes, said_plainly, streamed
 from accounts.ledger.conclusions import understand
 from accounts.ledger.identity import identity_of
 from accounts.ledger.posting import post_batch
 from accounts.models import Entry
 from accounts.selectors.snapshot import snapshot
 from tests.builders import LedgerInTest, delivered, opened, withdrawn
-from tests.databases import ask_server, only_on
+from tests.databases import SERVER_URL, ask_server, only_on
+from tests.processes import wait_until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -47,6 +49,36 @@ def test_cut_before_entries_are_copied_a_batch_is_one_to_be_posted_again(ledger:
     connection.close()
 
     assert post_batch(**batch).rejected == 1
+
+
+def test_a_limit_of_statements_is_named():
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 50")
+        with pytest.raises(OperationalError) as caught:
+            cursor.execute("SELECT pg_sleep(60)")
+    connection.close()
+
+    assert passes(caught.value)
+    assert "raise statement_timeout of the portal's roles" in said_plainly(caught.value)
+
+
+def test_a_limit_of_transactions_that_rest_is_named():
+    def is_ended(process: int) -> bool:
+        with psycopg.connect(SERVER_URL) as server:
+            found = server.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [process])
+            return found.fetchone() is None
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = 50")
+        cursor.execute("BEGIN")
+        process = connection.connection.info.backend_pid
+        wait_until(lambda: is_ended(process), "the server ended the session")
+        with pytest.raises(OperationalError) as caught:
+            cursor.execute("SELECT 1")
+    connection.close()
+
+    assert passes(caught.value)
+    assert "idle_in_transaction_session_timeout of the portal's roles" in said_plainly(caught.value)
 
 
 def test_cut_before_a_cursor_is_closed_rows_end_as_with_any_cut(ledger: LedgerInTest, monkeypatch):
