@@ -173,7 +173,9 @@ class Portal:
             self.web = self.fork(
                 "web",
                 *(before or ("-c", _DAPHNE)),
-                *("--fd", str(listener.fileno()), "bankportal.asgi:application"),
+                *("--fd", str(listener.fileno())),
+                # A test that is held up answers none in time.
+                *("--ping-interval", "600", "bankportal.asgi:application"),
                 pass_fds=(listener.fileno(),),
             )
         return self.url

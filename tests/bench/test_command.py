@@ -58,12 +58,12 @@ def test_one_that_lacks_something_is_left_out_aloud_and_is_no_failure(monkeypatc
 def test_one_that_takes_too_long_is_ended_in_order_and_keeps_its_figures(monkeypatch, capfd):
     monkeypatch.setenv("MADE_UP", "go on")
     monkeypatch.setitem(
-        command.BENCHMARKS, "first", Benchmark("tests.bench.made_up", full_s=3, quick_s=3)
+        command.BENCHMARKS, "first", Benchmark("tests.bench.made_up", full_s=10, quick_s=10)
     )
 
     run = run_benchmarks(["first"], quick=True)
 
-    assert run.failures == ["first: ended after its 3 s"]
+    assert run.failures == ["first: ended after its 10 s"]
     assert len(run.figures) == 1
     assert "cleared up" in capfd.readouterr().out
 

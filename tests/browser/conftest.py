@@ -137,6 +137,7 @@ def _watched(page: Page, wrong: list[str]) -> Page:
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(_told(message)) if _is_refusal(message) else 0)
     page.on("requestfailed", lambda request: wrong.extend(_lost(request)))
+    page.on("response", lambda response: wrong.extend(_refused(response)))
     return page
 
 
@@ -150,6 +151,12 @@ def _lost(request) -> list[str]:
     is_needed = request.resource_type in {"script", "stylesheet"}
     is_lost = is_needed and request.failure not in _NOT_LOST
     return [f"{request.url}: {request.failure}"] if is_lost else []
+
+
+def _refused(response) -> list[str]:
+    """Say which script or style the server does not give."""
+    is_needed = response.request.resource_type in {"script", "stylesheet"}
+    return [f"{response.url}: {response.status}"] if is_needed and response.status >= 400 else []
 
 
 def _told(message) -> str:

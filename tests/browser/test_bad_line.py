@@ -83,7 +83,7 @@ def test_each_row_stands_in_the_table_once_whatever_befalls_the_line(opened_by, 
     chance = Chances.drawn()
 
     with closing(BadLine(portal.url, chance)) as line, portal.post_on_demand() as poster:
-        page = opened_by("auditor", f"{line.url}/dashboard/")
+        page = opened_by("auditor", f"{line.url}/dashboard/?range=all")
         page.clock.install()
         page.evaluate(NOTE_ROWS)
         due = 0
@@ -106,7 +106,7 @@ def test_each_row_stands_in_the_table_once_whatever_befalls_the_line(opened_by, 
         assert noted == {"disordered": [], "dishonest": 0}
         assert page.evaluate("heard") == ledger
         assert line.sockets > ROUNDS // 3
-        fresh = seen(opened_by("auditor"))
+        fresh = seen(opened_by("auditor", "/dashboard/?range=all"))
         wait_until(lambda: seen(page) == fresh, "charts and figures are as the server has them")
 
 

@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 from accounts.models import Board
 from accounts.services.boards import create_board, open_first, save_layout, share_board
 from tests.browser.test_teller_accessibility import SMALL, faults
+from tests.processes import wait_until
 
 PLACED = [("totals", 12, "usual"), ("live", 7, "usual"), ("balance", 5, "usual")]
 
@@ -29,6 +30,7 @@ def board(bank) -> Board:
 
 def shown(page: Page) -> list[tuple[str, int, str]]:
     """The panels that are seen, in the order of the document."""
+    page.wait_for_load_state()
     found = page.evaluate(
         """() => [...document.querySelectorAll("[data-board] > [data-panel]:not([hidden])")].map(
             ({ dataset: { panel, width, height } }) => [panel, Number(width), height])"""
@@ -257,7 +259,7 @@ def test_axe_finds_nothing_and_a_narrow_screen_is_enough(page_of, bank, board):
     page.locator("[data-arrange]").click()
     expect(tool(page, "live", "wider")).to_be_hidden()
     tool(page, "live", "before").tap()
-    assert shown(page) == [PLACED[1], PLACED[0], PLACED[2]]
+    wait_until(lambda: shown(page) == [PLACED[1], PLACED[0], PLACED[2]], "the panel has moved")
 
     # A menu below a long name stays on the page.
     page.set_viewport_size({"width": 768, "height": 640})

@@ -114,6 +114,7 @@ def test_an_app_is_set_up_with_what_the_page_shows(page_of, bank, settings):
     page.wait_for_url("**/auth/factors/codes/")
 
     assert page.locator(".codes li").count() == 10
+    expect(page.locator("main [autofocus]")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/dashboard/")
 

@@ -77,11 +77,13 @@ def test_a_customer_is_served_by_keyboard_alone_from_the_door_to_the_next(page_o
     page = page_of()
     keys = Keyboard(page)
     page.goto("/")
+    expect(page.locator("#id_login")).to_be_focused()
     keys.type("teller")
     keys.press("Tab")
     keys.type(PASSWORD)
     keys.press("Enter")
     expect(page.locator("#account")).to_be_focused()
+    page.wait_for_load_state()
     keys.type("c100")
     keys.press("Enter")
     expect(page.locator("h1")).to_have_text("Camille Lefèvre")
@@ -151,7 +153,9 @@ def test_the_receipts_own_page_turns_as_well(teller_page, bank):
 def test_a_live_entry_turns_the_receipt_at_once(teller_page, bank):
     page = teller_page
     page.goto("/accounts/C100/")
-    page.clock.install()  # no timer runs from here on
+    # No timer runs from here on.
+    page.clock.install()
+    page.clock.pause_at(page.evaluate("Date.now() + 1000"))
     page.keyboard.press("d")
     page.keyboard.type("1")
     page.keyboard.press("Enter")
@@ -275,6 +279,7 @@ def test_a_page_that_refused_a_form_goes_on_with_its_account(teller_page, bank):
     page.fill("#id_amount", "1.234")
     page.keyboard.press("Enter")
     expect(page.locator("#errors")).to_be_focused()
+    page.wait_for_load_state()
     balance = page.locator(".balance .settled")
     before = text_of(balance)
 
@@ -379,6 +384,7 @@ def test_no_key_loses_an_amount_that_is_typed(page_of, bank):
     page.keyboard.type("10")
     page.keyboard.press("Enter")
     expect(page.locator(RECEIPT)).to_be_focused()
+    page.wait_for_load_state()
     page.keyboard.press("d")
     page.keyboard.type("25")
 
@@ -432,6 +438,8 @@ def test_the_slash_leads_to_the_account_field_of_every_page(teller_page):
     page = teller_page
     for address in ("/transactions/", "/accounts/C100/", "/accounts/new/"):
         page.goto(address)
+        # The first frame gives the focus to the field that asks for it.
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         page.evaluate("document.activeElement.blur()")
 
         page.keyboard.press("/")
@@ -458,9 +466,9 @@ def test_the_language_changes_in_place(teller_page):
 
     expect(page).to_have_url(re.compile("/accounts/C100/$"))
     expect(page.locator("html")).to_have_attribute("lang", "en")
-    assert "Posted balance" in page.content()
+    expect(page.locator(".balance dt")).to_have_text("Posted balance")
     page.fill("#id_amount", "1,234.50")
-    assert text_of(page.locator("[data-understood]")) == "Understood: €1,234.50"
+    expect(page.locator("[data-understood]")).to_have_text("Understood: €1,234.50")
 
 
 def test_the_password_can_be_looked_at(page_of):
@@ -582,13 +590,13 @@ def test_without_a_script_everything_still_works(page_of, bank):
     page.check("[value=deposit]", force=True)
     page.fill("#id_amount", "100")
     page.click("button[type=submit]:has-text('Soumettre')")
-    assert "En file, pas encore comptabilisée." in text_of(page.locator("#receipt"))
+    expect(page.locator("#receipt")).to_contain_text("En file, pas encore comptabilisée.")
 
     conclude(bank)
     page.click("text=Recharger")
 
-    assert "Comptabilisée" in text_of(page.locator("#receipt"))
-    assert text_of(page.locator(".balance .settled")) == "930,00 €"
+    expect(page.locator("#receipt")).to_contain_text("Comptabilisée")
+    expect(page.locator(".balance .settled")).to_have_text("930,00 €")
     page.goto("/transactions/?kind=deposit")
     assert "+100,00" in page.content()
 

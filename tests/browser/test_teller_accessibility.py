@@ -46,6 +46,7 @@ def addresses(bank) -> dict[str, str]:
 
 def faults(page: Page) -> list[str]:
     """Give what axe finds: by all its rules, and in the other theme by those of colour."""
+    page.wait_for_load_state()
     page.evaluate(AXE.read_text(encoding="utf-8"))
     theme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
     other = {"light": "dark", "dark": "light"}[theme]

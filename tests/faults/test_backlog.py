@@ -1,6 +1,7 @@
 """A backlog, which one process concludes ahead and another writes, and what can strike both."""
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -73,7 +74,8 @@ def test_a_writing_process_that_is_ended_again_and_again_loses_nothing(
     struck = 0
     while not backlog.has_concluded_all():
         if writer := writing_process(consumer):
-            writer.send_signal(by)
+            with suppress(psutil.NoSuchProcess):
+                writer.send_signal(by)
             struck += 1
     assert struck
 

@@ -15,6 +15,8 @@ from tests.processes import ROOT
 DURATION_S = 30.0
 
 
+# Beside other tests its books alone may take minutes to be in order.
+@pytest.mark.timeout(600)
 @pytest.mark.long
 @pytest.mark.fault("26")
 def test_a_random_mix_of_faults_under_load_leaves_the_books_in_order(
@@ -32,6 +34,7 @@ def test_a_random_mix_of_faults_under_load_leaves_the_books_in_order(
     assert min(report["rows_told_to_dashboards"]) > 0
 
 
+@pytest.mark.timeout(600)
 def test_what_make_faults_runs_gives_its_report_and_leaves_nothing_behind(kafka, tmp_path) -> None:
     own = {"DURATION": "2", "SEED": "1", "TMPDIR": str(tmp_path)}
 

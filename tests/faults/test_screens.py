@@ -124,11 +124,11 @@ def test_no_frame_reaches_who_signed_out_was_disabled_or_lost_the_role(open_bank
             name: readers.submit(read_to_the_end, socket) for name, socket in sockets.items()
         }
         wait_until(lambda: open_bank.entries() > 10, "there is something to tell")
-        lost_at = time.monotonic()
         assert open_bank.teller.post("/auth/logout/", {}).status == 302
         change = "UPDATE accounts_agent SET {} WHERE username = ?"
         open_bank.execute(change.format("is_active = FALSE"), ["supervisor"])
         open_bank.execute(change.format("role = 'operator'"), ["inspector"])
+        lost_at = time.monotonic()
         ends = {name: each.result(timeout=30) for name, each in reading.items()}
     open_bank.settles()
 

@@ -41,7 +41,7 @@ class WebSocket:
         try:
             self._socket.connect((place.hostname, place.port))
             self._shake_hands(place.netloc, path, cookie)
-        except OSError:
+        except (OSError, Closed):
             self._socket.close()
             raise
 

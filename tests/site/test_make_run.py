@@ -16,7 +16,7 @@ from tests.streaming.test_broker_offline import ONLY_LOOPBACK
 
 # A first start downloads what it needs.
 FIRST_START_S = 420.0
-NEXT_START_S = 60.0
+NEXT_START_S = 180.0
 READY = "The portal is ready: "
 
 

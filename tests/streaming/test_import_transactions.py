@@ -268,7 +268,7 @@ def test_the_pace_is_kept_and_said(bank, tmp_path) -> None:
 
     assert time.monotonic() - started > 13 / 5
     # The account is opened too.
-    assert re.search(r"Published 1[0-3] of 14 events, \d/s, \d s left", run.stdout + run.stderr)
+    assert re.search(r"Published \d+ of 14 events, \d/s, \d+ s left", run.stdout + run.stderr)
 
 
 @pytest.mark.parametrize("asked_by", [signal.SIGINT, signal.SIGTERM])

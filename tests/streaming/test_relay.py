@@ -142,6 +142,7 @@ def test_a_message_that_kafka_refuses_keeps_its_account_in_order_and_stops_no_ot
     wait_until(lambda: bank.status()["outbox"]["refused"], "the refusal is told")
     bank.submit(("C200", "DEPOSIT", 1, ""))
     wait_until(lambda: bank.balance("C200") == 6, "others go on")
+    wait_until(lambda: bank.unpublished() == 2, "what was taken is on record")
     outbox = bank.status()["outbox"]
     assert (outbox["unpublished"], outbox["refused"]) == (2, 1)
     assert "max.message.bytes is too low" in outbox["refusal"]

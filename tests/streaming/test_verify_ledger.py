@@ -92,11 +92,11 @@ def test_a_ledger_agrees_while_a_consumer_posts(bank):
     bank.start("run_consumer")
     endpoint = Endpoint("external", bank.environment["KAFKA_BOOTSTRAP_SERVERS"])
     producer = Producer(endpoint)
+    before = bank.concluded()
     for number in range(20_000):
         key, value = encode(submitted(1, account=NUMBERS[number % 12]))
         producer.publish(bank.topic, key, value, lambda _result: None)
         producer.poll()
-    before = bank.concluded()
 
     code, said, _errors = bank.verify()
 
