@@ -160,6 +160,7 @@ def test_a_live_entry_turns_the_receipt_at_once(teller_page, bank):
     page.keyboard.type("1")
     page.keyboard.press("Enter")
     expect(page.locator(RECEIPT)).to_have_attribute("data-receipt", "queued")
+    page.wait_for_load_state()
     conclude(bank)
 
     announce(page, Entry.objects.latest("id"))
