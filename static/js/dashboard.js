@@ -36,7 +36,8 @@ class Dashboard {
   /** @param {Shown} shown */
   constructor(shown) {
     const words = /** @type {Record<string, string>} */ (read("dashboard-words"));
-    const calendar = new Calendar(page.dataset.zone || "UTC");
+    const calendar = new Calendar(page.dataset.zone || "UTC", shown.day);
+    this.calendar = calendar;
     const writer = new RowWriter(page, words, calendar);
     this.panels = panelsOf(page, { words, calendar, writer });
     const live = this.panels.get("live")?.drawn;
@@ -94,6 +95,7 @@ class Dashboard {
     // A page whose filter was refused shows the usual one, which its address does not say.
     this.query = Object.keys(errors).length ? "" : shown.query;
     const day = shown.filter.as_of === null ? shown.day : null;
+    this.calendar.serverDay = shown.day;
     if (this.day !== null && day !== this.day) this.forgetTimes();
     this.day = day;
     this.asked = shown.panels;

@@ -89,10 +89,14 @@ function written(date) {
   return isFrench ? date.replace(/^1 /, "1er ") : date.replace("Sept", "Sep");
 }
 
-/** Dates and times in the portal's time zone, wherever the browser is. */
+/** Dates and times in the portal's time zone, wherever the browser is and whatever its clock says. */
 export class Calendar {
-  /** @param {string} zone */
-  constructor(zone) {
+  /**
+   * @param {string} zone
+   * @param {string | null} day the server's day, as in 2024-01-31; without it, this computer's
+   */
+  constructor(zone, day = null) {
+    this.serverDay = day;
     const of = (/** @type {Intl.DateTimeFormatOptions} */ parts) =>
       new Intl.DateTimeFormat(isFrench ? "fr-FR" : "en-GB", { timeZone: zone, ...parts });
     this.time = of({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
@@ -114,7 +118,7 @@ export class Calendar {
 
   /** @param {number} milliseconds */
   day(milliseconds) {
-    const isThisYear = this.year(milliseconds) === this.year(Date.now());
+    const isThisYear = this.year(milliseconds) === this.today().slice(0, 4);
     return written((isThisYear ? this.short : this.withYear).format(milliseconds));
   }
 
@@ -163,7 +167,7 @@ export class Calendar {
   }
 
   today() {
-    return this.iso.format(Date.now());
+    return this.serverDay ?? this.iso.format(Date.now());
   }
 
   /**

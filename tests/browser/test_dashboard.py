@@ -390,10 +390,24 @@ def test_after_midnight_a_row_of_the_day_before_has_its_date(opened_by, portal):
 
     page.route("**/dashboard/figures/?*", of_tomorrow)
     page.locator("[data-pause]").click()
-    page.evaluate("const now = Date.now; Date.now = () => now() + 86_400_000")
     page.evaluate(f"async () => {{ {FEED} feed.tell('reload', {{}}); }}")
 
     expect(time_of).not_to_have_text(re.compile(":"))
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_row_of_today_has_its_time_whatever_the_computers_clock_says(opened_by, portal, days):
+    """Red by the browser's clock: today's row has a date then, and yesterday's a bare time."""
+    page = opened_by("auditor")
+    page.add_init_script(f"const now = Date.now; Date.now = () => now() + {days} * 86_400_000")
+    page.reload()
+    expect(page.locator(BADGE)).to_contain_text("En direct")
+
+    portal.post("ledger.post(submitted(4_200, **today))")
+
+    row = page.locator(LIVE_ROWS).first
+    expect(row).to_contain_text("42,00")
+    expect(row.locator("[data-slot=when]")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
 
 
 def test_too_many_accounts_stay_typed_to_be_made_fewer(opened_by):
