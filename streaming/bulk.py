@@ -1,6 +1,7 @@
 """Publishing many events so that agents need not wait: at a pace, never far before the ledger."""
 
 import time
+from collections import deque
 from typing import Final
 
 from django.conf import settings
@@ -12,9 +13,14 @@ from streaming.endpoint import Endpoint, has_moved
 from streaming.kafka.producer import Acknowledged, NotDelivered, Producer
 from streaming.progress import Console
 
-# What an agent submits meanwhile is behind at most this many events, half a second's posting.
+# What an agent submits meanwhile waits behind what is ahead: so many seconds' posting, as far as
+# that is within these bounds.
+AHEAD_S: Final = 0.4
 MOST_AHEAD: Final = 10_000
+LEAST_AHEAD: Final = 2_000
 
+# Whoever has waited goes on once there is room for so many.
+_REFILL: Final = 1_000
 _LOOK_EVERY_S = 0.02
 _CHECK_ENDPOINT_S = 1.0
 _SAY_AFTER_S = 3.0
@@ -53,7 +59,8 @@ class BulkPublisher:
         self._producer = Producer(endpoint, **{"linger.ms": 5})
         self._on_the_way = 0
         self._ends: dict[int, int] = {}
-        self._room = MOST_AHEAD
+        self._cap = Cap()
+        self._room = LEAST_AHEAD
         self._failure: NotDelivered | None = None
 
     def publish(self, event: Event) -> None:
@@ -64,7 +71,7 @@ class BulkPublisher:
         self._keep_pace()
         self._refuse_to_stay_behind()
         if self._room <= 0:
-            self._wait_until_ahead_by(MOST_AHEAD // 2, patience_s=None)
+            self._wait_for_room()
         key, value = encode(event)
         self._on_the_way += 1
         self._room -= 1
@@ -77,7 +84,11 @@ class BulkPublisher:
         Raises ``LedgerStands`` once all of it is in Kafka and nothing was concluded for
         ``patience_s``, and what ``publish`` raises.
         """
-        self._wait_until_ahead_by(0, patience_s=patience_s)
+        waiting = _Waiting(self._endpoint, self._console)
+        while ahead := self._ahead():
+            silent_s = self._wait(waiting, ahead)
+            if not self._on_the_way and silent_s > patience_s:
+                raise LedgerStands(ahead, silent_s)
 
     def close(self) -> None:
         """Wait a moment for what is on its way, and drop the rest."""
@@ -92,16 +103,18 @@ class BulkPublisher:
         # Time lost by waiting for the ledger is not made up for in a burst.
         self._due = max(self._due, time.monotonic() - 1) + self._interval
 
-    def _wait_until_ahead_by(self, most: int, *, patience_s: float | None) -> None:
-        """Wait until at most ``most`` events are ahead of the ledger."""
+    def _wait_for_room(self) -> None:
         waiting = _Waiting(self._endpoint, self._console)
-        while (ahead := self._ahead()) > most:
-            silent_s = waiting.look(self._on_the_way, ahead)
-            self._refuse_to_stay_behind()
-            if patience_s is not None and not self._on_the_way and silent_s > patience_s:
-                raise LedgerStands(ahead, silent_s)
-            self._let_callbacks_run(_LOOK_EVERY_S)
-        self._room = MOST_AHEAD - ahead
+        while (room := self._cap.events - (ahead := self._ahead())) < _REFILL:
+            self._wait(waiting, ahead)
+        self._room = room
+
+    def _wait(self, waiting: "_Waiting", ahead: int) -> float:
+        """Wait a moment for Kafka and the ledger; give for how many seconds neither has moved."""
+        silent_s = waiting.look(self._on_the_way, ahead)
+        self._refuse_to_stay_behind()
+        self._let_callbacks_run(_LOOK_EVERY_S)
+        return silent_s
 
     def _refuse_to_stay_behind(self) -> None:
         now = time.monotonic()
@@ -113,9 +126,8 @@ class BulkPublisher:
     def _ahead(self) -> int:
         """Count what the ledger has not concluded, up to the last event of ours."""
         self._let_callbacks_run(0)
-        if not self._ends:
-            return self._on_the_way
         reached = next_offsets(self._log)
+        self._cap.follow(sum(reached.values()))
         behind = (end - reached.get(number, 0) for number, end in self._ends.items())
         return self._on_the_way + sum(max(0, each) for each in behind)
 
@@ -134,6 +146,25 @@ class BulkPublisher:
         else:
             end = self._ends.get(result.partition, 0)
             self._ends[result.partition] = max(end, result.offset + 1)
+
+
+class Cap:
+    """How many events may be ahead: as many as the ledger has concluded in ``AHEAD_S``."""
+
+    def __init__(self) -> None:
+        self.events = LEAST_AHEAD
+        # When how many were concluded: the first at least that long ago, and all since.
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def follow(self, concluded: int) -> None:
+        """Take in how many events the ledger has concluded in all by now."""
+        now = time.monotonic()
+        self._seen.append((now, concluded))
+        while len(self._seen) > 2 and self._seen[1][0] <= now - AHEAD_S:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        rate = (concluded - before) / max(now - since, AHEAD_S)
+        self.events = max(LEAST_AHEAD, min(MOST_AHEAD, round(rate * AHEAD_S)))
 
 
 class _Waiting:

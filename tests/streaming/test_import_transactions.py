@@ -23,7 +23,7 @@ from tests.processes import Portal, wait_until
 
 HEADER = "transaction_date;account;transaction_value;balance\n"
 SHIPPED = Path(__file__).parents[2] / "data" / "client_transactions.csv"
-OVERTAKEN = 10_000
+OVERTAKEN = 2_000
 
 
 class Bank(Portal):
