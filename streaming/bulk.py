@@ -60,7 +60,7 @@ class BulkPublisher:
         self._on_the_way = 0
         self._ends: dict[int, int] = {}
         self._cap = Cap()
-        self._room = LEAST_AHEAD
+        self._room = 0
         self._failure: NotDelivered | None = None
 
     def publish(self, event: Event) -> None:
@@ -86,9 +86,10 @@ class BulkPublisher:
         """
         waiting = _Waiting(self._endpoint, self._console)
         while ahead := self._ahead():
-            silent_s = self._wait(waiting, ahead)
+            silent_s = waiting.look(self._on_the_way, ahead)
             if not self._on_the_way and silent_s > patience_s:
                 raise LedgerStands(ahead, silent_s)
+            self._wait()
 
     def close(self) -> None:
         """Wait a moment for what is on its way, and drop the rest."""
@@ -106,15 +107,14 @@ class BulkPublisher:
     def _wait_for_room(self) -> None:
         waiting = _Waiting(self._endpoint, self._console)
         while (room := self._cap.events - (ahead := self._ahead())) < _REFILL:
-            self._wait(waiting, ahead)
+            waiting.look(self._on_the_way, ahead)
+            self._wait()
         self._room = room
 
-    def _wait(self, waiting: "_Waiting", ahead: int) -> float:
-        """Wait a moment for Kafka and the ledger; give for how many seconds neither has moved."""
-        silent_s = waiting.look(self._on_the_way, ahead)
+    def _wait(self) -> None:
+        """Give Kafka and the ledger a moment."""
         self._refuse_to_stay_behind()
         self._let_callbacks_run(_LOOK_EVERY_S)
-        return silent_s
 
     def _refuse_to_stay_behind(self) -> None:
         now = time.monotonic()
@@ -153,7 +153,7 @@ class Cap:
 
     def __init__(self) -> None:
         self.events = LEAST_AHEAD
-        # When how many were concluded: the first at least that long ago, and all since.
+        # When how many were concluded: the last at least that long ago, and all since.
         self._seen: deque[tuple[float, int]] = deque()
 
     def follow(self, concluded: int) -> None:
