@@ -49,7 +49,7 @@ BENCHMARKS = {
     "hearing": Benchmark("bench.hearing", full_s=180, quick_s=60, is_in_quick=False),
     "click": Benchmark("bench.click", full_s=300, quick_s=120),
     "fanout": Benchmark("bench.fanout", full_s=420, quick_s=120),
-    "fairness": Benchmark("bench.fairness", full_s=400, quick_s=120),
+    "fairness": Benchmark("bench.fairness", full_s=500, quick_s=120),
     "pages": Benchmark("bench.pages", full_s=900, quick_s=120),
     "start": Benchmark("bench.start", full_s=240, quick_s=120),
     "browser": Benchmark("bench.browser", full_s=240, quick_s=120, is_in_quick=False),

@@ -84,7 +84,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         importing.finish()
         yield from _told(during, before, runs=1 if quick else 3)
         yield from _cap(importing)
-        yield from _speed(importing, folder, rounds=1 if quick else 5, rows=min(rows, 100_000))
+        yield from _speed(importing, folder, rounds=1 if quick else 7, rows=min(rows, 80_000))
 
 
 def _told(during: Waits, before: Waits, *, runs: int) -> Iterator[Figure]:

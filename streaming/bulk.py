@@ -15,7 +15,7 @@ from streaming.progress import Console
 
 # What an agent submits meanwhile waits behind what is ahead: so many seconds' posting, as far as
 # that is within these bounds.
-AHEAD_S: Final = 0.4
+AHEAD_S: Final = 0.5
 MOST_AHEAD: Final = 10_000
 LEAST_AHEAD: Final = 2_000
 
