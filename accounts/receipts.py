@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from django.utils import timezone
+
 from accounts.models import DeadLetter, DeadLetterDecision, Entry, Outbox
+from accounts.models.fields import instant
 from accounts.selectors.dead_letters import Followed
 from accounts.selectors.submissions import Receipt
 
@@ -71,6 +74,12 @@ def way_of(receipt: Receipt) -> list[Step]:
         if step.at_ms is not None:
             before_ms = max(step.at_ms, before_ms or step.at_ms)
     return steps
+
+
+def is_of_one_day(way: list[Step]) -> bool:
+    """Say whether all steps made were made on one day in the portal's time zone."""
+    times = (step.at_ms for step in way if step.at_ms is not None)
+    return len({timezone.localdate(instant(at_ms)) for at_ms in times}) < 2
 
 
 def _reached(receipt: Receipt) -> Iterator[Step]:

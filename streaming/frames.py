@@ -23,10 +23,10 @@ From the server:
     What panels show, each of them whole, those that have changed.
 ``{"type": "unreadable"}``
     The figures for the filter cannot be read now. They follow as soon as they can be.
-``{"type": "heartbeat", "position": P, "day": D, "delays": {"kafka": ..., "ledger": ...}}``
-    Every 5 seconds while the server can read its database, with what today is, and with what waits
-    longer than usual: null, or its ``number`` and the instant ``since_ms``. While something waits,
-    at once after a commit too, once a second at most.
+``{"type": "heartbeat", "position": P, "day": D, "now_ms": T, "delays": {"kafka": ..., ...}}``
+    Every 5 seconds while the server can read its database, with its day and time, and with what
+    waits longer than usual for ``kafka`` and for the ``ledger``: null, or its ``number`` and the
+    instant ``since_ms``. While something waits, at once after a commit too, once a second at most.
 ``{"type": "reload", "reason": "epoch" or "behind"}``
     What was missed cannot be told in frames. Read the page's data anew and subscribe again;
     nothing follows before that.
@@ -38,7 +38,7 @@ leave the socket open.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -118,11 +118,14 @@ def unreadable() -> str:
     return '{"type":"unreadable"}'
 
 
-def heartbeat(position: Position, delays: Delays, *, day: date) -> str:
-    """Say that nothing is missing up to ``position``, and what waits longer than usual."""
+def heartbeat(position: Position, delays: Delays, *, now: datetime) -> str:
+    """Say that nothing is missing up to ``position``, and what waits longer than usual.
+
+    ``now`` is in the portal's time zone.
+    """
     return (
-        f'{{"type":"heartbeat","position":{_text(position)},"day":"{day.isoformat()}",'
-        f'"delays":{encoded(delays)}}}'
+        f'{{"type":"heartbeat","position":{_text(position)},"day":"{now.date().isoformat()}",'
+        f'"now_ms":{round(now.timestamp() * 1000)},"delays":{encoded(delays)}}}'
     )
 
 

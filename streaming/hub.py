@@ -213,7 +213,7 @@ class Hub:
                 continue
             if self.position is None or not self._is_fresh():
                 continue
-            beat = frames.heartbeat(self.position, waiting, day=timezone.localdate())
+            beat = frames.heartbeat(self.position, waiting, now=timezone.localtime())
             self._last_said = waiting
             for connection in self._connections:
                 if connection.reached is not None:

@@ -38,10 +38,11 @@ _ANY_TRANSACTION: Final = UUID(int=0)
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """All of a dashboard's data, as of one position of the ledger, and of one day."""
+    """All of a dashboard's data, as of one position of the ledger; and when it is told."""
 
     position: str
     day: date
+    now_ms: int
     filter: Filter
     query: str
     period: str
@@ -133,9 +134,11 @@ def _seconds_to_search(agent: Agent, panels: list[Asked]) -> int:
 def _shown(agent: Agent, chosen: Chosen, panels: list[Asked]) -> Shown:
     with snapshot():
         figures = read_panels(agent, chosen.filter, panels)
+        now = timezone.localtime()
         return Shown(
             position=str(current_position()),
-            day=timezone.localdate(),
+            day=now.date(),
+            now_ms=round(now.timestamp() * 1000),
             filter=chosen.filter,
             query=chosen.filter.to_query(),
             period=_period_words(chosen.filter),

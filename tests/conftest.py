@@ -5,9 +5,11 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from datetime import datetime, time
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.apps import apps
@@ -26,9 +28,11 @@ from bankportal.prepare import bring_static_files_up_to_date
 from bench import machine
 from tests.databases import SERVER_URL, copy_database, database_of, runs_only_on
 from tests.made_once import made_once
-from tests.processes import Portal, let_children_hear_signals
+from tests.processes import Portal, let_children_hear_signals, wait_until
 
 pytest_plugins = ["tests.kafka_fixtures", "tests.postgresql_fixtures", "tests.secured_kafka"]
+
+FIRST_OF_THE_DAY, LAST_OF_THE_DAY = time(0, 0, 20), time(23, 59)
 
 # Some hundreds of processes are started, and each would compile all that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -161,6 +165,18 @@ def static_files_found_once() -> Iterator[None]:
 
 # What migrations write for good, and no test changes.
 _STANDING = {"django_content_type", "auth_permission", "accounts_entrykind"}
+
+
+@pytest.fixture(autouse=True)
+def one_day() -> None:
+    """Begin no test shortly before midnight, nor in the seconds after: today is one day in all."""
+    zone = ZoneInfo(settings.TIME_ZONE)
+
+    def is_far_from_midnight() -> bool:
+        now = datetime.now(zone)
+        return FIRST_OF_THE_DAY <= now.time() < LAST_OF_THE_DAY
+
+    wait_until(is_far_from_midnight, "the day has begun", patience_s=120)
 
 
 @pytest.fixture(autouse=True)

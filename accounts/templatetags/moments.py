@@ -66,9 +66,13 @@ def moment(value: datetime) -> str:
 @register.filter
 def since(text: str, milliseconds: int) -> str:
     """Fill ``%(time)s`` in a text with an instant, to the minute; its date only if not today's."""
-    is_today = _local(milliseconds).date() == timezone.localdate()
-    time = clock(milliseconds)
-    return text % {"time": time if is_today else f"{instant_day(milliseconds)}, {time}"}
+    return text % {"time": _dated(milliseconds, clock(milliseconds))}
+
+
+@register.filter
+def recent(milliseconds: int) -> str:
+    """Write an instant, to the second; with its date only if that is not today's."""
+    return _dated(milliseconds, seconds(milliseconds))
 
 
 @register.filter
@@ -123,6 +127,11 @@ def took(milliseconds: int) -> str:
         return f"{minutes}{gap}min"
     hours = minutes // 60
     return f"{hours}{gap}h" if hours < 48 else gettext("%(days)s days") % {"days": hours // 24}
+
+
+def _dated(milliseconds: int, time: str) -> str:
+    is_today = _local(milliseconds).date() == timezone.localdate()
+    return time if is_today else f"{instant_day(milliseconds)}, {time}"
 
 
 def _local(milliseconds: int) -> datetime:

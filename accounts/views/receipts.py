@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from accounts.receipts import way_of
+from accounts.receipts import is_of_one_day, way_of
 from accounts.selectors.submissions import NoSuchTransaction, Receipt, receipt_of
 from accounts.views.doors import AgentRequest, with_customer_data
 
@@ -17,7 +17,8 @@ from accounts.views.doors import AgentRequest, with_customer_data
 def receipt(request: AgentRequest, transaction_id: UUID) -> HttpResponse:
     """Show what was asked, what came of it, and its way from click to ledger."""
     found = _found(request, transaction_id)
-    context = {"receipt": found, "way": way_of(found)}
+    way = way_of(found)
+    context = {"receipt": found, "way": way, "is_of_one_day": is_of_one_day(way)}
     return render(request, "accounts/receipt.html", context)
 
 

@@ -1,6 +1,7 @@
 // The balance of the chosen accounts: one mark a transaction, stepped.
 
 import { colour, draw, font } from "./charts.js";
+import { now } from "./clock.js";
 import { amount, counted, fill, roundAmount, signed } from "./format.js";
 
 /**
@@ -106,13 +107,13 @@ export class BalanceChart {
   show({ lines, begin_ms: begin, end_ms: end, chosen, is_whole: isWhole }) {
     this.lines = lines;
     const moments = lines.flatMap((line) => marksOf(line).map((mark) => mark[0]));
-    const now = Date.now();
-    const known = Math.min(end ?? now, now);
+    const present = now();
+    const known = Math.min(end ?? present, present);
     const [first, last] = moments.length ? [Math.min(...moments), Math.max(...moments)] : [known - DAY_MS, known];
-    this.end = Math.max(end ?? now, last);
+    this.end = Math.max(end ?? present, last);
     this.begin = begin ?? first - Math.max((this.end - first) / 40, DAY_MS / 24);
     // Nobody knows a balance of tomorrow.
-    const until = Math.max(last, Math.min(this.end, now));
+    const until = Math.max(last, Math.min(this.end, present));
     // Lines first, so that each has the place of its account; behind them what they stand for.
     this.chart.data.datasets = [
       ...lines.map((line, place) => this.dataset(line, place, until)),

@@ -1,6 +1,7 @@
 // The dashboard: shows what the server computed, and what the feed brings, in place.
 
 import { onTheme } from "./charts.js";
+import { hearTime } from "./clock.js";
 import { feed } from "./feed.js";
 import { FilterBar, chosenIn } from "./filter-bar.js";
 import { Calendar, parse } from "./format.js";
@@ -11,7 +12,7 @@ import { RowWriter } from "./row-writer.js";
 /**
  * @typedef {import("./feed.js").Entry} Entry
  * @typedef {Record<string, object>} Figures what each panel shows, by its name
- * @typedef {{ position: string, day: string, filter: import("./filter-bar.js").Filter, query: string,
+ * @typedef {{ position: string, day: string, now_ms: number, filter: import("./filter-bar.js").Filter, query: string,
  *   period: string, unknown: string[], panels: Asked[], figures: Figures }} Shown
  * @typedef {{ name: string, height?: string, by?: string, page?: number,
  *   find?: string, sort?: string }} Asked
@@ -45,8 +46,8 @@ class Dashboard {
     const form = /** @type {HTMLFormElement} */ (page.querySelector("[data-filter]"));
     this.bar = new FilterBar(form, (query) => this.choose(query));
     this.query = shown.query;
-    /** @type {string | null} the day that is shown as today; none in the past */
-    this.day = null;
+    /** @type {string} what the server calls today by now; what is shown is of the calendar's day */
+    this.day = shown.day;
     /** @type {Asked[]} */
     this.asked = shown.panels;
     /** @type {Figures} */
@@ -94,10 +95,10 @@ class Dashboard {
     }
     // A page whose filter was refused shows the usual one, which its address does not say.
     this.query = Object.keys(errors).length ? "" : shown.query;
-    const day = shown.filter.as_of === null ? shown.day : null;
-    this.calendar.serverDay = shown.day;
-    if (this.day !== null && day !== this.day) this.forgetTimes();
-    this.day = day;
+    hearTime(shown.now_ms);
+    const isAnotherDay = this.calendar.serverDay !== shown.day;
+    this.calendar.serverDay = this.day = shown.day;
+    if (isAnotherDay) this.forgetTimes();
     this.asked = shown.panels;
     for (const each of shown.panels) this.panels.get(each.name)?.drawn.restore?.(each);
     if (this.live?.isPaused) this.hold(shown.figures, asker);
@@ -142,7 +143,8 @@ class Dashboard {
    * @param {string} day
    */
   followDay(day) {
-    if (this.day !== null && this.day !== day && !this.live?.isPaused) this.load();
+    this.day = day;
+    if (this.calendar.serverDay !== day && !this.live?.isPaused) this.load();
   }
 
   /** @param {boolean} isUnreadable */
@@ -253,7 +255,9 @@ class Dashboard {
   pause(isPaused) {
     if (this.live?.isPaused === isPaused) return;
     this.live?.pause(isPaused);
-    if (!isPaused) this.draw(this.waiting);
+    if (isPaused) return;
+    this.draw(this.waiting);
+    this.followDay(this.day);
   }
 
   showStanding() {

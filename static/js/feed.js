@@ -3,6 +3,7 @@
 // What travels over it is described in streaming/frames.py.
 
 import { Badge } from "./badge.js";
+import { hearTime } from "./clock.js";
 import { parse } from "./format.js";
 
 /**
@@ -11,7 +12,8 @@ import { parse } from "./format.js";
  *   balance_minor: number | bigint | null, business_date: string, logged_at_ms: number,
  *   is_history: boolean }} Entry
  * @typedef {{ type: string, position?: string, entries?: Entry[], count?: number,
- *   complete?: boolean, figures?: object, reason?: string, delays?: object, turn?: number }} Frame
+ *   complete?: boolean, figures?: object, reason?: string, delays?: object, now_ms?: number,
+ *   turn?: number }} Frame
  */
 
 const SILENCE_MS = 12_000;
@@ -145,6 +147,7 @@ class Feed extends EventTarget {
       this.tell(frame.type, frame);
     } else if (frame.type === "heartbeat") {
       this.position = frame.position ?? this.position;
+      if (frame.now_ms) hearTime(frame.now_ms);
       this.tell("heartbeat", frame);
     }
     this.stand("live");

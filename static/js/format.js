@@ -2,6 +2,7 @@
 // accounts/money.py and accounts/templatetags/moments.py.
 
 import { formatAmount } from "./amount.js";
+import { now } from "./clock.js";
 
 /** @typedef {number | bigint} Minor */
 
@@ -134,8 +135,8 @@ export class Calendar {
 
   /** @param {string} date as in 2024-01-31 */
   dayOf(date) {
-    // Noon in London is the same date from Hawaii to Japan, and so in any zone of a portal.
-    return this.day(Date.parse(`${date}T12:00:00Z`));
+    const noon = Date.parse(`${date}T12:00:00Z`);
+    return this.day(noon - this.ahead(noon));
   }
 
   /**
@@ -167,7 +168,7 @@ export class Calendar {
   }
 
   today() {
-    return this.serverDay ?? this.iso.format(Date.now());
+    return this.serverDay ?? this.iso.format(now());
   }
 
   /**

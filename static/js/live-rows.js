@@ -1,5 +1,6 @@
 // Tables of transactions that change while they are read.
 
+import { now } from "./clock.js";
 import { counted, fill } from "./format.js";
 import { Sorting, comparison } from "./sorting.js";
 
@@ -140,10 +141,13 @@ export class LiveTable {
     this.write();
   }
 
-  /** Writes the times of the same rows anew. */
+  /** Writes the times of the same rows anew. The rows stand: somebody may be on them. */
   forget() {
-    this.body.replaceChildren();
-    this.write();
+    const entries = new Map([...this.entries, ...this.waiting].map((entry) => [entry.transaction_id, entry]));
+    for (const row of this.body.children) {
+      const entry = entries.get(/** @type {HTMLElement} */ (row).dataset.transaction ?? "");
+      if (entry) this.writer.writeTime(row, entry);
+    }
   }
 
   /**
@@ -184,7 +188,7 @@ export class LiveTable {
     if (word) word.textContent = isPaused ? this.words.resume : this.words.pause;
     this.button.querySelector("use")?.setAttribute("href", isPaused ? "#i-play" : "#i-pause");
     const since = this.newer.querySelector("[data-paused-since]");
-    if (since) since.textContent = fill(this.words.paused_since, { time: this.writer.calendar.seconds(Date.now()) });
+    if (since) since.textContent = fill(this.words.paused_since, { time: this.writer.calendar.seconds(now()) });
     this.newer.hidden = !isPaused;
     if (isPaused) this.tellWaiting();
     else this.showWaiting();
@@ -226,6 +230,11 @@ export class PeriodTable {
    */
   restore({ sort = "-date" }) {
     this.sorting.show(sort);
+  }
+
+  /** Writes the same rows anew: whether a date has its year depends on the day. */
+  forget() {
+    this.rows.forget();
   }
 
   /** @param {Entry[]} rows */

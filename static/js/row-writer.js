@@ -31,8 +31,8 @@ export class RowWriter {
     const slot = (/** @type {string} */ name) => /** @type {HTMLElement} */ (row.querySelector(`[data-slot=${name}]`));
     row.dataset.transaction = entry.transaction_id;
     row.className = entry.outcome === "rejected" ? "is-refused" : "";
-    const dated = this.calendar.dayOf(entry.business_date);
-    slot("when").textContent = isLive && !entry.is_history ? this.calendar.recent(entry.logged_at_ms) : dated;
+    if (isLive) this.writeTime(row, entry);
+    else slot("when").textContent = this.calendar.dayOf(entry.business_date);
     slot("account").textContent = entry.account;
     slot("account").setAttribute("href", this.addressOf(entry.account));
     slot("holder").textContent = entry.holder;
@@ -44,6 +44,17 @@ export class RowWriter {
     slot("reason").textContent = this.words[`reason_${entry.reason}`] ?? "";
     slot("reason").hidden = !entry.reason;
     return row;
+  }
+
+  /**
+   * Writes when it was: the time where that is of today and known, else the date.
+   * @param {Element} row
+   * @param {Entry} entry
+   */
+  writeTime(row, entry) {
+    const { calendar } = this;
+    const when = entry.is_history ? calendar.dayOf(entry.business_date) : calendar.recent(entry.logged_at_ms);
+    /** @type {HTMLElement} */ (row.querySelector("[data-slot=when]")).textContent = when;
   }
 
   /** @param {string} account */

@@ -1,5 +1,6 @@
 // The figures at the top, and the balance of each account that is drawn.
 
+import { now } from "./clock.js";
 import { amount, count, counted, duration, fill, signed } from "./format.js";
 import { template } from "./templates.js";
 
@@ -71,7 +72,7 @@ export class Tiles {
   }
 
   writeAge() {
-    const age = this.waitingSince === null ? null : Math.max(0, Date.now() - this.waitingSince);
+    const age = this.waitingSince === null ? null : Math.max(0, now() - this.waitingSince);
     if (this.isPast) this.write("oldest", this.words.of_now_only);
     else this.write("oldest", age === null ? this.words.none_waiting : fill(this.words.oldest, { age: duration(age) }));
   }

@@ -1,5 +1,6 @@
 // Time travel: the moment as of which a page is told, by a field, a slider, and steps.
 
+import { now } from "./clock.js";
 import { Calendar, fill } from "./format.js";
 
 const MINUTE_MS = 60_000;
@@ -23,9 +24,9 @@ export class Travel {
     this.at = null;
     this.shown = "";
     this.timer = 0;
-    this.end = Date.now();
+    this.end = now();
     // Without an entry there is no time to go to.
-    this.begin = Number(fieldset.dataset.begin) || Date.now() - DAY_MS;
+    this.begin = Number(fieldset.dataset.begin) || now() - DAY_MS;
     part("[data-steps]").hidden = this.slider.hidden = false;
     for (const button of fieldset.querySelectorAll("[data-step]")) {
       button.addEventListener("click", () => this.move(Number(/** @type {HTMLElement} */ (button).dataset.step)));
@@ -42,7 +43,7 @@ export class Travel {
   }
 
   measure() {
-    const end = Date.now();
+    const end = now();
     this.end = end;
     Object.assign(this.slider, { min: String(this.begin), max: String(end), step: String(MINUTE_MS) });
     this.slider.value = String(this.at ?? end);
@@ -70,9 +71,11 @@ export class Travel {
 
   /** @param {number} milliseconds */
   move(milliseconds) {
-    const from = this.at ?? Date.now();
-    const sought = Math.max(this.begin, from + milliseconds);
-    this.go(sought >= Date.now() ? null : sought);
+    const from = this.at ?? now();
+    const isDays = milliseconds % DAY_MS === 0;
+    const to = isDays ? this.calendar.daysAfter(from, milliseconds / DAY_MS) : from + milliseconds;
+    const sought = Math.max(this.begin, to);
+    this.go(sought >= now() ? null : sought);
   }
 
   /**

@@ -3,10 +3,10 @@
 import html
 import re
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 from msgspec.structs import replace
 
 from accounts.events import decode
@@ -27,6 +27,7 @@ from accounts.selectors.submissions import NoSuchTransaction, receipt_of
 from accounts.services.accounts import open_account
 from accounts.services.dead_letters import discard, redrive
 from accounts.services.submissions import submit_transaction
+from accounts.templatetags.moments import day
 from accounts.views import account as account_views
 from tests.accounts.test_submit_page import plain
 from tests.builders import A_LOG, delivered, raw, submitted, withdrawn
@@ -237,6 +238,30 @@ def test_a_redrive_is_counted_once_among_what_waits(bank, asked, died):
 def published(at_ms: int) -> None:
     log = recognise_log(A_LOG)
     Outbox.objects.update(published_at_ms=at_ms, log=log, partition=0, offset=9, attempts=1)
+
+
+def times_of(receipt: str) -> list[str]:
+    found = re.findall(r'<p class="way__time">(.*?)</p>', receipt)
+    return [re.sub("<.*?>", "", each).strip() for each in found]
+
+
+def test_times_of_another_day_have_their_date(bank, signed_in, asked):
+    """Red by the time alone: of a way over days, and of a receipt that is looked at again."""
+    client = signed_in(bank.teller)
+    receipt, account = pages(client, asked)
+    time_of_day = r"\d\d:\d\d:\d\d,\d{3}"
+    assert all(re.fullmatch(f"({time_of_day})?", each) for each in times_of(receipt))
+    with behind_the_back():
+        Submission.objects.update(submitted_at_ms=asked.submitted_at_ms - 3 * 86_400_000)
+
+    receipt, account = pages(client, asked)
+
+    before, now = (timezone.localdate() - timedelta(days=days) for days in (3, 0))
+    with translation.override("fr"):
+        submitted_at, queued_at = times_of(receipt)[:2]
+        assert re.fullmatch(f"{re.escape(day(before))} {time_of_day}", submitted_at)
+        assert re.fullmatch(f"{re.escape(day(now))} {time_of_day}", queued_at)
+        assert f"<span>{day(before)}, {submitted_at[-12:-4]}</span>" in account
 
 
 def test_a_receipt_that_waits_long_says_that_nothing_is_lost(bank, signed_in, asked):

@@ -79,11 +79,15 @@ def test_everything_ends_with_the_balance_of_now(bank, signed_in, history):
     assert len(rows) == 7
 
 
-def test_without_dates_it_is_the_last_full_month_where_that_has_rows(bank, signed_in, history):
+def test_without_dates_it_is_the_last_full_month_where_that_has_rows(
+    bank, signed_in, history, monkeypatch
+):
     client = signed_in(bank.teller)
+    today = date(2026, 7, 15)
+    monkeypatch.setattr(timezone, "localdate", lambda *_: today)
     assert len(sheet(client)) == 7
 
-    month = last_month(timezone.localdate())
+    month = last_month(today)
     bank.ledger.post(submitted(700, business_date=month.first))
 
     assert sheet(client)[1:-1] == [(month.first.strftime("%d/%m/%Y"), "+7,00", sheet(client)[1][2])]

@@ -4,8 +4,9 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -390,9 +391,103 @@ def test_after_midnight_a_row_of_the_day_before_has_its_date(opened_by, portal):
 
     page.route("**/dashboard/figures/?*", of_tomorrow)
     page.locator("[data-pause]").click()
+    page.evaluate("window.row = document.querySelector('[data-panel=live] tbody tr')")
     page.evaluate(f"async () => {{ {FEED} feed.tell('reload', {{}}); }}")
 
     expect(time_of).not_to_have_text(re.compile(":"))
+    # Whoever is on it stays there.
+    assert page.evaluate("row.isConnected")
+
+
+def test_what_waited_over_a_pause_is_read_anew_when_the_day_is_another_one(opened_by):
+    page = opened_by("auditor")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator("[data-pause]").click()
+    beat = f"async (day) => {{ {FEED} feed.tell('heartbeat', {{ delays: {{}}, day }}); }}"
+
+    page.evaluate(beat, "2100-01-01")
+    assert [url for url in asked if "/dashboard/figures/" in url] == []
+
+    with page.expect_response("**/dashboard/figures/?*"):
+        page.locator("[data-pause]").click()
+
+
+def test_back_from_the_past_on_another_day_times_are_written_anew(opened_by, portal):
+    """Red where the day of before the travel is forgotten: rows that stand keep their times."""
+    page = opened_by("auditor")
+    portal.post("ledger.post(submitted(4_200, **today))")
+    time_of = page.locator(LIVE_ROWS).first.locator("[data-slot=when]")
+    expect(time_of).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
+    # To a moment at which the row is there already.
+    moment = page.evaluate("Date.now()")
+    wait_until(lambda: page.evaluate("Date.now()") > moment + 1_000, "a moment has passed")
+    page.evaluate(
+        """(at) => { history.pushState(null, "", `?as_of=${new Date(at).toISOString()}`);
+            dispatchEvent(new PopStateEvent("popstate")); }""",
+        moment + 900,
+    )
+    expect(page.locator("[data-past-banner]")).to_be_visible()
+    expect(time_of).to_have_text(re.compile(":"))
+
+    def of_tomorrow(route: Route) -> None:
+        figures = route.fetch().json()
+        tomorrow = date.fromisoformat(figures["day"]) + timedelta(days=1)
+        route.fulfill(json=figures | {"day": str(tomorrow)})
+
+    page.route("**/dashboard/figures/?*", of_tomorrow)
+    page.locator("[data-back-to-live]").click()
+
+    expect(page.locator("[data-past-banner]")).to_be_hidden()
+    expect(time_of).not_to_have_text(re.compile(":"))
+
+
+@pytest.mark.parametrize("minutes", [-90, 90])
+def test_what_waits_is_as_old_as_the_servers_clock_says(opened_by, portal, minutes):
+    """Red by the browser's clock: it says hours, or nothing at all."""
+    page = opened_by("auditor")
+    page.add_init_script(f"const now = Date.now; Date.now = () => now() + {minutes} * 60_000")
+    page.reload()
+    expect(page.locator(BADGE)).to_contain_text("En direct")
+    portal.python(SUBMIT)
+    page.reload()
+    oldest = figure(page, "oldest")
+    expect(oldest).to_contain_text("la plus ancienne")
+
+    wait_until(lambda: "ms" not in oldest.inner_text(), "it is a second old")
+
+    assert re.search(r"\d\ss$", oldest.inner_text())
+
+
+def test_a_step_back_leads_into_the_past_whatever_the_computers_clock_says(opened_by):
+    """Red by the browser's clock: the server refuses what is yet to come."""
+    page = opened_by("auditor")
+    page.add_init_script("const now = Date.now; Date.now = () => now() + 90 * 60_000")
+    page.reload()
+    expect(page.locator(BADGE)).to_contain_text("En direct")
+    page.evaluate("document.querySelector('[data-travel-fold]')?.setAttribute('open', '')")
+
+    with page.expect_response("**/dashboard/figures/?*") as asked:
+        page.locator("[data-step='-60000']").click()
+
+    assert asked.value.status == 200
+    # The ledger may be younger than a minute, and then its beginning is as far as it goes.
+    [moment] = parse_qs(urlsplit(asked.value.url).query)["as_of"]
+    assert datetime.fromisoformat(moment) < datetime.now(UTC)
+    expect(page.locator("[data-past-banner]")).to_be_visible()
+
+
+def test_dates_are_the_same_in_every_time_zone(opened_by):
+    page = opened_by("auditor")
+    written = """async (zone) => {
+        const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+        const { Calendar } = await import(loaded.find((name) => name.includes("/js/format")));
+        return new Calendar(zone, "2026-11-28").dayOf("2026-11-27");
+    }"""
+
+    zones = ["Pacific/Kiritimati", "Pacific/Auckland", "Europe/Paris", "Pacific/Pago_Pago"]
+
+    assert {page.evaluate(written, zone) for zone in zones} == {"27 nov."}
 
 
 @pytest.mark.parametrize("days", [-1, 1])

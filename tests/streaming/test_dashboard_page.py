@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as portal
 
+from accounts.selectors.filters import usual_range
 from tests.accounts.conftest import (  # noqa: F401
     bank,
     forgotten_attempts,
@@ -37,7 +38,7 @@ def test_a_filter_rules_every_panel_of_the_data(bank, signed_in):  # noqa: F811
     assert filtered["figures"]["totals"]["deposits_minor"] == 7_700
     assert [row["account"] for row in filtered["figures"]["heat"]["rows"]] == ["C900"]
     assert [row["account"] for row in filtered["figures"]["live"]["rows"]] == ["C900"]
-    assert filtered["query"] == "range=30d&account=C900"
+    assert filtered["query"] == f"range={usual_range(bank.auditor)}&account=C900"
 
 
 def test_every_module_of_the_page_is_asked_for_at_once(bank, signed_in):  # noqa: F811
