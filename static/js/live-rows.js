@@ -143,7 +143,7 @@ export class LiveTable {
 
   /** Writes the times of the same rows anew. The rows stand: somebody may be on them. */
   forget() {
-    const entries = new Map([...this.entries, ...this.waiting].map((entry) => [entry.transaction_id, entry]));
+    const entries = new Map(this.entries.map((entry) => [entry.transaction_id, entry]));
     for (const row of this.body.children) {
       const entry = entries.get(/** @type {HTMLElement} */ (row).dataset.transaction ?? "");
       if (entry) this.writer.writeTime(row, entry);

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -442,13 +442,19 @@ def test_back_from_the_past_on_another_day_times_are_written_anew(opened_by, por
     expect(time_of).not_to_have_text(re.compile(":"))
 
 
+def at_a_computer_whose_clock_is_off(opened_by: Callable[..., Page], by: timedelta) -> Page:
+    page = opened_by("auditor")
+    shift_ms = int(by / timedelta(milliseconds=1))
+    page.add_init_script(f"const now = Date.now; Date.now = () => now() + {shift_ms}")
+    page.reload()
+    expect(page.locator(BADGE)).to_contain_text("En direct")
+    return page
+
+
 @pytest.mark.parametrize("minutes", [-90, 90])
 def test_what_waits_is_as_old_as_the_servers_clock_says(opened_by, portal, minutes):
     """Red by the browser's clock: it says hours, or nothing at all."""
-    page = opened_by("auditor")
-    page.add_init_script(f"const now = Date.now; Date.now = () => now() + {minutes} * 60_000")
-    page.reload()
-    expect(page.locator(BADGE)).to_contain_text("En direct")
+    page = at_a_computer_whose_clock_is_off(opened_by, timedelta(minutes=minutes))
     portal.python(SUBMIT)
     page.reload()
     oldest = figure(page, "oldest")
@@ -461,10 +467,7 @@ def test_what_waits_is_as_old_as_the_servers_clock_says(opened_by, portal, minut
 
 def test_a_step_back_leads_into_the_past_whatever_the_computers_clock_says(opened_by):
     """Red by the browser's clock: the server refuses what is yet to come."""
-    page = opened_by("auditor")
-    page.add_init_script("const now = Date.now; Date.now = () => now() + 90 * 60_000")
-    page.reload()
-    expect(page.locator(BADGE)).to_contain_text("En direct")
+    page = at_a_computer_whose_clock_is_off(opened_by, timedelta(minutes=90))
     page.evaluate("document.querySelector('[data-travel-fold]')?.setAttribute('open', '')")
 
     with page.expect_response("**/dashboard/figures/?*") as asked:
@@ -493,10 +496,7 @@ def test_dates_are_the_same_in_every_time_zone(opened_by):
 @pytest.mark.parametrize("days", [-1, 1])
 def test_a_row_of_today_has_its_time_whatever_the_computers_clock_says(opened_by, portal, days):
     """Red by the browser's clock: today's row has a date then, and yesterday's a bare time."""
-    page = opened_by("auditor")
-    page.add_init_script(f"const now = Date.now; Date.now = () => now() + {days} * 86_400_000")
-    page.reload()
-    expect(page.locator(BADGE)).to_contain_text("En direct")
+    page = at_a_computer_whose_clock_is_off(opened_by, timedelta(days=days))
 
     portal.post("ledger.post(submitted(4_200, **today))")
 
